@@ -1,0 +1,163 @@
+"""Every error that bital raises on purpose: one class per cause.
+
+Each message says what was called, what was received, why that cannot work, and what to write
+instead. The class docstring shows failing code and its repair. Every class derives from
+``BitalError`` and from the built-in exception that NumPy users would expect there.
+"""
+
+
+class BitalError(Exception):
+    """Base of all errors that bital raises on purpose."""
+
+
+class TracerConversionError(BitalError, TypeError):
+    """A traced value was about to become a plain array or number.
+
+    A tracer stands for a value that is being recorded. Turned into a plain array it would drop
+    out of the recording, and its gradient would be lost without a word.
+
+    Fails::
+
+        bital.grad(lambda x: np.array([x, 2 * x]).sum())(3.0)
+
+    Works::
+
+        bital.grad(lambda x: np.stack([x, 2 * x]).sum())(3.0)
+    """
+
+
+class TracerBoolError(BitalError, TypeError):
+    """Python asked a traced value for its truth or its index while the value is unknown.
+
+    Under ``bital.jit`` one recording serves every value, so a branch cannot be chosen.
+
+    Fails::
+
+        bital.jit(lambda x: x if x > 0 else 0.0)(3.0)
+
+    Works::
+
+        bital.jit(lambda x: np.where(x > 0, x, 0.0))(3.0)
+    """
+
+
+class LeakedTracerError(BitalError, RuntimeError):
+    """A traced value was used after the function that it belongs to had returned.
+
+    Fails::
+
+        kept = []
+        bital.grad(lambda x: kept.append(x) or x * x)(3.0)
+        kept[0] + 1
+
+    Works::
+
+        value, aux = bital.grad(lambda x: (x * x, x), has_aux=True)(3.0)
+    """
+
+
+class UnsupportedFunctionError(BitalError, TypeError):
+    """A NumPy function, or an option of it, that bital cannot trace.
+
+    Fails::
+
+        bital.grad(lambda x: np.unique(x).sum())(x)
+
+    Works: the message names the functions that do the same and can be traced.
+    """
+
+
+class SupersededArrayError(BitalError, RuntimeError):
+    """A plain array was used after a traced value had been added into it.
+
+    ``o += x`` with a plain ``o`` and a traced ``x`` makes the *name* ``o`` a traced value; the
+    array that it named before never receives the sum.
+
+    Fails::
+
+        def f(x):
+            o = np.zeros(3)
+            kept = o
+            o += x
+            return (kept * x).sum()  # kept is still zeros
+
+    Works::
+
+        def f(x):
+            o = np.zeros(3)
+            o = o + x
+            return (o * x).sum()
+    """
+
+
+class ViewError(BitalError, RuntimeError):
+    """A view of a traced array was written to, or used after its base had been written to.
+
+    Traced writes replace the value of one name. They cannot reach another name through shared
+    memory, as NumPy's views do.
+
+    Fails::
+
+        row = x[0]
+        row[1] = 5.0
+
+    Works::
+
+        x[0, 1] = 5.0
+    """
+
+
+class InputMutationError(BitalError, RuntimeError):
+    """A jitted function changed its arguments in place and returned nothing.
+
+    Fails::
+
+        @bital.jit
+        def step(w, g):
+            w -= 0.1 * g
+
+    Works::
+
+        @bital.jit
+        def step(w, g):
+            w -= 0.1 * g
+            return w
+    """
+
+
+class DifferentiationError(BitalError, TypeError):
+    """A derivative was asked for that does not exist.
+
+    Fails::
+
+        bital.grad(lambda x: x * x)(3)  # an integer has no neighbourhood
+
+    Works::
+
+        bital.grad(lambda x: x * x)(3.0)
+    """
+
+
+class ProgramError(BitalError, ValueError):
+    """A Program is not well formed: a fault of bital itself, or of a hand-written text form."""
+
+
+class ShapeError(BitalError, ValueError):
+    """Shapes that do not fit together, or that would broadcast by accident.
+
+    Fails::
+
+        model.fit(x, y)  # y: (100,), the model's output: (100, 1), loss "mse"
+
+    Works::
+
+        model.fit(x, y[:, np.newaxis])
+    """
+
+
+class ArgumentError(BitalError, ValueError):
+    """An argument with a value, type or combination that is not allowed."""
+
+
+class ExecutorError(BitalError, ValueError):
+    """An executor that does not exist or is not installed."""
