@@ -1,0 +1,292 @@
+"""A Program as text, and back.
+
+::
+
+    program loss(x: float64[3], w: float64[3]) {
+      a: float64[3] = mul(x, w)
+      b: float64[] = reduce_sum(a) [axes=(0,), keepdims=False]
+      return b
+    }
+
+Params are Python literals, dtypes (``dtype:float32``), array types (``type:float32[2,3]``) or
+nested Programs. Constants stand above the equations, values in full: the text is the Program.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from bital.errors import ProgramError
+from bital.program.types import ArrayType, Atom, Equation, Literal, Operation, Program, Var
+
+
+class Names:
+    """Gives each variable a unique name: the user's where it has one, else a, b, ..., aa, ..."""
+
+    def __init__(self, reserved: set[str] | None = None) -> None:
+        self._taken: set[str] = set(reserved or ())
+        self._given: dict[Var, str] = {}
+        self._count = 0
+
+    def of(self, var: Var) -> str:
+        if var not in self._given:
+            self._given[var] = self._new(var.name)
+        return self._given[var]
+
+    def _new(self, wanted: str | None) -> str:
+        name = wanted or self._letters()
+        base, suffix = name, 2
+        while name in self._taken:
+            name = f"{base}_{suffix}" if wanted else self._letters()
+            suffix += 1
+        self._taken.add(name)
+        return name
+
+    def _letters(self) -> str:
+        number, name = self._count, ""
+        self._count += 1
+        while True:
+            name = chr(ord("a") + number % 26) + name
+            number = number // 26 - 1
+            if number < 0:
+                return name
+
+
+def format_program(program: Program, indent: str = "") -> str:
+    names = Names()
+    inputs = ", ".join(f"{names.of(var)}: {var.type}" for var in program.inputs)
+    lines = [f"program {program.name}({inputs}) {{"]
+    for var, array in program.constants.items():
+        lines.append(f"  {names.of(var)}: {var.type} = constant {json.dumps(_encode(array))}")
+    lines += ["  " + line for line in format_equations(program, names)]
+    lines.append(f"  return {', '.join(_format_atom(atom, names) for atom in program.outputs)}")
+    lines.append("}")
+    return "\n".join([lines[0], *(indent + line for line in lines[1:])])
+
+
+def format_equations(
+    program: Program, names: Names | None = None, limit: int | None = None
+) -> list[str]:
+    """One line an equation, without indentation."""
+    if names is None:
+        names = Names()
+        for var in (*program.inputs, *program.constants):
+            names.of(var)
+    return [_format_equation(equation, names) for equation in program.equations[:limit]]
+
+
+def _format_equation(equation: Equation, names: Names) -> str:
+    inputs = ", ".join(_format_atom(atom, names) for atom in equation.inputs)
+    outputs = ", ".join(f"{names.of(var)}: {var.type}" for var in equation.outputs)
+    line = f"{outputs} = {equation.primitive.name}({inputs})"
+    if equation.params:
+        params = ", ".join(f"{k}={_format_param(v)}" for k, v in equation.params.items())
+        line += f" [{params}]"
+    return line
+
+
+def _format_atom(atom: Atom, names: Names) -> str:
+    if isinstance(atom, Var):
+        return names.of(atom)
+    return f"{_format_number(atom.value.item())}:{atom.type.dtype.name}"
+
+
+def _format_number(value: Any) -> str:
+    return repr(value)
+
+
+def _format_param(value: Any) -> str:
+    if isinstance(value, Program):
+        return format_program(value, "  ")
+    if isinstance(value, np.dtype):
+        return f"dtype:{value.name}"
+    if isinstance(value, ArrayType):
+        return f"type:{value}"
+    if isinstance(value, tuple):
+        inner = ", ".join(_format_param(item) for item in value)
+        return f"({inner},)" if len(value) == 1 else f"({inner})"
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return repr(value)
+    raise ProgramError(f"a param of type {type(value).__name__} has no text form: {value!r}")
+
+
+def _encode(array: np.ndarray[Any, Any]) -> list[Any]:
+    """Bit-exact: floats go as hexadecimal."""
+    flat = array.ravel()
+    if array.dtype.kind == "f":
+        return [float(item).hex() for item in flat]
+    result: list[Any] = flat.tolist()
+    return result
+
+
+def _decode(items: list[Any], type: ArrayType) -> np.ndarray[Any, Any]:
+    if type.dtype.kind == "f":
+        items = [float.fromhex(item) for item in items]
+    return np.array(items, type.dtype).reshape(type.shape)
+
+
+_TOKEN = re.compile(
+    r"\s*(?:(?P<type>type:\w+\[[\d,]*\])|(?P<dtype>dtype:\w+)"
+    r"|(?P<literal>-?(?:inf|nan|True|False|\d[\w.]*(?:[eE][+-]?\d+)?):\w+)"
+    r"|(?P<string>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")"
+    r"|(?P<number>-?(?:inf|nan|\d[\d.]*(?:e[+-]?\d+)?))"
+    r"|(?P<arraytype>\w+\[[\d,]*\])|(?P<word>\w+)|(?P<punct>[(){},:=\[\]]))"
+)
+
+
+def parse(text: str, primitives: Mapping[str, Operation]) -> Program:
+    """The Program that `text` describes.
+
+    Parameters
+    ----------
+    text : str
+        As `str(program)` gives it.
+    primitives : mapping of str to primitive
+        The names that equations may use.
+
+    Raises
+    ------
+    ProgramError
+        Where the text is not a Program, with the position.
+    """
+    parser = _Parser(text, primitives)
+    program = parser.program()
+    parser.end()
+    return program
+
+
+class _Parser:
+    def __init__(self, text: str, primitives: Mapping[str, Operation]) -> None:
+        self.text, self.position, self.primitives = text, 0, primitives
+
+    def peek(self) -> tuple[str, str, int]:
+        match = _TOKEN.match(self.text, self.position)
+        if match is None:
+            return "", self.text[self.position :].strip()[:20], len(self.text)
+        kind = match.lastgroup or ""
+        return kind, match.group(kind), match.end()
+
+    def next(self, wanted: str | None = None) -> tuple[str, str]:
+        kind, value, end = self.peek()
+        if not kind or (wanted is not None and value != wanted):
+            line = self.text.count("\n", 0, self.position) + 1
+            raise ProgramError(
+                f"line {line}: expected {wanted or 'a word'!r}, found {value or 'the end'!r}"
+            )
+        self.position = end
+        return kind, value
+
+    def accept(self, wanted: str) -> bool:
+        _, value, end = self.peek()
+        if value == wanted:
+            self.position = end
+            return True
+        return False
+
+    def end(self) -> None:
+        rest = self.text[self.position :].strip()
+        if rest:
+            raise ProgramError(f"text goes on after the Program: {rest[:40]!r}")
+
+    def program(self) -> Program:
+        self.next("program")
+        name = self.next()[1]
+        env: dict[str, Var] = {}
+        self.next("(")
+        inputs = []
+        while not self.accept(")"):
+            inputs.append(self.declaration(env))
+            self.accept(",")
+        self.next("{")
+        constants: dict[Var, np.ndarray[Any, Any]] = {}
+        equations = []
+        while not self.accept("return"):
+            outputs = [self.declaration(env)]
+            while self.accept(","):
+                outputs.append(self.declaration(env))
+            self.next("=")
+            operation = self.next()[1]
+            if operation == "constant":
+                constants[outputs[0]] = self.constant(outputs[0].type)
+            else:
+                equations.append(self.equation(operation, outputs, env))
+        atoms: list[Atom] = []
+        while not self.accept("}"):
+            atoms.append(self.atom(env))
+            self.accept(",")
+        return Program(inputs, equations, atoms, constants, name)
+
+    def declaration(self, env: dict[str, Var]) -> Var:
+        name = self.next()[1]
+        self.next(":")
+        # Letters are how unnamed variables print, so they are read as unnamed.
+        env[name] = Var(_parse_type(self.next()[1]), None if name in env else name)
+        return env[name]
+
+    def constant(self, type: ArrayType) -> np.ndarray[Any, Any]:
+        end = self.text.index("\n", self.position)
+        items = json.loads(self.text[self.position : end])
+        self.position = end
+        return _decode(items, type)
+
+    def equation(self, name: str, outputs: list[Var], env: dict[str, Var]) -> Equation:
+        if name not in self.primitives:
+            raise ProgramError(f"there is no primitive {name!r}")
+        self.next("(")
+        inputs = []
+        while not self.accept(")"):
+            inputs.append(self.atom(env))
+            self.accept(",")
+        params = {}
+        if self.accept("["):
+            while not self.accept("]"):
+                key = self.next()[1]
+                self.next("=")
+                params[key] = self.param()
+                self.accept(",")
+        return Equation(self.primitives[name], inputs, outputs, params)
+
+    def atom(self, env: dict[str, Var]) -> Atom:
+        kind, value = self.next()
+        if kind == "literal":
+            number, _, dtype = value.rpartition(":")
+            parsed = float(number) if number[-3:] in ("inf", "nan") else ast.literal_eval(number)
+            return Literal(parsed, np.dtype(dtype))
+        if value not in env:
+            raise ProgramError(f"{value!r} is read before it is assigned")
+        return env[value]
+
+    def param(self) -> Any:
+        kind, value, _ = self.peek()
+        if value == "program":
+            return self.program()
+        self.next()
+        if value == "(":
+            items = []
+            while not self.accept(")"):
+                items.append(self.param())
+                self.accept(",")
+            return tuple(items)
+        if kind == "dtype":
+            return np.dtype(value.partition(":")[2])
+        if kind == "type":
+            return _parse_type(value.partition(":")[2])
+        if kind == "number" and value[-3:] in ("inf", "nan"):
+            return float(value)
+        return ast.literal_eval(value)
+
+
+def _parse_type(text: str) -> ArrayType:
+    match = re.fullmatch(r"(\w+)\[([\d,]*)\]", text)
+    if match is None:
+        raise ProgramError(f"expected an array type such as float32[2,3], found {text!r}")
+    lengths = match.group(2)
+    return ArrayType(
+        tuple(int(n) for n in lengths.split(",")) if lengths else (), np.dtype(match.group(1))
+    )

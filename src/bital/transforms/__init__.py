@@ -1,0 +1,6 @@
+"""④ Transforms: Program -> Program with a new meaning."""
+
+from bital.transforms.batching import batch as batch
+from bital.transforms.forward import jvp as jvp
+from bital.transforms.reverse import split as split
+from bital.transforms.reverse import vjp as vjp
