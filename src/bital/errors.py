@@ -147,11 +147,11 @@ class ShapeError(BitalError, ValueError):
 
     Fails::
 
-        model.fit(x, y)  # y: (100,), the model's output: (100, 1), loss "mse"
+        bital.nn.mean_squared_error(y, model(x))  # y: (100,), the model's output: (100, 1)
 
     Works::
 
-        model.fit(x, y[:, np.newaxis])
+        bital.nn.mean_squared_error(y[:, np.newaxis], model(x))
     """
 
 
@@ -161,3 +161,58 @@ class ArgumentError(BitalError, ValueError):
 
 class ExecutorError(BitalError, ValueError):
     """An executor that does not exist or is not installed."""
+
+
+class DataError(BitalError, ValueError):
+    """Data that a model cannot be trained, tested or asked with.
+
+    Fails::
+
+        model.fit(x, np.array(["cat", "dog"]))
+
+    Works::
+
+        classes, y = np.unique(["cat", "dog"], return_inverse=True)
+        model.fit(x, y)
+    """
+
+
+class ModelStateError(BitalError, RuntimeError):
+    """A model was asked for something before the step that makes it possible.
+
+    Fails::
+
+        model = Sequential([Dense(10)])
+        model.fit(x, y)  # not compiled
+
+    Works::
+
+        model.compile(optimizer="sgd", loss="mse")
+        model.fit(x, y)
+    """
+
+
+class ModelFileError(BitalError, ValueError):
+    """A file that is not a whole, valid model of this program.
+
+    Fails::
+
+        load_model("half_a_download.safetensors")
+
+    Works: the message says what is wrong with the file; save or download it again.
+    """
+
+
+class NonFiniteLossError(BitalError, FloatingPointError):
+    """The loss became NaN or infinite during training.
+
+    Fails::
+
+        model.compile(optimizer=SGD(learning_rate=1e6), loss="mse")
+        model.fit(x, y)
+
+    Works::
+
+        model.compile(optimizer=SGD(learning_rate=0.01, clipnorm=1.0), loss="mse")
+        model.fit(x, y)
+    """
