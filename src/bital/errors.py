@@ -216,3 +216,14 @@ class NonFiniteLossError(BitalError, FloatingPointError):
         model.compile(optimizer=SGD(learning_rate=0.01, clipnorm=1.0), loss="mse")
         model.fit(x, y)
     """
+
+
+class DatasetError(BitalError, OSError):
+    """A data file of the package is missing or is not the one that belongs there.
+
+    Fails::
+
+        datasets.mnist.load_data()  # with a damaged installation
+
+    Works: install bital again, ``pip install --force-reinstall --no-deps bital``.
+    """
