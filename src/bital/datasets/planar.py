@@ -21,7 +21,8 @@ def xor(n: int = 4, noise: float = 0.0, seed: int = 0) -> Points:
     """The exclusive or: the smallest problem that no single straight line can solve.
 
     Row ``i`` is corner ``i mod 4`` of the unit square, in the order of the truth table
-    (0, 0), (0, 1), (1, 0), (1, 1), plus ``noise * N(0, 1)`` in each coordinate. Its label is the exclusive or of the corner's coordinates.
+    (0, 0), (0, 1), (1, 0), (1, 1), plus ``noise * N(0, 1)`` in each coordinate. Its label is the
+    exclusive or of the corner's coordinates.
 
     Parameters
     ----------
