@@ -227,3 +227,44 @@ class DatasetError(BitalError, OSError):
 
     Works: install bital again, ``pip install --force-reinstall --no-deps bital``.
     """
+
+
+class MissingExtraError(BitalError, ImportError):
+    """A library that bital uses only on request is not installed.
+
+    Fails::
+
+        bital predict runs/mnist-1 seven.png  # without Pillow
+
+    Works::
+
+        pip install "bital[cli]"
+    """
+
+
+class RunFolderError(BitalError, OSError):
+    """A folder is not that of a training run, or a new run cannot use it.
+
+    Fails::
+
+        bital train mnist --out results  # results/ holds files already
+
+    Works::
+
+        bital train mnist --out results/second
+    """
+
+
+class ImageFileError(BitalError, ValueError):
+    """A file does not hold pictures of digits that a network can be given.
+
+    Fails::
+
+        np.save("digits.npy", images[:, :14])  # half images
+        bital predict runs/mnist-1 digits.npy
+
+    Works::
+
+        np.save("digits.npy", images)  # (n, 28, 28)
+        bital predict runs/mnist-1 digits.npy
+    """

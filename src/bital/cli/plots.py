@@ -1,0 +1,141 @@
+"""The two pictures of a run. matplotlib is imported at first use, without a window system."""
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bital.errors import MissingExtraError
+
+Rows: TypeAlias = Sequence[Mapping[str, float]]
+
+TRAIN, VALIDATION = "#4477aa", "#cc6677"  # told apart by colour-blind readers too
+WRONG = "#b2182b"
+COLUMNS = 10
+SAMPLES = 20
+MISTAKES = 20
+
+
+def curves(rows: Rows, best_epoch: int, title: str) -> bytes:
+    """Draw loss and accuracy over the epochs as a PNG.
+
+    Parameters
+    ----------
+    rows : sequence of mappings
+        One for each epoch, with ``epoch``, ``loss``, ``accuracy``, ``val_loss``, ``val_accuracy``.
+    best_epoch : int
+        The epoch whose weights were kept.
+    title : str
+        What was trained.
+
+    Raises
+    ------
+    MissingExtraError
+        matplotlib is not installed.
+    """
+    figure = _figure(9.0, 3.8)
+    epochs = [row["epoch"] for row in rows]
+    panels = figure.subplots(1, 2)
+    for axes, name, unit in zip(panels, ("loss", "accuracy"), ("cross-entropy", "%"), strict=True):
+        scale = 100 if name == "accuracy" else 1
+        for key, label, colour, marker in (
+            (name, "training (during the epoch)", TRAIN, "o"),
+            (f"val_{name}", "validation (after it)", VALIDATION, "s"),
+        ):
+            values = [row[key] * scale for row in rows]
+            axes.plot(epochs, values, marker=marker, ms=3.5, lw=1.6, color=colour, label=label)
+        axes.axvline(best_epoch, color="0.45", lw=1, ls=":", label=f"kept: epoch {best_epoch}")
+        axes.set(title=name.capitalize(), xlabel="epoch", ylabel=f"{name} ({unit})")
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.grid(alpha=0.25)
+    panels[0].set_ylim(bottom=0)
+    panels[1].legend(loc="lower right", edgecolor="none", fontsize=9)
+    figure.suptitle(title, fontsize=11)
+    return _png(figure)
+
+
+def predictions(
+    images: NDArray[Any], labels: NDArray[Any], probabilities: NDArray[Any], seed: int
+) -> bytes:
+    """Draw sample digits and the worst mistakes, each with its prediction, as a PNG.
+
+    The samples are drawn by seed from all images. The worst mistakes are those where the network
+    gave the wrong digit the highest probability.
+
+    Parameters
+    ----------
+    images : (n, 784) array
+        Gray values, ink bright.
+    labels : (n,) integer array
+        The true digits.
+    probabilities : (n, 10) array
+        What the network says.
+    seed : int
+        Chooses the samples.
+
+    Raises
+    ------
+    MissingExtraError
+        matplotlib is not installed.
+    """
+    predicted = probabilities.argmax(axis=1)
+    confidence = probabilities.max(axis=1)
+    count = min(SAMPLES, len(images))
+    samples = np.random.RandomState(seed).permutation(len(images))[:count]
+    wrong = np.flatnonzero(predicted != labels)
+    worst = wrong[np.argsort(-confidence[wrong], kind="stable")][:MISTAKES]
+    sample_rows, mistake_rows = (-(-len(part) // COLUMNS) for part in (samples, worst))
+    heights = [sample_rows, max(mistake_rows, 0.5)]
+    figure = _figure(10.0, 1.25 * sum(heights) + 1.0)
+    upper, lower = figure.subfigures(2, 1, height_ratios=heights)
+    upper.suptitle(f"{count} of {len(images):,} test digits, chosen at random", fontsize=11)
+    _digits(upper, sample_rows, samples, images, labels, predicted, confidence)
+    title = f"The worst of {len(wrong):,} mistakes: true digit → prediction, and its probability"
+    lower.suptitle(title if len(wrong) else "No mistakes", fontsize=11)
+    _digits(lower, mistake_rows, worst, images, labels, predicted, confidence)
+    return _png(figure)
+
+
+def _digits(
+    figure: Any,
+    rows: int,
+    chosen: NDArray[Any],
+    images: NDArray[Any],
+    labels: NDArray[Any],
+    predicted: NDArray[Any],
+    confidence: NDArray[Any],
+) -> None:
+    """Draw the chosen images in rows of ten, each under its prediction."""
+    if rows == 0:
+        return
+    grid = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
+    for axes in grid:
+        axes.axis("off")
+    for axes, i in zip(grid, chosen, strict=False):
+        axes.imshow(images[i].reshape(28, 28), cmap="gray_r", interpolation="nearest")
+        right = predicted[i] == labels[i]
+        text = f"{predicted[i]}" if right else f"{labels[i]} → {predicted[i]}"
+        percent = f"{100 * confidence[i]:.1f}"
+        axes.set_title(f"{text}  ({percent} %)", fontsize=8, color="black" if right else WRONG)
+
+
+def _figure(width: float, height: float) -> Any:
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(
+            'Pictures need matplotlib, which is not installed: pip install "bital[plot]".'
+        ) from error
+    # Figure and canvas directly, without pyplot: no global state, no window, no backend choice.
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _png(figure: Any) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=120)
+    return buffer.getvalue()
