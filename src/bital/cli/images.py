@@ -57,13 +57,12 @@ def load_array(path: Path) -> Digits:
     in MNIST. Bytes and other integers are divided by 255, and so are floats that exceed 1.
     """
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        with path.open("rb") as file:  # not np.load: it would also open archives and pickles
+            array = np.lib.format.read_array(file, allow_pickle=False)
     except (OSError, ValueError, EOFError, MemoryError, SyntaxError) as error:
         raise ImageFileError(
-            f"{path} cannot be read as a NumPy array ({error}). Write it with np.save."
+            f"{path} cannot be read as a NumPy array ({error}). Write one array with np.save."
         ) from error
-    if not isinstance(array, np.ndarray):
-        raise ImageFileError(f"{path} is an archive of arrays. Save one array, with np.save.")
     if array.dtype.kind not in "buif":
         raise ImageFileError(f"{path} has dtype {array.dtype}; gray values are numbers.")
     images = _rows(array, path)

@@ -31,6 +31,15 @@ FORMAT = 1
 SIZE_LIMIT = 16 * 2**20
 """Bytes that a JSON or CSV file of a run may have; ours have a few thousand."""
 
+CONFIG_KEYS = {"format": int, "command": str, "started": str, "options": dict, "versions": dict}
+METRICS_KEYS = {
+    "status": str,
+    "epochs": int,
+    "best_epoch": int,
+    "seconds": (int, float),
+    "scores": dict,
+}
+
 
 def write_atomic(path: Path, content: bytes) -> None:
     """Write a file so that readers see the old content or the new one, never a part."""
@@ -104,7 +113,7 @@ class RunFolder:
         RunFolderError
             The file is missing, is not JSON, or is of a later format.
         """
-        config = _read_json(self.config)
+        config = _read_json(self.config, CONFIG_KEYS)
         if config.get("format") != FORMAT:
             raise RunFolderError(
                 f"{self.config}: format {config.get('format')!r}, but this version of bital reads "
@@ -114,7 +123,13 @@ class RunFolder:
 
     def read_metrics(self) -> dict[str, Any] | None:
         """Read the end of the run, or None when the run never came to its end."""
-        return _read_json(self.metrics) if self.metrics.exists() else None
+        if not self.metrics.exists():
+            return None
+        metrics = _read_json(self.metrics, METRICS_KEYS)
+        for name, score in metrics["scores"].items():
+            where = f"{self.metrics}: score {name!r}"
+            _require(score, {"loss": (int, float), "accuracy": (int, float)}, where)
+        return metrics
 
     def read_history(self) -> list[dict[str, float]]:
         """Read the finished epochs.
@@ -218,13 +233,19 @@ def _read_text(path: Path) -> str:
         raise RunFolderError(f"{path} cannot be read: {error}.") from error
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def _read_json(path: Path, keys: Mapping[str, type | tuple[type, ...]]) -> dict[str, Any]:
     try:
         content = json.loads(_read_text(path))
     except (ValueError, RecursionError) as error:
         raise RunFolderError(f"{path} is damaged: {error}.") from error
+    _require(content, keys, str(path))
+    return dict(content)
+
+
+def _require(content: Any, keys: Mapping[str, type | tuple[type, ...]], where: str) -> None:
+    """Check that ``content`` is a JSON object with these keys, each of its type."""
     if not isinstance(content, dict):
-        raise RunFolderError(
-            f"{path} is damaged: it holds {type(content).__name__}, not an object."
-        )
-    return content
+        raise RunFolderError(f"{where} is damaged: it is {type(content).__name__}, not an object.")
+    for key, kind in keys.items():
+        if not isinstance(content.get(key), kind):
+            raise RunFolderError(f"{where} is damaged: {key!r} is {content.get(key)!r}.")

@@ -1,0 +1,80 @@
+"""What the options of ``bital train`` accept. Each wrong value is named, with a right one."""
+
+import math
+from typing import Any
+
+import click
+
+ACTIVATIONS = (
+    "relu",
+    "leaky_relu",
+    "elu",
+    "selu",
+    "gelu",
+    "silu",
+    "mish",
+    "softplus",
+    "softsign",
+    "tanh",
+    "sigmoid",
+    "hard_sigmoid",
+    "linear",
+)
+RATES = {"adam": 0.002, "adamw": 0.002, "rmsprop": 0.001, "sgd": 0.2}
+"""The optimizers, and the learning rate of each where none is given."""
+
+WIDEST = 10_000
+DEEPEST = 50
+
+
+class LayerSizes(click.ParamType):
+    """``300,100`` as ``(300, 100)``; ``none`` as ``()``."""
+
+    name = "sizes"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
+        """Read the sizes, or fail with the part that is not one."""
+        if isinstance(value, tuple):
+            return value
+        if value.strip().lower() == "none":
+            return ()
+        parts = [part.strip() for part in value.split(",")]
+        for part in parts:
+            if not (part.isascii() and part.isdigit() and 1 <= len(part) <= 6):
+                self.fail(f"{value!r}: {part!r} is not a size. Write 300,100 or none.", param, ctx)
+            if not 1 <= int(part) <= WIDEST:
+                self.fail(f"{value!r}: a size must be from 1 to {WIDEST}.", param, ctx)
+        if len(parts) > DEEPEST:
+            self.fail(f"{len(parts)} layers: at most {DEEPEST} are allowed.", param, ctx)
+        return tuple(int(part) for part in parts)
+
+
+class Number(click.ParamType):
+    """A finite number between two bounds. click's FloatRange lets NaN through."""
+
+    name = "number"
+
+    def __init__(self, low: float, high: float, include_low: bool) -> None:
+        self.low, self.high, self.include_low = low, high, include_low
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Read the number, or fail with the bounds."""
+        try:
+            number = float(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a number.", param, ctx)
+        inside = self.low <= number if self.include_low else self.low < number
+        if not math.isfinite(number) or not inside or not number < self.high:
+            least = "at least" if self.include_low else "more than"
+            most = "" if math.isinf(self.high) else f" and less than {self.high:g}"
+            self.fail(f"{value} must be {least} {self.low:g}{most}.", param, ctx)
+        return number
+
+
+LAYER_SIZES = LayerSizes()
+LEARNING_RATE = Number(0, math.inf, include_low=False)
+DROPOUT = Number(0, 1, include_low=True)

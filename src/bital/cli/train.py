@@ -1,0 +1,315 @@
+"""Training of a digit classifier, from settings to a finished run folder.
+
+The order of things: folder, data, model, epochs, then the best epoch's weights are measured on all
+three parts of the data. What is chosen by looking at data (the epoch) is chosen on the validation
+part; the test part is looked at once, at the end.
+"""
+
+import math
+import platform
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from types import FrameType
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+import bital
+from bital import keras
+from bital.cli import plots
+from bital.cli.run_folder import FORMAT, RunFolder, write_atomic
+from bital.datasets import mnist
+from bital.errors import MissingExtraError, NonFiniteLossError, RunFolderError
+
+VALIDATION = 5_000
+"""Images at the end of the training data that are held back to choose the epoch."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that a run depends on, beside the data and the versions."""
+
+    hidden: tuple[int, ...]
+    activation: str
+    optimizer: str
+    learning_rate: float
+    schedule: str
+    batch_size: int
+    epochs: int
+    dropout: float
+    seed: int
+    executor: str
+
+    @property
+    def network(self) -> str:
+        """The layer sizes in the books' way of writing: ``784-300-100-10``."""
+        return "-".join(str(size) for size in (784, *self.hidden, 10))
+
+
+class Part(NamedTuple):
+    """One part of the data: ``x``: (n, 784) float32 in [0, 1], ``y``: (n,) uint8."""
+
+    x: NDArray[np.float32]
+    y: NDArray[np.uint8]
+
+
+class Score(NamedTuple):
+    """Mean cross-entropy and share of right answers."""
+
+    loss: float
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended."""
+
+    status: str
+    best_epoch: int
+    epochs: int
+    seconds: float
+    scores: dict[str, Score]
+
+
+def load_parts() -> dict[str, Part]:
+    """MNIST in three parts: 55,000 to train, 5,000 to validate, 10,000 to test."""
+    (x, y), (x_test, y_test) = mnist.load_mnist()
+    return {
+        "train": Part(x[:-VALIDATION], y[:-VALIDATION]),
+        "validation": Part(x[-VALIDATION:], y[-VALIDATION:]),
+        "test": Part(x_test, y_test),
+    }
+
+
+def build(settings: Settings) -> Any:
+    """The untrained, compiled network: dropout after each hidden layer, softmax at the end."""
+    keras.utils.set_random_seed(settings.seed)
+    layers: list[Any] = [keras.Input((784,))]
+    for size in settings.hidden:
+        layers.append(keras.layers.Dense(size, activation=settings.activation))
+        if settings.dropout:
+            layers.append(keras.layers.Dropout(settings.dropout))
+    layers.append(keras.layers.Dense(10, activation="softmax"))
+    model = keras.Sequential(layers)
+    optimizer = keras.optimizers.get(settings.optimizer)
+    optimizer.learning_rate = settings.learning_rate
+    model.compile(optimizer=optimizer, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def score(probabilities: NDArray[Any], labels: NDArray[Any]) -> Score:
+    """Cross-entropy and accuracy of probabilities ``(n, 10)`` for labels ``(n,)``."""
+    right = np.take_along_axis(probabilities, labels[:, np.newaxis].astype(np.intp), axis=1)
+    loss = -np.log(np.maximum(right, 1e-7), dtype=np.float64).mean()
+    return Score(float(loss), float((probabilities.argmax(axis=1) == labels).mean()))
+
+
+def probabilities_of(model: Any, x: NDArray[np.float32]) -> NDArray[Any]:
+    """The model's answer, ``(n, 784) -> (n, 10)``.
+
+    Raises
+    ------
+    RunFolderError
+        The model is not one of images to ten digits.
+    """
+    shapes = model.input_shape, model.output_shape
+    if shapes != ((None, 784), (None, 10)):
+        raise RunFolderError(
+            f"The model takes {shapes[0]} and gives {shapes[1]}; a model of digits takes "
+            "(None, 784) and gives (None, 10)."
+        )
+    return np.asarray(model.predict(x, batch_size=1000, verbose=0))
+
+
+def rate_of_epoch(settings: Settings, epoch: int) -> float:
+    """The learning rate of an epoch, counted from 0.
+
+    ``cosine``: half a cosine from the full rate down to almost 0 (Loshchilov and Hutter, "SGDR",
+    2017, equation 5, one period). ``constant``: always the full rate.
+    """
+    if settings.schedule == "constant":
+        return settings.learning_rate
+    return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * epoch / settings.epochs))
+
+
+class CtrlC:
+    """Turns the first Ctrl-C into a question that is asked between two batches.
+
+    So the weights are never half updated. A second Ctrl-C interrupts at once. Signals reach the
+    main thread only; elsewhere this does nothing.
+    """
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._before: Any = None
+        self._active = threading.current_thread() is threading.main_thread()
+
+    def __enter__(self) -> "CtrlC":
+        if self._active:
+            self._before = signal.signal(signal.SIGINT, self._on_signal)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._active:
+            signal.signal(signal.SIGINT, self._before)
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+
+    def check(self) -> None:
+        """Interrupt here if Ctrl-C was pressed."""
+        if self.asked:
+            raise KeyboardInterrupt
+
+
+class Recorder(keras.callbacks.Callback):
+    """After each epoch: one row of metrics, and the model if it is the best so far.
+
+    Best is the highest validation accuracy, and among equals the lowest validation loss.
+    """
+
+    def __init__(self, settings: Settings, folder: RunFolder, ctrl_c: CtrlC) -> None:
+        super().__init__()
+        self.rows: list[dict[str, float]] = []
+        self.best_epoch = 0
+        self.best_weights: list[NDArray[Any]] | None = None
+        self._best = (-math.inf, -math.inf)
+        self._settings, self._folder, self._ctrl_c = settings, folder, ctrl_c
+        self._begin = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Set the learning rate of this epoch."""
+        self.model.optimizer.learning_rate = rate_of_epoch(self._settings, epoch)
+        self._begin = time.perf_counter()
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Stop between two batches if asked to."""
+        self._ctrl_c.check()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Record the epoch, and keep the model if it is the best."""
+        logs = logs or {}
+        names = ("loss", "accuracy", "val_loss", "val_accuracy")
+        row = {"epoch": epoch + 1, **{name: float(logs[name]) for name in names}}
+        row["learning_rate"] = rate_of_epoch(self._settings, epoch)
+        row["seconds"] = round(time.perf_counter() - self._begin, 3)
+        self.rows.append(row)
+        quality = (row["val_accuracy"], -row["val_loss"])
+        if quality > self._best:
+            self._best, self.best_epoch = quality, epoch + 1
+            self.best_weights = [np.array(w) for w in self.model.get_weights()]
+            self.model.save(self._folder.model)
+        self._folder.write_history(self.rows)
+        self._ctrl_c.check()
+
+
+def run(settings: Settings, folder: RunFolder, verbose: int | str, say: Say) -> Outcome:
+    """Train, and leave the finished run folder.
+
+    After the first Ctrl-C, or a loss that is no longer finite, the best model so far is measured
+    and kept like that of a whole run.
+
+    Raises
+    ------
+    NonFiniteLossError
+        After everything that could be kept was written.
+    """
+    folder.write_json(folder.config, _config(settings))
+    parts = load_parts()
+    model = build(settings)
+    say(f"{settings.network}, {model.count_params():,} weights; run folder {folder.path}")
+    begin = time.perf_counter()
+    status, failure = "finished", None
+    with CtrlC() as ctrl_c:
+        recorder = Recorder(settings, folder, ctrl_c)
+        try:
+            model.fit(
+                *parts["train"],
+                batch_size=settings.batch_size,
+                epochs=settings.epochs,
+                validation_data=parts["validation"],
+                callbacks=[recorder],
+                verbose=verbose,
+            )
+        except KeyboardInterrupt:
+            status = "interrupted"
+        except NonFiniteLossError as error:
+            status, failure = "failed", error
+    seconds = time.perf_counter() - begin
+    outcome = _finish(settings, folder, model, recorder, status, seconds, parts, say)
+    if failure is not None:
+        raise failure
+    return outcome
+
+
+def _config(settings: Settings) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "command": "train mnist",
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "options": asdict(settings),
+        "data": {"name": "mnist", "validation": f"the last {VALIDATION} of the training images"},
+        "versions": {
+            "bital": bital.__version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+            "machine": f"{platform.system()} {platform.machine()}",
+        },
+    }
+
+
+def _finish(
+    settings: Settings,
+    folder: RunFolder,
+    model: Any,
+    recorder: Recorder,
+    status: str,
+    seconds: float,
+    parts: dict[str, Part],
+    say: Say,
+) -> Outcome:
+    """Measure the best weights, and write the end of the run and its pictures."""
+    scores: dict[str, Score] = {}
+    answers: dict[str, NDArray[Any]] = {}
+    if recorder.best_weights is not None:
+        model.set_weights(recorder.best_weights)
+    elif status == "interrupted":  # before the first epoch was over: keep what there is
+        model.save(folder.model)
+    if recorder.best_weights is not None or status == "interrupted":
+        answers = {name: probabilities_of(model, part.x) for name, part in parts.items()}
+        scores = {name: score(answers[name], part.y) for name, part in parts.items()}
+    outcome = Outcome(status, recorder.best_epoch, len(recorder.rows), round(seconds, 3), scores)
+    ends = {name: value._asdict() for name, value in scores.items()}
+    folder.write_json(folder.metrics, {**asdict(outcome), "scores": ends})
+    if answers:
+        _draw(settings, folder, recorder, parts["test"], answers["test"], say)
+    return outcome
+
+
+def _draw(
+    settings: Settings,
+    folder: RunFolder,
+    recorder: Recorder,
+    test: Part,
+    answer: NDArray[Any],
+    say: Say,
+) -> None:
+    """Draw the pictures, or say why there are none."""
+    title = f"{settings.network}, {settings.activation}, {settings.optimizer}, seed {settings.seed}"
+    try:
+        if recorder.rows:
+            picture = plots.curves(recorder.rows, recorder.best_epoch, title)
+            write_atomic(folder.curves, picture)
+        picture = plots.predictions(test.x, test.y, answer, settings.seed)
+        write_atomic(folder.predictions, picture)
+    except MissingExtraError as error:
+        say(str(error))
