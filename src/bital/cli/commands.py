@@ -1,7 +1,6 @@
 """The commands: options in, text out. What they do stands in the modules that they call."""
 
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -210,8 +209,8 @@ def inspect(run: Path, as_json: bool) -> None:
 
 @contextmanager
 def _executor(name: str | None) -> Iterator[str]:
-    """Compute with the executor that was asked for; yields its name."""
-    name = name or os.environ.get("BITAL_EXECUTOR") or "numpy"
+    """Compute with the executor that was asked for, or with the default; yields its name."""
+    name = name or bital.config.executor_name()
     with bital.config.executor(name):
         yield name
 

@@ -7,13 +7,10 @@ part; the test part is looked at once, at the end.
 
 import math
 import platform
-import signal
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from types import FrameType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -139,84 +136,48 @@ def rate_of_epoch(settings: Settings, epoch: int) -> float:
     return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * epoch / settings.epochs))
 
 
-class CtrlC:
-    """Turns the first Ctrl-C into a question that is asked between two batches.
-
-    So the weights are never half updated. A second Ctrl-C interrupts at once. Signals reach the
-    main thread only; elsewhere this does nothing.
-    """
-
-    def __init__(self) -> None:
-        self.asked = False
-        self._before: Any = None
-        self._active = threading.current_thread() is threading.main_thread()
-
-    def __enter__(self) -> "CtrlC":
-        if self._active:
-            self._before = signal.signal(signal.SIGINT, self._on_signal)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._active:
-            signal.signal(signal.SIGINT, self._before)
-
-    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
-        if self.asked:
-            raise KeyboardInterrupt
-        self.asked = True
-
-    def check(self) -> None:
-        """Interrupt here if Ctrl-C was pressed."""
-        if self.asked:
-            raise KeyboardInterrupt
-
-
 class Recorder(keras.callbacks.Callback):
     """After each epoch: one row of metrics, and the model if it is the best so far.
 
     Best is the highest validation accuracy, and among equals the lowest validation loss.
     """
 
-    def __init__(self, settings: Settings, folder: RunFolder, ctrl_c: CtrlC) -> None:
+    def __init__(self, settings: Settings, folder: RunFolder) -> None:
         super().__init__()
         self.rows: list[dict[str, float]] = []
         self.best_epoch = 0
         self.best_weights: list[NDArray[Any]] | None = None
         self._best = (-math.inf, -math.inf)
-        self._settings, self._folder, self._ctrl_c = settings, folder, ctrl_c
+        self.settings, self.folder = settings, folder
         self._begin = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Set the learning rate of this epoch."""
-        self.model.optimizer.learning_rate = rate_of_epoch(self._settings, epoch)
+        self.model.optimizer.learning_rate = rate_of_epoch(self.settings, epoch)
         self._begin = time.perf_counter()
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Stop between two batches if asked to."""
-        self._ctrl_c.check()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Record the epoch, and keep the model if it is the best."""
         logs = logs or {}
         names = ("loss", "accuracy", "val_loss", "val_accuracy")
         row = {"epoch": epoch + 1, **{name: float(logs[name]) for name in names}}
-        row["learning_rate"] = rate_of_epoch(self._settings, epoch)
+        row["learning_rate"] = rate_of_epoch(self.settings, epoch)
         row["seconds"] = round(time.perf_counter() - self._begin, 3)
         self.rows.append(row)
         quality = (row["val_accuracy"], -row["val_loss"])
         if quality > self._best:
             self._best, self.best_epoch = quality, epoch + 1
-            self.best_weights = [np.array(w) for w in self.model.get_weights()]
-            self.model.save(self._folder.model)
-        self._folder.write_history(self.rows)
-        self._ctrl_c.check()
+            self.best_weights = self.model.get_weights()
+            self.model.save(self.folder.model)
+        self.folder.write_history(self.rows)
 
 
 def run(settings: Settings, folder: RunFolder, verbose: int | str, say: Say) -> Outcome:
     """Train, and leave the finished run folder.
 
-    After the first Ctrl-C, or a loss that is no longer finite, the best model so far is measured
-    and kept like that of a whole run.
+    After Ctrl-C, or a loss that is no longer finite, the best model so far is measured and kept
+    like that of a whole run. Another Ctrl-C during that ends it at once; the model and the epochs
+    are on the disk by then.
 
     Raises
     ------
@@ -229,23 +190,22 @@ def run(settings: Settings, folder: RunFolder, verbose: int | str, say: Say) -> 
     say(f"{settings.network}, {model.count_params():,} weights; run folder {folder.path}")
     begin = time.perf_counter()
     status, failure = "finished", None
-    with CtrlC() as ctrl_c:
-        recorder = Recorder(settings, folder, ctrl_c)
-        try:
-            model.fit(
-                *parts["train"],
-                batch_size=settings.batch_size,
-                epochs=settings.epochs,
-                validation_data=parts["validation"],
-                callbacks=[recorder],
-                verbose=verbose,
-            )
-        except KeyboardInterrupt:
-            status = "interrupted"
-        except NonFiniteLossError as error:
-            status, failure = "failed", error
+    recorder = Recorder(settings, folder)
+    try:
+        model.fit(
+            *parts["train"],
+            batch_size=settings.batch_size,
+            epochs=settings.epochs,
+            validation_data=parts["validation"],
+            callbacks=[recorder],
+            verbose=verbose,
+        )
+    except KeyboardInterrupt:  # fit raises it between two steps: the model is whole
+        status = "interrupted"
+    except NonFiniteLossError as error:
+        status, failure = "failed", error
     seconds = time.perf_counter() - begin
-    outcome = _finish(settings, folder, model, recorder, status, seconds, parts, say)
+    outcome = _finish(model, recorder, status, seconds, parts, say)
     if failure is not None:
         raise failure
     return outcome
@@ -268,8 +228,6 @@ def _config(settings: Settings) -> dict[str, Any]:
 
 
 def _finish(
-    settings: Settings,
-    folder: RunFolder,
     model: Any,
     recorder: Recorder,
     status: str,
@@ -278,32 +236,26 @@ def _finish(
     say: Say,
 ) -> Outcome:
     """Measure the best weights, and write the end of the run and its pictures."""
-    scores: dict[str, Score] = {}
-    answers: dict[str, NDArray[Any]] = {}
+    folder = recorder.folder
     if recorder.best_weights is not None:
         model.set_weights(recorder.best_weights)
     elif status == "interrupted":  # before the first epoch was over: keep what there is
         model.save(folder.model)
+    answers: dict[str, NDArray[Any]] = {}
     if recorder.best_weights is not None or status == "interrupted":
         answers = {name: probabilities_of(model, part.x) for name, part in parts.items()}
-        scores = {name: score(answers[name], part.y) for name, part in parts.items()}
+    scores = {name: score(answer, parts[name].y) for name, answer in answers.items()}
     outcome = Outcome(status, recorder.best_epoch, len(recorder.rows), round(seconds, 3), scores)
     ends = {name: value._asdict() for name, value in scores.items()}
     folder.write_json(folder.metrics, {**asdict(outcome), "scores": ends})
     if answers:
-        _draw(settings, folder, recorder, parts["test"], answers["test"], say)
+        _draw(recorder, parts["test"], answers["test"], say)
     return outcome
 
 
-def _draw(
-    settings: Settings,
-    folder: RunFolder,
-    recorder: Recorder,
-    test: Part,
-    answer: NDArray[Any],
-    say: Say,
-) -> None:
+def _draw(recorder: Recorder, test: Part, answer: NDArray[Any], say: Say) -> None:
     """Draw the pictures, or say why there are none."""
+    settings, folder = recorder.settings, recorder.folder
     title = f"{settings.network}, {settings.activation}, {settings.optimizer}, seed {settings.seed}"
     try:
         if recorder.rows:

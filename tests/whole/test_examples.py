@@ -1,0 +1,54 @@
+"""Every example runs as its text says, and draws its picture where it is told to."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from books import EXAMPLES
+from PIL import Image
+
+SMALL = ["--images", "2000", "--epochs", "2"]
+RUNS = {
+    "01_slope_and_descent": ([], ["[6. 8.]", "learning rate 0.1"]),
+    "02_perceptron_and_gates": (
+        [],
+        ["XOR  ", "not learned", "XOR from OR, NAND and AND: [0 1 1 0]"],
+    ),
+    "03_network_by_hand": (SMALL, ["def ", "np.matmul", "test accuracy"]),
+    "04_network_in_keras": (SMALL, ["hidden", "Test: loss"]),
+}
+
+
+def test_every_example_is_run_here():
+    assert sorted(path.stem for path in EXAMPLES.glob("*.py")) == sorted(RUNS)
+
+
+@pytest.mark.parametrize("name", sorted(RUNS))
+def test_an_example_runs(name, tmp_path):
+    options, said = RUNS[name]
+    source = Path(__file__).parents[2] / "src"
+    result = subprocess.run(
+        [sys.executable, "-W", "error", str(EXAMPLES / f"{name}.py"), *options],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(source), "PYTHONIOENCODING": "utf-8"},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=120,
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == ""
+    for text in said:
+        assert text in result.stdout
+    with Image.open(tmp_path / "out" / f"{name}.png") as picture:
+        assert min(picture.size) > 300
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_the_user_names_the_picture(tmp_path, monkeypatch):
+    from books import example
+
+    monkeypatch.setattr(sys, "argv", ["example", "--out", str(tmp_path / "a" / "mine.png")])
+    example("01_slope_and_descent").main()
+    assert (tmp_path / "a" / "mine.png").is_file()
