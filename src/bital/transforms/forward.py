@@ -66,6 +66,8 @@ def push_forward(
                 out.name = out.name or var.name
             if slope is not None and var.type.dtype.kind == "f":
                 moved[var] = slope
+                if isinstance(slope, Var) and slope.name is None and var.name:
+                    slope.name = f"d_{var.name}"
     builder.source = None
     return (
         [_read(env, atom) for atom in program.outputs],

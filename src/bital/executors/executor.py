@@ -1,0 +1,64 @@
+"""What an executor is, and how one is found by name."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, Protocol
+
+from bital.errors import ExecutorError
+from bital.program import Array, Program
+
+# Takes the values of a Program's inputs, gives those of its outputs. Results are fresh arrays
+# (NumPy scalars where 0-d), never views of an argument; donated arguments may be overwritten.
+Compiled = Callable[[Sequence[Any]], list[Array]]
+
+
+class Executor(Protocol):
+    """Turns Programs into callables."""
+
+    name: str
+
+    def compile(self, program: Program, donated: Collection[int] = ()) -> Compiled:
+        """A callable that computes the Program.
+
+        Parameters
+        ----------
+        program : Program
+        donated : collection of int
+            Positions of inputs whose arrays may be overwritten.
+        """
+        ...
+
+
+# name -> module with an `executor`; other packages add theirs as entry points "bital.executors".
+_BUILT_IN = {"numpy": "bital.executors.numpy"}
+_loaded: dict[str, Executor] = {}
+
+
+def get_executor(name: str) -> Executor:
+    """The executor of this name, imported at first use.
+
+    Raises
+    ------
+    ExecutorError
+        Where there is none, naming those there are.
+    """
+    if name not in _loaded:
+        _loaded[name] = _load(name)
+    return _loaded[name]
+
+
+def _load(name: str) -> Executor:
+    if name in _BUILT_IN:
+        module = importlib.import_module(_BUILT_IN[name])
+        built_in: Executor = module.executor
+        return built_in
+    entries = importlib.metadata.entry_points(group="bital.executors")
+    for entry in entries:
+        if entry.name == name:
+            loaded: Executor = entry.load()
+            return loaded
+    known = ", ".join(sorted({*_BUILT_IN, *(entry.name for entry in entries)}))
+    raise ExecutorError(f"there is no executor {name!r}; installed: {known}")

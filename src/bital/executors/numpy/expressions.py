@@ -1,0 +1,245 @@
+"""One line of NumPy for each primitive."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection
+from typing import Any
+
+import numpy as np
+
+from bital.primitives import REGISTRY
+from bital.primitives.linear import free_axes
+from bital.primitives.shape import as_slices
+from bital.program import Equation
+
+# (equation, operand texts, buffer to write into or None) -> expression
+Expression = Callable[[Equation, list[str], "str | None"], str]
+# (equation, operand texts, target, array to start from or None to overwrite operand 0) -> lines
+Statement = Callable[[Equation, list[str], str, "str | None"], list[str]]
+
+_OPERATORS = {
+    "add": "+",
+    "sub": "-",
+    "mul": "*",
+    "div": "/",
+    "eq": "==",
+    "ne": "!=",
+    "lt": "<",
+    "le": "<=",
+    "gt": ">",
+    "ge": ">=",
+}
+
+
+def _ufunc(name: str, ufunc: np.ufunc) -> Expression:
+    operator = _OPERATORS.get(name)
+
+    def expression(equation: Equation, operands: list[str], buffer: str | None) -> str:
+        if buffer is not None:
+            return f"np.{ufunc.__name__}({', '.join(operands)}, out={buffer})"
+        if operator is not None:
+            return f"{operands[0]} {operator} {operands[1]}"
+        if name == "neg":
+            return f"-{operands[0]}"
+        return f"np.{ufunc.__name__}({', '.join(operands)})"
+
+    return expression
+
+
+def _reduction(ufunc: np.ufunc) -> Expression:
+    def expression(equation: Equation, operands: list[str], buffer: str | None) -> str:
+        axes, type = equation.params["axes"], equation.inputs[0].type
+        options = [f"axis={axes[0] if len(axes) == 1 else axes}"]
+        if equation.params["keepdims"]:
+            options.append("keepdims=True")
+        if type.dtype.kind in "biu" and ufunc in (np.add, np.multiply):
+            options.append(f"dtype=np.{type.dtype.name}")  # else NumPy widens small integers
+        if buffer is not None:
+            options.append(f"out={buffer}")
+        return f"np.{ufunc.__name__}.reduce({operands[0]}, {', '.join(options)})"
+
+    return expression
+
+
+def _index_reduction(equation: Equation, operands: list[str], buffer: str | None) -> str:
+    return f"np.{equation.primitive.name}({operands[0]}, axis={equation.params['axis']})"
+
+
+def _where(equation: Equation, operands: list[str], buffer: str | None) -> str:
+    return f"np.where({', '.join(operands)})"
+
+
+def _convert(equation: Equation, operands: list[str], buffer: str | None) -> str:
+    name = equation.params["dtype"].name
+    if not equation.inputs[0].type.shape:
+        return f"np.{name if name != 'bool' else 'bool_'}({operands[0]})"
+    return f"{operands[0]}.astype(np.{name})"
+
+
+def _reshape(equation: Equation, operands: list[str], buffer: str | None) -> str:
+    if not equation.inputs[0].type.shape:
+        return f"np.reshape({operands[0]}, {equation.params['shape']})"
+    return f"{operands[0]}.reshape({', '.join(map(str, equation.params['shape'])) or '()'})"
+
+
+def _transpose(equation: Equation, operands: list[str], buffer: str | None) -> str:
+    permutation = equation.params["permutation"]
+    if permutation == tuple(reversed(range(len(permutation)))):
+        return f"{operands[0]}.T"
+    return f"{operands[0]}.transpose{permutation}"
+
+
+def _broadcast_to(equation: Equation, operands: list[str], buffer: str | None) -> str:
+    return f"np.broadcast_to({operands[0]}, {equation.params['shape']})"
+
+
+def _concatenate(equation: Equation, operands: list[str], buffer: str | None) -> str:
+    out = "" if buffer is None else f", out={buffer}"
+    return f"np.concatenate([{', '.join(operands)}], axis={equation.params['axis']}{out})"
+
+
+def _slice(equation: Equation, operands: list[str], buffer: str | None) -> str:
+    return f"{operands[0]}[{_ranges(equation)}]"
+
+
+def _ranges(equation: Equation) -> str:
+    shape = equation.inputs[0].type.shape
+    parts = [
+        _range(each, length) for each, length in zip(as_slices(**equation.params), shape, strict=True)
+    ]
+    while len(parts) > 1 and parts[-1] == ":":
+        parts.pop()
+    return ", ".join(parts) or "..."
+
+
+def _range(each: slice, length: int) -> str:
+    forward = each.step > 0
+    start = "" if each.start == (0 if forward else length - 1) else str(each.start)
+    stop = "" if each.stop is None or (forward and each.stop == length) else str(each.stop)
+    return f"{start}:{stop}" + ("" if each.step == 1 else f":{each.step}")
+
+
+def _gather(equation: Equation, operands: list[str], buffer: str | None) -> str:
+    text = f"{operands[0]}[{', '.join(operands[1:])}]"
+    is_view = equation.outputs[0].type.shape and not any(i.type.ndim for i in equation.inputs[1:])
+    return f"np.array({text})" if is_view else text
+
+
+def _random_bits(equation: Equation, operands: list[str], buffer: str | None) -> str:
+    shape, dtype = equation.params["shape"], equation.params["dtype"]
+    count = math.prod(shape)
+    words = -(-count * dtype.itemsize // 8)
+    counter = [0, 0, 0, equation.params["stream"]]
+    raw = f"np.random.Philox(key={operands[0]}, counter={counter}).random_raw({words})"
+    return f"{raw}.view(np.{dtype.name})[:{count}].reshape({shape})"
+
+
+def _dot_general(equation: Equation, operands: list[str], buffer: str | None) -> str:
+    x, y = operands
+    (xs, ys), batch = equation.params["contract"], equation.params["batch"]
+    ranks = [atom.type.ndim for atom in equation.inputs]
+    direct = _matmul_operands(x, y, ranks, xs, ys, batch)
+    if direct is not None:
+        if buffer is not None:
+            return f"np.matmul({direct[0]}, {direct[1]}, out={buffer})"
+        return f"{direct[0]} @ {direct[1]}"
+    if not batch[0]:
+        return f"np.tensordot({x}, {y}, axes=({list(xs)}, {list(ys)}))"
+    return _batched_product(equation, x, y)
+
+
+def _matmul_operands(
+    x: str, y: str, ranks: list[int], xs: Any, ys: Any, batch: Any
+) -> tuple[str, str] | None:
+    """Operands of one ``@``, transposed where needed, if the product is one."""
+    count = len(batch[0])
+    lead = tuple(range(count))
+    if len(xs) != 1 or batch != (lead, lead) or max(ranks) - count > 2 or min(ranks) == count:
+        return None
+    if count and (ranks[0] - count != 2 or ranks[1] - count != 2):
+        return None
+    turned = ".T" if count == 0 else ".swapaxes(-1, -2)"
+    left = x if xs[0] == ranks[0] - 1 else x + turned
+    inner = max(ranks[1] - 2, 0) if ranks[1] - count == 2 else count
+    right = y if ys[0] == inner else y + turned
+    return left, right
+
+
+def _batched_product(equation: Equation, x: str, y: str) -> str:
+    """Both operands brought to (batch, rows, columns), then one ``@``."""
+    (xs, ys), (bx, by) = equation.params["contract"], equation.params["batch"]
+    a, b = (atom.type for atom in equation.inputs)
+    x_free, y_free = free_axes(a.ndim, xs, bx), free_axes(b.ndim, ys, by)
+    shape = tuple(a.shape[axis] for axis in bx)
+    inner = math.prod(a.shape[axis] for axis in xs)
+    rows = math.prod(a.shape[axis] for axis in x_free)
+    columns = math.prod(b.shape[axis] for axis in y_free)
+    left = f"{x}.transpose{(*bx, *x_free, *xs)}.reshape{(*shape, rows, inner)}"
+    right = f"{y}.transpose{(*by, *ys, *y_free)}.reshape{(*shape, inner, columns)}"
+    return f"({left} @ {right}).reshape({equation.outputs[0].type.shape})"
+
+
+EXPRESSIONS: dict[str, Expression] = {
+    name: _ufunc(name, primitive.reference)
+    for name, primitive in REGISTRY.items()
+    if isinstance(primitive.reference, np.ufunc)
+}
+EXPRESSIONS |= {
+    "where": _where,
+    "convert": _convert,
+    "reduce_sum": _reduction(np.add),
+    "reduce_prod": _reduction(np.multiply),
+    "reduce_max": _reduction(np.maximum),
+    "reduce_min": _reduction(np.minimum),
+    "argmax": _index_reduction,
+    "argmin": _index_reduction,
+    "reshape": _reshape,
+    "transpose": _transpose,
+    "broadcast_to": _broadcast_to,
+    "concatenate": _concatenate,
+    "slice": _slice,
+    "gather": _gather,
+    "dot_general": _dot_general,
+    "random_bits": _random_bits,
+}
+_REDUCTIONS = frozenset(("reduce_sum", "reduce_prod", "reduce_max", "reduce_min"))
+
+
+def _update(write: str) -> Statement:
+    def statement(
+        equation: Equation, operands: list[str], target: str, start: str | None
+    ) -> list[str]:
+        x, value, *indices = operands
+        index = _ranges(equation) if equation.params else ", ".join(indices)
+        first = f"{target} = {x if start is None else start}"
+        return [first, write.format(target=target, index=index, value=value)]
+
+    return statement
+
+
+STATEMENTS: dict[str, Statement] = {
+    "slice_update": _update("{target}[{index}] = {value}"),
+    "scatter": _update("{target}[{index}] = {value}"),
+    "scatter_add": _update("np.add.at({target}, ({index},), {value})"),
+}
+
+# Which operands each primitive's result can be written over.
+OVERWRITES: dict[str, Collection[int]] = {
+    name: range(primitive.reference.nin)
+    for name, primitive in REGISTRY.items()
+    if isinstance(primitive.reference, np.ufunc)
+}
+OVERWRITES |= dict.fromkeys(STATEMENTS, (0,))
+
+
+def writes_out(equation: Equation) -> bool:
+    """Whether the expression takes ``out=``."""
+    name = equation.primitive.name
+    if isinstance(equation.primitive.reference, np.ufunc) or name in _REDUCTIONS:
+        return True
+    if name == "dot_general":
+        params = equation.params
+        ranks = [atom.type.ndim for atom in equation.inputs]
+        return _matmul_operands("", "", ranks, *params["contract"], params["batch"]) is not None
+    return name == "concatenate"

@@ -1,0 +1,222 @@
+"""NumPy's reductions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from bital.numpy_language.dispatch import (
+    REDUCTIONS,
+    cast,
+    implements,
+    normalize_axes,
+    normalize_axis,
+    trace_of,
+)
+from bital.numpy_language.tracer import Tracer, bind
+from bital.numpy_language.ufuncs import as_bool, store
+from bital.primitives import Primitive
+from bital.primitives import reduction as p
+
+
+def _reduce(primitive: Primitive, x: Tracer, axis: Any, keepdims: bool) -> Tracer:
+    axes = tuple(sorted(normalize_axes(axis, x.ndim)))
+    if not axes:
+        copied: Tracer = x.copy()
+        return copied
+    result: Tracer = bind(primitive, x, axes=axes, keepdims=bool(keepdims))
+    return result
+
+
+def _accumulator(x: Tracer, dtype: Any) -> Tracer:
+    """Sums and products of small integers are made in int64 or uint64, as in NumPy."""
+    if dtype is not None:
+        return trace_of(cast(x, dtype))
+    if x.dtype.kind == "b" or (x.dtype.kind == "i" and x.dtype.itemsize < 8):
+        return trace_of(cast(x, np.int64))
+    if x.dtype.kind == "u" and x.dtype.itemsize < 8:
+        return trace_of(cast(x, np.uint64))
+    return x
+
+
+def _masked(x: Tracer, where: Any, neutral: Any, name: str) -> Tracer:
+    if where is True:
+        return x
+    if neutral is None:
+        raise ValueError(f"np.{name} with where= needs initial=, as in NumPy")
+    masked: Tracer = np.where(where, x, cast(neutral, x.dtype))
+    return masked
+
+
+@implements(np.sum)
+def sum_(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: bool = False,
+    initial: Any = None,
+    where: Any = True,
+) -> Any:
+    x = _masked(_accumulator(trace_of(a), dtype), where, 0, "sum")
+    result = _reduce(p.reduce_sum, x, axis, keepdims)
+    return store(out, result if initial is None else result + initial, "sum")
+
+
+@implements(np.prod)
+def prod(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: bool = False,
+    initial: Any = None,
+    where: Any = True,
+) -> Any:
+    x = _masked(_accumulator(trace_of(a), dtype), where, 1, "prod")
+    result = _reduce(p.reduce_prod, x, axis, keepdims)
+    return store(out, result if initial is None else result * initial, "prod")
+
+
+def _extremum(primitive: Primitive, ufunc: np.ufunc) -> Callable[..., Any]:
+    def handler(
+        a: Any,
+        axis: Any = None,
+        out: Any = None,
+        keepdims: bool = False,
+        initial: Any = None,
+        where: Any = True,
+    ) -> Any:
+        name = ufunc.__name__[:3]
+        x = _masked(trace_of(a), where, initial, name)
+        axes = normalize_axes(axis, x.ndim)
+        empty = x.size == 0 and any(x.shape[each] == 0 for each in axes)
+        if empty and initial is not None:
+            shape = p.reduced_shape(x.shape, axes, keepdims)
+            return np.full(shape, initial, dtype=x.dtype, like=x)
+        if empty and 0 not in p.reduced_shape(x.shape, axes, False):
+            raise ValueError(
+                f"np.{name} over an empty axis of {x!r} has no value; give initial="
+            )
+        result: Any = _reduce(primitive, x, axis, keepdims)
+        return store(out, result if initial is None else ufunc(result, initial), name)
+
+    return handler
+
+
+max_ = implements(np.max, np.amax)(_extremum(p.reduce_max, np.maximum))
+min_ = implements(np.min, np.amin)(_extremum(p.reduce_min, np.minimum))
+
+
+def _as_float(x: Tracer, dtype: Any) -> Tracer:
+    if dtype is not None:
+        return trace_of(cast(x, dtype))
+    return x if x.dtype.kind == "f" else trace_of(cast(x, np.float64))
+
+
+def _count(x: Tracer, axis: Any) -> int:
+    count = 1
+    for each in normalize_axes(axis, x.ndim):
+        count *= x.shape[each]
+    return count
+
+
+@implements(np.mean)
+def mean(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False
+) -> Any:
+    x = trace_of(a)
+    half = x.dtype == np.float16 and dtype is None  # NumPy sums half precision in single
+    x = _as_float(x, np.float32 if half else dtype)
+    result = _reduce(p.reduce_sum, x, axis, keepdims) / _count(x, axis)
+    return store(out, cast(result, np.float16) if half else result, "mean")
+
+
+@implements(np.var)
+def var(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    ddof: float = 0,
+    keepdims: bool = False,
+    *,
+    mean: Any = None,
+    correction: float | None = None,
+) -> Any:
+    """``sum((x - mean)**2) / (n - ddof)``."""
+    x = trace_of(a)
+    half = x.dtype == np.float16 and dtype is None
+    x = _as_float(x, np.float32 if half else dtype)
+    count = _count(x, axis)
+    center = _reduce(p.reduce_sum, x, axis, True) / count if mean is None else mean
+    deviation = x - center
+    freedom = max(count - (ddof if correction is None else correction), 0)
+    result = _reduce(p.reduce_sum, deviation * deviation, axis, keepdims) / freedom
+    return store(out, cast(result, np.float16) if half else result, "var")
+
+
+@implements(np.std)
+def std(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, **options: Any) -> Any:
+    """The square root of ``np.var``. Its gradient at zero variance is infinite times zero: NaN."""
+    return store(out, np.sqrt(var(a, axis, dtype, **options)), "std")
+
+
+def _index_of(primitive: Primitive) -> Callable[..., Any]:
+    def handler(a: Any, axis: Any = None, out: Any = None, *, keepdims: bool = False) -> Any:
+        x = trace_of(a)
+        flat = axis is None
+        shape = (1,) * x.ndim if flat else p.reduced_shape(
+            x.shape, (normalize_axis(axis, x.ndim),), True
+        )
+        if flat:
+            x, axis = x.reshape(-1), 0
+        axis = normalize_axis(axis, x.ndim)
+        if x.shape[axis] == 0 and 0 not in p.reduced_shape(x.shape, (axis,), False):
+            raise ValueError(f"np.{primitive.name} over an empty axis of {x!r} has no value")
+        result: Tracer = bind(primitive, x, axis=axis)
+        return store(out, result.reshape(shape) if keepdims else result, primitive.name)
+
+    return handler
+
+
+argmax = implements(np.argmax)(_index_of(p.argmax))
+argmin = implements(np.argmin)(_index_of(p.argmin))
+
+
+@implements(np.any)
+def any_(
+    a: Any, axis: Any = None, out: Any = None, keepdims: bool = False, *, where: Any = True
+) -> Any:
+    return max_(as_bool(a), axis, out, keepdims, False, where)
+
+
+@implements(np.all)
+def all_(
+    a: Any, axis: Any = None, out: Any = None, keepdims: bool = False, *, where: Any = True
+) -> Any:
+    return min_(as_bool(a), axis, out, keepdims, True, where)
+
+
+@implements(np.count_nonzero)
+def count_nonzero(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    return sum_(as_bool(a), axis, keepdims=keepdims)
+
+
+@implements(np.ptp)
+def ptp(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False) -> Any:
+    return store(out, max_(a, axis, None, keepdims) - min_(a, axis, None, keepdims), "ptp")
+
+
+REDUCTIONS.update(
+    {
+        np.add: sum_,
+        np.multiply: prod,
+        np.maximum: max_,
+        np.minimum: min_,
+        np.logical_and: all_,
+        np.logical_or: any_,
+    }
+)

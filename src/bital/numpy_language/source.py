@@ -1,0 +1,105 @@
+"""Where in the user's code a call stands."""
+
+from __future__ import annotations
+
+import ast
+import dis
+import functools
+import linecache
+import re
+import sys
+from pathlib import Path
+from types import CodeType, FrameType
+
+import numpy as np
+
+from bital.program import SourceLocation
+
+_PACKAGE = Path(__file__).parent.parent
+# Frames of these are machinery; layers and losses count as user code, for they are plain NumPy.
+_MACHINERY = (
+    *(
+        str(_PACKAGE / folder)
+        for folder in (
+            "program",
+            "primitives",
+            "numpy_language",
+            "transforms",
+            "passes",
+            "executors",
+        )
+    ),
+    *(str(_PACKAGE / name) for name in ("api.py", "testing.py", "tree.py")),
+    str(Path(np.__file__).parent),
+)
+
+
+@functools.cache
+def _is_machinery(filename: str) -> bool:
+    return filename.startswith(_MACHINERY)
+
+
+def user_frame() -> FrameType | None:
+    """The innermost frame outside of bital's engine and NumPy."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and _is_machinery(frame.f_code.co_filename):
+        frame = frame.f_back
+    return frame
+
+
+def user_location() -> SourceLocation | None:
+    frame = user_frame()
+    return None if frame is None else SourceLocation(frame.f_code.co_filename, frame.f_lineno)
+
+
+@functools.cache
+def assigned_name(location: SourceLocation) -> str | None:
+    """``h`` for a line such as ``h = np.tanh(x @ W + b)``: the user's name for what it computes."""
+    match = re.match(r"\s*([A-Za-z]\w*)\s*=[^=]", linecache.getline(*location))
+    return match.group(1) if match else None
+
+
+def current_expression(frame: FrameType) -> tuple[str, str]:
+    """The operation that a frame is in, and its source text where that is known.
+
+    Returns
+    -------
+    operation : str
+        "call NAME", "store" (``a[i] = x``), "index" (``a[x]``) or "".
+    text : str
+    """
+    code, offset = frame.f_code, frame.f_lasti
+    opname = dis.opname[code.co_code[offset]] if 0 <= offset < len(code.co_code) else ""
+    text = _segment(code, offset)
+    if opname == "STORE_SUBSCR":
+        return "store", text
+    if opname.startswith("BINARY_SUBSCR") or (opname == "BINARY_OP" and text.endswith("]")):
+        return "index", text
+    name = _called_name(text)
+    return (f"call {name}" if name else ""), text
+
+
+def _segment(code: CodeType, offset: int) -> str:
+    positions = list(code.co_positions())
+    index = offset // 2
+    if index >= len(positions):
+        return ""
+    line, end_line, column, end_column = positions[index]
+    if line is None or end_line is None or column is None or end_column is None:
+        return ""
+    lines = [
+        linecache.getline(code.co_filename, number).encode() for number in range(line, end_line + 1)
+    ]
+    if not any(lines):
+        return ""
+    lines[-1] = lines[-1][:end_column]
+    lines[0] = lines[0][column:]
+    return b"".join(lines).decode(errors="replace").strip()
+
+
+def _called_name(text: str) -> str:
+    try:
+        node = ast.parse(text, mode="eval").body
+    except (SyntaxError, ValueError):
+        return ""
+    return ast.unparse(node.func) if isinstance(node, ast.Call) else ""

@@ -1,0 +1,5 @@
+"""⑤ Passes: Program -> Program with the same meaning, cheaper."""
+
+from bital.passes.memory import Plan as Plan
+from bital.passes.memory import plan as plan
+from bital.passes.pipeline import optimize as optimize

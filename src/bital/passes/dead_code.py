@@ -1,0 +1,16 @@
+"""Dead code: what no output needs is not computed."""
+
+from __future__ import annotations
+
+from bital.program import Program, Var
+
+
+def eliminate_dead(program: Program) -> Program:
+    needed = {atom for atom in program.outputs if isinstance(atom, Var)}
+    kept = []
+    for equation in reversed(program.equations):
+        if not needed.isdisjoint(equation.outputs):
+            kept.append(equation)
+            needed.update(atom for atom in equation.inputs if isinstance(atom, Var))
+    constants = {var: array for var, array in program.constants.items() if var in needed}
+    return program.replace(equations=kept[::-1], constants=constants)

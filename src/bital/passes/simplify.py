@@ -1,0 +1,336 @@
+"""Constants folded, and algebra that holds for every floating-point value, to the last bit.
+
+``x * 1``, ``x / 1``, ``x - 0``, ``-(-x)`` and ``x + (-y) = x - y`` are exact for NaN, infinities
+and signed zeros. ``x + 0`` (which turns -0.0 into 0.0) and ``x * 0`` are not, and stay.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from bital.primitives import REGISTRY, Primitive
+from bital.primitives.elementwise import broadcast_shapes
+from bital.primitives.linear import dot_general, free_axes
+from bital.program import (
+    Array,
+    Atom,
+    Builder,
+    Equation,
+    Literal,
+    Program,
+    Var,
+    building,
+    inline,
+    subprograms,
+)
+
+_FOLD_LIMIT = 1 << 16  # bytes: a larger constant is cheaper to compute than to keep
+
+add, sub, mul, neg = (REGISTRY[name] for name in ("add", "sub", "mul", "neg"))
+reshape, transpose, broadcast_to = (
+    REGISTRY[name] for name in ("reshape", "transpose", "broadcast_to")
+)
+
+
+class _Simplifier:
+    def __init__(self, program: Program) -> None:
+        self.builder = Builder(program.name)
+        self.definitions: dict[Var, Equation] = {}
+        self.uses = Counter(
+            atom
+            for equation in program.equations
+            for atom in equation.inputs
+            if isinstance(atom, Var)
+        )
+        self.uses.update(atom for atom in program.outputs if isinstance(atom, Var))
+        self.original: dict[Var, Var] = {}  # variables here -> variables of the old Program
+
+    def definition(self, atom: Atom, name: str) -> Equation | None:
+        """The equation that computes an atom, if its primitive has this name."""
+        equation = self.definitions.get(atom) if isinstance(atom, Var) else None
+        return equation if equation is not None and equation.primitive.name == name else None
+
+    def scalar(self, atom: Atom) -> Any:
+        """The number that an atom holds in every element, if that is known."""
+        if isinstance(atom, Literal):
+            return atom.value
+        stretched = self.definition(atom, "broadcast_to")
+        if stretched is not None and isinstance(stretched.inputs[0], Literal):
+            return stretched.inputs[0].value
+        return None
+
+    def used_once(self, var: Var) -> bool:
+        return self.uses[self.original.get(var, var)] == 1
+
+
+Rule = Callable[[_Simplifier, list[Atom], dict[str, Any]], "Atom | None"]
+RULES: dict[str, list[Rule]] = {}
+
+
+def rule(*names: str) -> Callable[[Rule], Rule]:
+    """Enter a rule: it returns what an equation equals, or None where it does not apply."""
+
+    def register(function: Rule) -> Rule:
+        for name in names:
+            RULES.setdefault(name, []).append(function)
+        return function
+
+    return register
+
+
+def simplify(program: Program) -> Program:
+    state = _Simplifier(program)
+    builder = state.builder
+    env: dict[Var, Atom] = {var: var for var in program.inputs}
+    builder.inputs = list(program.inputs)
+    builder.constants = dict(program.constants)
+    env.update({var: var for var in program.constants})
+
+    def read(atom: Atom) -> Atom:
+        return env[atom] if isinstance(atom, Var) else atom
+
+    with building(builder):
+        for equation in program.equations:
+            builder.source = equation.source
+            inputs = [read(atom) for atom in equation.inputs]
+            start = len(builder.equations)
+            outputs = _rewrite(state, equation, inputs)
+            for added in builder.equations[start:]:
+                state.definitions.update(dict.fromkeys(added.outputs, added))
+            for var, out in zip(equation.outputs, outputs, strict=True):
+                env[var] = out
+                if isinstance(out, Var) and out not in state.original:
+                    state.original[out] = var
+                    out.name = out.name or var.name
+    return builder.build([read(atom) for atom in program.outputs])
+
+
+def _rewrite(state: _Simplifier, equation: Equation, inputs: list[Atom]) -> list[Atom]:
+    if equation.primitive.name == "custom_vjp_call":  # differentiation is over
+        return inline(state.builder, equation.params["primal"], inputs)
+    folded = _fold(state, equation, inputs)
+    if folded is not None:
+        return [folded]
+    params = dict(equation.params)
+    inputs = _drop_broadcasts(state, equation, inputs)
+    for each in RULES.get(equation.primitive.name, ()):
+        result = each(state, inputs, params)
+        if result is not None:
+            return [result]
+    primitive: Primitive = equation.primitive
+    return primitive.bind(inputs, equation.params)
+
+
+def _fold(state: _Simplifier, equation: Equation, inputs: list[Atom]) -> Atom | None:
+    """Compute an equation of constants now, unless that would keep a large array."""
+    (out, *more) = equation.outputs
+    if more or equation.primitive.name in ("random_bits", "custom_linear") or any(
+        True for _ in subprograms(equation)
+    ):
+        return None
+    constants = state.builder.constants
+    values: list[Any] = []
+    for atom in inputs:
+        if isinstance(atom, Literal):
+            values.append(atom.value)
+        elif atom in constants:
+            values.append(constants[atom])
+        else:
+            return None
+    if out.type.shape and (
+        out.type.nbytes > _FOLD_LIMIT or all(isinstance(atom, Literal) for atom in inputs)
+    ):
+        return None
+    with np.errstate(all="ignore"):
+        result: Array = np.asarray(equation.primitive.reference(*values, **equation.params))
+    if not out.type.shape:
+        return Literal(result[()], out.type.dtype)
+    return state.builder.constant(np.ascontiguousarray(result), out.name)
+
+
+_BROADCASTING = frozenset(
+    name for name, primitive in REGISTRY.items() if isinstance(primitive.reference, np.ufunc)
+) | {"where"}
+
+
+def _drop_broadcasts(state: _Simplifier, equation: Equation, inputs: list[Atom]) -> list[Atom]:
+    """Operands of an elementwise primitive broadcast by themselves."""
+    if equation.primitive.name not in _BROADCASTING:
+        return inputs
+    shape = equation.outputs[0].type.shape
+    result = list(inputs)
+    for index, atom in enumerate(inputs):
+        stretched = state.definition(atom, "broadcast_to")
+        if stretched is None:
+            continue
+        tried = [*result[:index], stretched.inputs[0], *result[index + 1 :]]
+        if broadcast_shapes(*(each.type for each in tried)) == shape:
+            result = tried
+    return result
+
+
+# --- identities -----------------------------------------------------------------------------
+
+
+@rule("stop_gradient")
+def _identity(state: _Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
+    return inputs[0]
+
+
+@rule("convert")
+def _same_dtype(state: _Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
+    return inputs[0] if inputs[0].type.dtype == params["dtype"] else None
+
+
+@rule("reshape", "broadcast_to")
+def _same_shape(state: _Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
+    return inputs[0] if inputs[0].type.shape == params["shape"] else None
+
+
+@rule("reshape")
+def _reshape_twice(state: _Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
+    inner = state.definition(inputs[0], "reshape")
+    return None if inner is None else _as_atom(reshape(inner.inputs[0], **params))
+
+
+@rule("broadcast_to")
+def _broadcast_twice(state: _Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
+    inner = state.definition(inputs[0], "broadcast_to")
+    return None if inner is None else _as_atom(broadcast_to(inner.inputs[0], **params))
+
+
+@rule("reshape")
+def _reshape_number(state: _Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
+    value = state.scalar(inputs[0])
+    if value is None:
+        return None
+    return _as_atom(broadcast_to(Literal(value, inputs[0].type.dtype), shape=params["shape"]))
+
+
+@rule("transpose")
+def _transpose_twice(state: _Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
+    (x,), permutation = inputs, params["permutation"]
+    if permutation == tuple(range(len(permutation))):
+        return x
+    inner = state.definition(x, "transpose")
+    if inner is None:
+        return None
+    first = inner.params["permutation"]
+    composed = tuple(first[axis] for axis in permutation)
+    return _as_atom(transpose(inner.inputs[0], permutation=composed))
+
+
+@rule("slice")
+def _whole(state: _Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
+    shape = inputs[0].type.shape
+    whole = params["start"] == (0,) * len(shape) and params["stop"] == shape
+    return inputs[0] if whole and set(params["step"]) <= {1} else None
+
+
+def _as_atom(x: Any) -> Atom:
+    atom: Atom = x
+    return atom
+
+
+# --- arithmetic -----------------------------------------------------------------------------
+
+
+def _neutral(state: _Simplifier, x: Atom, other: Atom, value: float) -> bool:
+    """Whether `other` is `value` everywhere and does not stretch x."""
+    number = state.scalar(other)
+    if number is None or number != value or (value == 0 and np.signbit(number)):
+        return False
+    return broadcast_shapes(x.type, other.type) == x.type.shape
+
+
+@rule("mul", "div")
+def _right_neutral(state: _Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
+    x, y = inputs
+    return x if _neutral(state, x, y, 1) else None
+
+
+@rule("mul")
+def _left_neutral(state: _Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
+    x, y = inputs
+    return y if _neutral(state, y, x, 1) else None
+
+
+@rule("sub")
+def _minus_zero(state: _Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
+    x, y = inputs
+    return x if _neutral(state, x, y, 0) else None
+
+
+@rule("mul")
+def _minus_one(state: _Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
+    for x, y in (inputs, inputs[::-1]):
+        if x.type.dtype.kind == "f" and _neutral(state, x, y, -1):
+            return _as_atom(neg(x))
+    return None
+
+
+@rule("neg")
+def _double_minus(state: _Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
+    inner = state.definition(inputs[0], "neg")
+    return None if inner is None else inner.inputs[0]
+
+
+@rule("add")
+def _plus_minus(state: _Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
+    for x, y in (inputs, inputs[::-1]):
+        negated = state.definition(y, "neg")
+        if negated is not None:
+            return _as_atom(sub(x, negated.inputs[0]))
+    return None
+
+
+@rule("sub")
+def _minus_minus(state: _Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
+    negated = state.definition(inputs[1], "neg")
+    return None if negated is None else _as_atom(add(inputs[0], negated.inputs[0]))
+
+
+# --- products -------------------------------------------------------------------------------
+
+
+@rule("dot_general")
+def _absorb_transpose(
+    state: _Simplifier, inputs: list[Atom], params: dict[str, Any]
+) -> Atom | None:
+    """A transposed operand is the operand itself, contracted along other axes."""
+    for side, atom in enumerate(inputs):
+        turned = state.definition(atom, "transpose")
+        if turned is None:
+            continue
+        permutation = turned.params["permutation"]
+        axes = [list(params["contract"]), list(params["batch"])]
+        for pair in axes:
+            pair[side] = tuple(permutation[axis] for axis in pair[side])
+        free = free_axes(atom.type.ndim, params["contract"][side], params["batch"][side])
+        if sorted(moved := [permutation[axis] for axis in free]) != moved:
+            continue
+        operands = list(inputs)
+        operands[side] = turned.inputs[0]
+        return _as_atom(dot_general(*operands, contract=tuple(axes[0]), batch=tuple(axes[1])))
+    return None
+
+
+@rule("transpose")
+def _swap_operands(state: _Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
+    """A transposed product is the product of the operands exchanged."""
+    product = state.definition(inputs[0], "dot_general")
+    if product is None or not state.used_once(product.outputs[0]):
+        return None
+    x, y = product.inputs
+    contract, batch = product.params["contract"], product.params["batch"]
+    count = len(batch[0])
+    left = x.type.ndim - len(contract[0])
+    order = (*range(count), *range(left, inputs[0].type.ndim), *range(count, left))
+    if params["permutation"] != order:
+        return None
+    swapped = {"contract": contract[::-1], "batch": batch[::-1]}
+    return _as_atom(dot_general(y, x, **swapped))

@@ -1,0 +1,253 @@
+"""From a Python function to a Program, and from a Program to results."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import warnings
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bital import config, tree
+from bital.errors import ArgumentError, InputMutationError
+from bital.executors import Compiled, get_executor
+from bital.numpy_language import Trace, Tracer, current_trace, tracing
+from bital.numpy_language.tracer import as_array, as_atom
+from bital.primitives import evaluate
+from bital.program import ArrayType, Atom, Literal, Program, type_of
+
+_LARGE_CONSTANTS = 64 << 20  # bytes
+
+
+@dataclass
+class Recorded:
+    """A function as a Program.
+
+    Attributes
+    ----------
+    program : Program
+        Inputs are the leaves of the traced arguments, then what was captured.
+    captured : list
+        Arrays and outer tracers that the function closed over, as extra arguments.
+    structure : tree.Structure
+        Of the function's result.
+    weak : tuple of (type or None)
+        For each output, the Python type of a number whose dtype is still open.
+    """
+
+    program: Program
+    captured: list[Any]
+    structure: tree.Structure
+    weak: tuple[type | None, ...]
+
+    @property
+    def wrt_arguments(self) -> list[bool]:
+        """True for explicit arguments, False for captured ones."""
+        count = len(self.program.inputs) - len(self.captured)
+        return [True] * count + [False] * len(self.captured)
+
+
+def record(
+    fun: Callable[..., Any],
+    leaves: Sequence[Any],
+    call: Callable[[list[Any]], Any],
+    *,
+    names: Sequence[str | None] = (),
+    values_known: bool,
+    freeze: bool,
+) -> Recorded:
+    """Trace ``call(leaves)``, where `call` puts the leaves into `fun`'s arguments.
+
+    Parameters
+    ----------
+    fun : callable
+        Named in messages.
+    leaves : sequence
+        Arrays, numbers or tracers: what to trace.
+    names : sequence of str
+        The user's names for the leaves.
+    values_known, freeze : bool
+        As `Trace` takes them.
+    """
+    trace = Trace(function_name(fun), values_known=values_known, freeze=freeze)
+    tracers = []
+    for index, leaf in enumerate(leaves):
+        type_, weak = leaf_type(leaf)
+        var = trace.builder.input(type_, names[index] if index < len(names) else None)
+        if trace.values is not None:
+            value = leaf.known_value() if isinstance(leaf, Tracer) else leaf
+            if value is not None:
+                trace.values[var] = np.asarray(value, type_.dtype)[()]
+        tracers.append(Tracer(trace, var, weak))
+    inputs = list(tracers)
+    with tracing(trace):
+        result = call(list(tracers))
+        found, structure = tree.flatten(result)
+        paths = tree.flatten_with_path(result)
+        atoms = [
+            _output(trace, leaf, path, fun) for leaf, (path, _) in zip(found, paths, strict=True)
+        ]
+    if not atoms and any(tracer._version for tracer in inputs):
+        raise InputMutationError(
+            f"{function_name(fun)} changes an argument in place and returns nothing, but a traced "
+            "function cannot reach the caller's array. Return the new value: `return w`"
+        )
+    if freeze:
+        _warn_of_large_constants(trace, fun)
+    weak_kinds = tuple(leaf._weak if isinstance(leaf, Tracer) else None for leaf in found)
+    return Recorded(trace.builder.build(atoms), trace.captured, structure, weak_kinds)
+
+
+def _output(trace: Trace, leaf: Any, path: str, fun: Callable[..., Any]) -> Atom:
+    if not isinstance(leaf, (Tracer, np.ndarray, np.generic, bool, int, float)):
+        raise ArgumentError(
+            f"{function_name(fun)} returned a {type(leaf).__name__} at result{path}: {leaf!r}. A "
+            "traced function returns arrays and numbers, in tuples, lists, dicts, or None"
+        )
+    return as_atom(trace, leaf)
+
+
+def _warn_of_large_constants(trace: Trace, fun: Callable[..., Any]) -> None:
+    total = sum(array.nbytes for array in trace.builder.constants.values())
+    if total > _LARGE_CONSTANTS:
+        warnings.warn(
+            f"{function_name(fun)} closes over {total / 2**20:.0f} MB of arrays, which were copied "
+            "into the compiled function; pass them as arguments instead",
+            stacklevel=5,
+        )
+
+
+def function_name(fun: Callable[..., Any]) -> str:
+    name = getattr(fun, "__name__", None) or type(fun).__name__
+    return re.sub(r"\W+", "", name) or "function"
+
+
+def leaf_type(leaf: Any) -> tuple[ArrayType, type | None]:
+    """The type of an argument's leaf; for a Python number also the kind that its dtype follows."""
+    if isinstance(leaf, Tracer):
+        return leaf._atom.type, leaf._weak
+    if type(leaf) in (int, float):
+        return ArrayType((), np.dtype(np.int64 if type(leaf) is int else np.float64)), type(leaf)
+    if isinstance(leaf, np.ndarray):
+        return type_of(leaf), None
+    return type_of(as_array(leaf)), None
+
+
+def check_leaves(fun: Callable[..., Any], what: str, value: Any) -> None:
+    """Refuse arguments that cannot be traced, naming where they stand."""
+    for path, leaf in tree.flatten_with_path(value):
+        if isinstance(leaf, Tracer) or type(leaf) in (bool, int, float):
+            continue
+        try:
+            as_array(leaf)
+        except (ArgumentError, ValueError, TypeError) as fault:
+            raise ArgumentError(
+                f"{function_name(fun)}: {what}{path} is a {type(leaf).__name__} ({leaf!r:.60}), "
+                "which cannot be traced. Arguments are arrays and numbers in tuples, lists and "
+                "dicts; make another kind static with bital.jit(f, static_argnums=...)"
+            ) from fault
+
+
+def argument_names(fun: Callable[..., Any], args: Sequence[Any]) -> list[str | None]:
+    """A name for each leaf: ``x``; ``W1`` for ``params['W1']``; ``params_0`` for ``params[0]``."""
+    try:
+        parameters = list(inspect.signature(fun).parameters.values())
+    except (TypeError, ValueError):
+        parameters = []
+    names: list[str | None] = []
+    for index, argument in enumerate(args):
+        parameter = parameters[index].name if index < len(parameters) else None
+        for path, _ in tree.flatten_with_path(argument):
+            last = re.search(r"\['(\w+)'\]$|\.(\w+)$", path)
+            if last:
+                name: str | None = last.group(1) or last.group(2)
+            else:
+                name = parameter and parameter + re.sub(r"\W+", "_", path).rstrip("_")
+            names.append(name if name and name.isidentifier() else None)
+    return names
+
+
+# --- running --------------------------------------------------------------------------------
+
+
+def apply(program: Program, arguments: Sequence[Any]) -> list[Any]:
+    """Results of a Program: recorded if an argument is being traced, else computed."""
+    if any(isinstance(argument, Tracer) for argument in arguments):
+        trace = current_trace()
+        if trace is not None:
+            return list(trace.inline(program, arguments))
+    values = [as_value(a, var.type) for a, var in zip(arguments, program.inputs, strict=True)]
+    return _eager.run(program, values)
+
+
+def as_value(argument: Any, type: ArrayType) -> Any:
+    """A plain argument exactly as the Program's type says."""
+    if isinstance(argument, np.ndarray) and argument.shape:
+        return argument
+    return type.dtype.type(argument)
+
+
+def compile_program(
+    program: Program, executor: str | None = None, donated: Collection[int] = ()
+) -> Compiled:
+    return get_executor(executor or config.executor_name()).compile(program, donated)
+
+
+class _Eager:
+    """Runs Programs that are made anew at each call, as under ``grad`` without ``jit``.
+
+    A structure seen for the first time is interpreted; seen again, it is compiled. The cache
+    forgets what has not been used for longest.
+    """
+
+    def __init__(self, size: int = 256) -> None:
+        self._size = size
+        self._seen: OrderedDict[Hashable, Compiled | None] = OrderedDict()
+
+    def run(self, program: Program, values: list[Any]) -> list[Any]:
+        if program.constants:
+            return _interpret(program, values)
+        key = (program.structure(), config.executor_name())
+        compiled = self._seen.get(key)
+        if compiled is None:
+            if key not in self._seen:
+                self._remember(key, None)
+                return _interpret(program, values)
+            compiled = compile_program(program)
+            self._remember(key, compiled)
+        return compiled(values)
+
+    def _remember(self, key: Hashable, compiled: Compiled | None) -> None:
+        self._seen[key] = compiled
+        self._seen.move_to_end(key)
+        while len(self._seen) > self._size:
+            self._seen.popitem(last=False)
+
+
+_eager = _Eager()
+
+
+def _interpret(program: Program, values: list[Any]) -> list[Any]:
+    results = evaluate(program, tuple(values))
+    return [np.array(r)[()] if np.ndim(r) == 0 else np.array(r) for r in results]
+
+
+def with_literals(program: Program, values: dict[int, Any]) -> Program:
+    """The Program with some scalar inputs fixed."""
+    known: dict[Any, Literal] = {
+        program.inputs[index]: Literal(value, program.inputs[index].type.dtype)
+        for index, value in values.items()
+    }
+
+    def read(atom: Atom) -> Atom:
+        return known.get(atom, atom)
+
+    return program.replace(
+        inputs=[var for var in program.inputs if var not in known],
+        equations=[e.with_inputs([read(atom) for atom in e.inputs]) for e in program.equations],
+        outputs=[read(atom) for atom in program.outputs],
+    )

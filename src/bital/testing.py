@@ -1,0 +1,223 @@
+"""Checking derivatives against finite differences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from bital import api, tree
+from bital.errors import ArgumentError
+
+_TOLERANCES = {np.dtype(np.float64): 1e-6, np.dtype(np.float32): 1e-2, np.dtype(np.float16): 1e-1}
+
+
+def numerical_gradient(f: Callable[..., Any], x: Any, eps: float = 1e-4) -> Any:
+    """The gradient of `f` at `x` by central differences, element by element.
+
+    Parameters
+    ----------
+    f : callable
+        Takes what `x` is, returns a number.
+    x : array, number, or any nesting of them
+        Left as it is: the differences are taken on a float64 copy.
+    eps : float, default 1e-4
+        The step h.
+
+    Returns
+    -------
+    Of x's structure, float64
+        ``(f(x + h e_i) - f(x - h e_i)) / 2h`` for each element i.
+
+    Raises
+    ------
+    ArgumentError
+        Where `eps` is not positive, x is not numeric, or f does not return a number.
+
+    Notes
+    -----
+    The error is of order h^2, plus rounding of order 1e-16/h: 1e-4 serves both. Two calls of f for
+    each element make this a check for gradients, not a way to train.
+
+    Examples
+    --------
+    >>> numerical_gradient(lambda x: np.sum(x ** 2), np.array([3.0, 4.0])).round(6)
+    array([6., 8.])
+    """
+    if not eps > 0:
+        raise ArgumentError(f"numerical_gradient: eps must be positive, got {eps}")
+    leaves, structure = tree.flatten(x)
+    arrays = []
+    for leaf in leaves:
+        array = np.array(leaf)
+        if array.dtype.kind not in "biuf":
+            raise ArgumentError(f"numerical_gradient: x holds {array.dtype}, not numbers: {leaf!r}")
+        arrays.append(array.astype(np.float64))
+
+    def value() -> float:
+        # Copies, so that an f that writes to its argument does not spoil the next difference.
+        point = [a.copy() if a.shape else float(a) for a in arrays]
+        result = f(tree.unflatten(structure, point))
+        if np.size(result) != 1:
+            raise ArgumentError(
+                f"numerical_gradient: f must return one number, it returned shape {np.shape(result)}"
+            )
+        return float(np.asarray(result).reshape(()))
+
+    gradients = []
+    for array in arrays:
+        gradient = np.zeros_like(array)
+        for index in np.ndindex(array.shape):
+            kept = array[index]
+            array[index] = kept + eps
+            above = value()
+            array[index] = kept - eps
+            below = value()
+            array[index] = kept
+            gradient[index] = (above - below) / (2 * eps)
+        gradients.append(gradient if gradient.shape else gradient[()])
+    return tree.unflatten(structure, gradients)
+
+
+def check_grads(
+    f: Callable[..., Any],
+    args: Sequence[Any],
+    order: int = 2,
+    modes: Sequence[str] = ("fwd", "rev"),
+    atol: float | None = None,
+    rtol: float | None = None,
+    eps: float = 1e-4,
+    seed: int = 0,
+) -> None:
+    """Assert that derivatives of `f` at `args` are right, up to `order`, in both modes.
+
+    Each is compared with a central difference along a random direction; of order 2 and more, on the
+    derivative itself.
+
+    Parameters
+    ----------
+    f : callable
+        Floating arguments to floating outputs, in any nesting.
+    args : sequence
+    order : int, default 2
+    modes : sequence of "fwd", "rev"
+    atol, rtol : float, optional
+        By default 1e-6 in float64, 1e-2 in float32.
+    eps : float, default 1e-4
+        Step of the differences. Points closer than this to a kink cannot be checked.
+    seed : int, default 0
+        Of the random directions.
+
+    Raises
+    ------
+    AssertionError
+        With the mode, the order, both values and the tolerances.
+    ArgumentError
+
+    Examples
+    --------
+    >>> check_grads(np.sin, (0.3,))
+    """
+    unknown = set(modes) - {"fwd", "rev"}
+    if unknown or order < 1:
+        raise ArgumentError(f"check_grads: modes are 'fwd' and 'rev', order >= 1; got {modes}, {order}")
+    args = tuple(tree.map(np.asarray, tuple(args)))
+    dtypes = {leaf.dtype for leaf in tree.leaves(args)}
+    if not dtypes or any(dtype.kind != "f" for dtype in dtypes):
+        raise ArgumentError(f"check_grads needs floating arguments, got {dtypes or 'none'}")
+    tolerance = max(_TOLERANCES.get(dtype, 1e-6) for dtype in dtypes)
+    check = _Check(
+        tolerance if atol is None else atol, tolerance if rtol is None else rtol, eps, tuple(modes)
+    )
+    check.run(f, args, order, np.random.default_rng(seed), "f")
+
+
+class _Check:
+    def __init__(self, atol: float, rtol: float, eps: float, modes: tuple[str, ...]) -> None:
+        self.atol, self.rtol, self.eps, self.modes = atol, rtol, eps, modes
+
+    def run(
+        self,
+        f: Callable[..., Any],
+        args: tuple[Any, ...],
+        order: int,
+        rng: np.random.Generator,
+        name: str,
+    ) -> None:
+        direction = tree.map(lambda x: _direction(rng, x), args)
+        above, below = (
+            tree.leaves(f(*tree.map(lambda x, d, s=sign: (x + s * self.eps * d).astype(x.dtype), args, direction)))
+            for sign in (1.0, -1.0)
+        )
+        expected = [
+            (np.asarray(a, np.float64) - np.asarray(b, np.float64)) / (2 * self.eps)
+            for a, b in zip(above, below, strict=True)
+        ]
+        if "fwd" in self.modes:
+            _, slope = api.jvp(f, args, direction)
+            for index, (got, want) in enumerate(zip(tree.leaves(slope), expected, strict=True)):
+                self._compare(got, want, f"jvp of {name}, output {index}")
+        if "rev" in self.modes:
+            self._reverse(f, args, direction, expected, rng, name)
+        if order > 1:
+            self._next_order(f, args, direction, order, rng, name)
+
+    def _reverse(
+        self,
+        f: Callable[..., Any],
+        args: tuple[Any, ...],
+        direction: Any,
+        expected: list[Any],
+        rng: np.random.Generator,
+        name: str,
+    ) -> None:
+        value, pull_back = api.vjp(f, *args)
+        weights = tree.map(lambda y: _direction(rng, np.asarray(y)), value)
+        gradients = pull_back(weights)
+        pairs = zip(tree.leaves(gradients), tree.leaves(direction), strict=True)
+        got = sum(np.sum(np.asarray(g, np.float64) * d) for g, d in pairs)
+        want = sum(
+            np.sum(np.asarray(w, np.float64) * e)
+            for w, e in zip(tree.leaves(weights), expected, strict=True)
+        )
+        self._compare(got, want, f"vjp of {name} along a random direction")
+
+    def _next_order(
+        self,
+        f: Callable[..., Any],
+        args: tuple[Any, ...],
+        direction: Any,
+        order: int,
+        rng: np.random.Generator,
+        name: str,
+    ) -> None:
+        if "fwd" in self.modes:
+            self.run(
+                lambda *xs: api.jvp(f, xs, direction)[1], args, order - 1, rng, f"jvp({name})"
+            )
+        if "rev" in self.modes:
+            value = f(*args)
+            weights = tree.map(lambda y: _direction(rng, np.asarray(y)), value)
+            self.run(
+                lambda *xs: api.vjp(f, *xs)[1](weights), args, order - 1, rng, f"vjp({name})"
+            )
+
+    def _compare(self, got: Any, want: Any, what: str) -> None:
+        got, want = np.asarray(got, np.float64), np.asarray(want, np.float64)
+        if got.shape != want.shape:
+            raise AssertionError(f"{what}: shape {got.shape}, by differences {want.shape}")
+        error = np.abs(got - want)
+        limit = self.atol + self.rtol * np.abs(want)
+        wrong = ~(error <= limit)
+        if wrong.any():
+            index = np.unravel_index(int(np.argmax(wrong)), wrong.shape) if wrong.shape else ()
+            raise AssertionError(
+                f"{what}: {int(wrong.sum())} of {wrong.size} elements are wrong, the first at "
+                f"{tuple(int(i) for i in index)}: got {got[index]!r}, by central differences "
+                f"{want[index]!r} (error {error[index]:.3g}, allowed {limit[index]:.3g})"
+            )
+
+
+def _direction(rng: np.random.Generator, x: Any) -> Any:
+    return np.asarray(rng.standard_normal(x.shape), x.dtype)
