@@ -1,0 +1,50 @@
+"""Keras's vocabulary on bital: layers, models and training, in plain NumPy.
+
+>>> from bital import keras
+>>> model = keras.Sequential([keras.Input((784,)), keras.layers.Dense(10, activation="softmax")])
+>>> model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+"""
+
+import importlib
+from typing import Any
+
+from bital.keras import (
+    activations,
+    callbacks,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    models,
+    optimizers,
+    saving,
+    utils,
+)
+from bital.keras.layers import Input, Layer
+from bital.keras.models import Sequential
+from bital.keras.variables import Variable
+
+
+def __getattr__(name: str) -> Any:
+    if name == "datasets":  # reads data files, so it is imported when it is asked for
+        return importlib.import_module("bital.datasets")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+__all__ = [
+    "Input",
+    "Layer",
+    "Sequential",
+    "Variable",
+    "activations",
+    "callbacks",
+    "datasets",
+    "initializers",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+    "optimizers",
+    "saving",
+    "utils",
+]

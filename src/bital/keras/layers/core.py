@@ -1,0 +1,227 @@
+"""Layers that nearly every network has: the input, dense layers, activations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bital.errors import ArgumentError, ShapeError
+from bital.keras import activations, checks, initializers
+from bital.keras.layers.base import Activated, Layer, Shape
+
+# Arguments of Keras that a later version of bital adds.
+_LATER = (
+    "kernel_regularizer",
+    "bias_regularizer",
+    "activity_regularizer",
+    "kernel_constraint",
+    "bias_constraint",
+    "lora_rank",
+    "lora_alpha",
+    "quantization_config",
+)
+
+
+class InputLayer(Layer):
+    """Says what one sample looks like: ``(batch, *shape) -> (batch, *shape)``.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Sizes of one sample; None for a size that the data decide.
+    name : str, optional
+        As in `Layer`.
+    dtype : dtype, optional
+        Taken for Keras's sake, without effect: the first layer casts any numbers to its own.
+
+    Raises
+    ------
+    ArgumentError
+        If ``shape`` is not a tuple of sizes.
+    """
+
+    def __init__(self, shape: Any, *, name: str | None = None, dtype: Any = None) -> None:
+        super().__init__(name=name, input_shape=shape)
+        del dtype
+        self.shape = self.given_input_shape
+
+    def call(self, x: Any) -> Any:
+        """Return the inputs as they are."""
+        return x
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Return the input's shape."""
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments as plain data."""
+        return {"shape": list(self.shape[1:]), "name": self.name}
+
+
+def Input(shape: Any, *, name: str | None = None, dtype: Any = None) -> InputLayer:
+    """Return an `InputLayer`, for the first place in a `Sequential`.
+
+    Examples
+    --------
+    >>> Input((784,)).shape
+    (None, 784)
+    """
+    return InputLayer(shape, name=name, dtype=dtype)
+
+
+class Dense(Activated):
+    """A fully connected layer: ``activation(x @ kernel + bias)``.
+
+    ``(batch, ..., in) -> (batch, ..., units)``; the kernel is ``(in, units)``, the bias
+    ``(units,)``.
+
+    Parameters
+    ----------
+    units : int
+        Number of outputs.
+    activation : str or function, optional
+        Default: none.
+    use_bias : bool, default True
+        Whether a bias is added.
+    kernel_initializer : str or Initializer, default "glorot_uniform"
+        First values of the kernel.
+    bias_initializer : str or Initializer, default "zeros"
+        First values of the bias.
+    name, trainable, dtype, input_shape, input_dim
+        As in `Layer`.
+
+    Raises
+    ------
+    ArgumentError
+        For an argument with a value that is not allowed, or a regularizer or constraint: bital
+        has none yet.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Dense(2, kernel_initializer="ones")(np.array([[1.0, 2.0]]))
+    array([[3., 3.]], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: Any = None,
+        input_shape: Any = None,
+        input_dim: int | None = None,
+        **later: Any,
+    ) -> None:
+        checks.absent("Dense", later, _LATER)
+        super().__init__(
+            name=name,
+            trainable=trainable,
+            dtype=dtype,
+            input_shape=input_shape,
+            input_dim=input_dim,
+        )
+        self.units = checks.integer("Dense", "units", units)
+        self.activation = activations.get(activation)
+        self.use_bias = checks.boolean("Dense", "use_bias", use_bias)
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.bias = None
+
+    def build(self, input_shape: Shape) -> None:
+        """Make kernel and bias.
+
+        Raises
+        ------
+        ShapeError
+            If the inputs have no feature axis, or one of unknown size.
+        """
+        if len(input_shape) < 2 or input_shape[-1] is None:
+            raise ShapeError(
+                f"Dense {self.name!r} received inputs of shape {input_shape}; it needs (batch, "
+                "..., features) with a known number of features. Write x[:, np.newaxis] if each "
+                "sample is one number."
+            )
+        features = input_shape[-1]
+        self.kernel = self.add_weight(
+            (features, self.units), self.kernel_initializer, name="kernel"
+        )
+        if self.use_bias:
+            self.bias = self.add_weight((self.units,), self.bias_initializer, name="bias")
+
+    def check_input(self, input_shape: Shape) -> None:
+        """Raise `ShapeError` unless the last axis fits the kernel."""
+        features = self.kernel.shape[0]
+        if len(input_shape) < 2 or input_shape[-1] != features:
+            raise ShapeError(
+                f"Dense {self.name!r} expects inputs of shape (batch, ..., {features}), since its "
+                f"kernel is {self.kernel.shape}, and received {tuple(input_shape)}."
+            )
+
+    def preactivate(self, x: Any) -> Any:
+        """Return ``x @ kernel + bias``."""
+        z = x @ self.kernel
+        return z if self.bias is None else z + self.bias
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Return the input's shape with ``units`` in the last place."""
+        return (*input_shape[:-1], self.units)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments as plain data."""
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "activation": activations.serialize(self.activation),
+            "use_bias": self.use_bias,
+            "kernel_initializer": initializers.VOCABULARY.serialize(self.kernel_initializer),
+            "bias_initializer": initializers.VOCABULARY.serialize(self.bias_initializer),
+        }
+
+
+class Activation(Activated):
+    """An activation as a layer of its own: ``(batch, ...) -> (batch, ...)``.
+
+    Parameters
+    ----------
+    activation : str or function
+        What to apply.
+    name, dtype, input_shape
+        As in `Layer`.
+
+    Raises
+    ------
+    ArgumentError
+        If ``activation`` is not an activation.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Activation("relu")(np.array([[-1.0, 2.0]]))
+    array([[0., 2.]], dtype=float32)
+    """
+
+    def __init__(self, activation: Any, **options: Any) -> None:
+        if activation is None:
+            raise ArgumentError("Activation(None): name one, for instance Activation('relu').")
+        super().__init__(**options)
+        self.activation = activations.get(activation)
+
+    def preactivate(self, x: Any) -> Any:
+        """Return the inputs as they are."""
+        return x
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Return the input's shape."""
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments as plain data."""
+        return {**super().get_config(), "activation": activations.serialize(self.activation)}
+
+
+__all__ = ["Activation", "Dense", "Input", "InputLayer"]

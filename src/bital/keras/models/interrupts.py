@@ -1,0 +1,47 @@
+"""Ctrl-C between training steps, never within one."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+class Interrupt:
+    """Whether Ctrl-C was pressed since the block began."""
+
+    def __init__(self) -> None:
+        self.pressed = False
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt if Ctrl-C was pressed."""
+        if self.pressed:
+            self.pressed = False
+            raise KeyboardInterrupt
+
+    def note(self, number: int, frame: FrameType | None) -> None:
+        """Handle the signal: remember it; at the second one give way at once."""
+        if self.pressed:
+            signal.default_int_handler(number, frame)
+        self.pressed = True
+
+
+@contextmanager
+def deferred() -> Iterator[Interrupt]:
+    """Hold Ctrl-C back until ``check`` is called, so that no step is cut in two.
+
+    A step overwrites the weights in place; cut short it would leave some of them new and some old.
+    Python delivers the signal to the main thread only, and only its own handler is replaced.
+    """
+    interrupt = Interrupt()
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield interrupt
+        return
+    signal.signal(signal.SIGINT, interrupt.note)
+    try:
+        yield interrupt
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)

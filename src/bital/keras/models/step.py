@@ -1,0 +1,151 @@
+"""The steps of training, testing and predicting, as pure functions of arrays.
+
+This is the one place where a model with variables becomes a function: within the step its
+variables hold the step's values, traced ones if the step is being compiled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+import bital
+from bital.keras.losses import Loss
+from bital.keras.metrics import Metric
+from bital.keras.random_state import keys
+from bital.keras.variables import Variable, holding
+
+Sums = tuple[tuple[Any, Any], ...]
+"""For the loss and each metric: the sum over samples and the count, float64."""
+
+
+class Steps:
+    """The pure functions of one compiled model.
+
+    Parameters
+    ----------
+    model : Sequential
+        Built.
+    loss : Loss
+        As compiled.
+    metrics : sequence of (Metric, bool)
+        And whether each is weighted by the sample weights.
+    rule : bital.nn.optimizers.Optimizer
+        What turns gradients into new weights.
+    trainable, others : list of Variable
+        The variables with a gradient, and those that layers assign to themselves.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        loss: Loss,
+        metrics: Sequence[tuple[Metric, bool]],
+        rule: Any,
+        trainable: list[Variable],
+        others: list[Variable],
+    ) -> None:
+        self.model = model
+        self.metrics = metrics
+        self.rule = rule
+        self.trainable = trainable
+        self.others = others
+        self.loss = loss
+        self.activation: Callable[[Any], Any] | None = None
+        # A softmax or sigmoid under a logarithm is skipped: see Loss.on_logits.
+        activation = model.final_activation
+        if loss.undoes is not None and getattr(activation, "__name__", None) == loss.undoes:
+            on_logits = loss.on_logits()
+            if on_logits is not None and on_logits is not loss:
+                self.loss, self.activation = on_logits, activation
+
+    def zero_sums(self) -> Sums:
+        """Return the sums before the first batch."""
+        return tuple(
+            (np.zeros((), np.float64), np.zeros((), np.float64))
+            for _ in range(len(self.metrics) + 1)
+        )
+
+    def train(
+        self,
+        weights: tuple[Any, ...],
+        state: Any,
+        others: tuple[Any, ...],
+        sums: Sums,
+        x: Any,
+        y: Any,
+        sample_weight: Any,
+        key: Any,
+        learning_rate: Any,
+    ) -> tuple[Any, Any, Any, Sums]:
+        """Return new weights, optimizer state, other values and sums after one batch."""
+
+        def lowered(weights: tuple[Any, ...]) -> tuple[Any, tuple[Any, Any]]:
+            with keys(key, state["iterations"]):
+                value, outputs, kept = self._forward(weights, others, x, y, sample_weight, True)
+            return value, (outputs, kept)
+
+        (value, (outputs, kept)), gradients = bital.value_and_grad(lowered, has_aux=True)(weights)
+        weights, state = self.rule.update(gradients, state, weights, learning_rate)
+        return weights, state, kept, self._add(sums, value, x.shape[0], y, outputs, sample_weight)
+
+    def test(
+        self,
+        weights: tuple[Any, ...],
+        others: tuple[Any, ...],
+        sums: Sums,
+        x: Any,
+        y: Any,
+        sample_weight: Any,
+    ) -> Sums:
+        """Return the sums after one more batch."""
+        value, outputs, _ = self._forward(weights, others, x, y, sample_weight, False)
+        return self._add(sums, value, x.shape[0], y, outputs, sample_weight)
+
+    def _forward(
+        self,
+        weights: tuple[Any, ...],
+        others: tuple[Any, ...],
+        x: Any,
+        y: Any,
+        sample_weight: Any,
+        training: bool,
+    ) -> tuple[Any, Any, tuple[Any, ...]]:
+        with holding(self.trainable, weights), holding(self.others, others):
+            if self.activation is None:
+                outputs = self.model(x, training=training)
+                value = self.loss(y, outputs, sample_weight)
+            else:
+                logits = self.model.preactivate(x, training=training)
+                outputs = self.activation(logits)
+                value = self.loss(y, logits, sample_weight)
+            return value, outputs, tuple(variable.value for variable in self.others)
+
+    def _add(
+        self, sums: Sums, value: Any, samples: int, y: Any, outputs: Any, sample_weight: Any
+    ) -> Sums:
+        """Add a batch: its loss counts once for each sample, so that the epoch's is the mean."""
+        found = [(_double(value) * samples, samples)]
+        for metric, weighted in self.metrics:
+            found.append(metric.sums(y, outputs, sample_weight if weighted else None))
+        return tuple(
+            (total + _double(new), count + _double(more))
+            for (total, count), (new, more) in zip(sums, found, strict=True)
+        )
+
+
+def predictor(model: Any, variables: list[Variable]) -> Callable[[tuple[Any, ...], Any], Any]:
+    """Return the pure function ``(weights, x) -> outputs`` of a built model."""
+
+    def predict(weights: tuple[Any, ...], x: Any) -> Any:
+        with holding(variables, weights):
+            return model(x)
+
+    return predict
+
+
+def _double(value: Any) -> Any:
+    """A sum over a batch in float64: a float32 running sum over an epoch would lose digits."""
+    return float(value) if isinstance(value, int) else value.astype(np.float64)

@@ -1,0 +1,516 @@
+"""compile, fit, evaluate and predict.
+
+Who owns what: `data` checks and cuts the data; `step` holds the pure functions; this class jits
+them, hands them the variables' values and puts the new ones back after every step; callbacks look
+at logs and at the model between steps. So the variables are whole and up to date whenever anyone
+else looks, whatever ends the training.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+import bital
+from bital.errors import ArgumentError, DataError, ModelStateError, NonFiniteLossError
+from bital.keras import checks, losses, metrics, optimizers, random_state
+from bital.keras.callbacks import Callback, CallbackList, History
+from bital.keras.models import data, interrupts
+from bital.keras.models.step import Steps, Sums, predictor
+from bital.keras.progress import reporter
+from bital.keras.variables import Variable, commit
+
+# Sums over an epoch are exact for any batch size, so batches that only look can be large.
+_LOOKING_BATCH = 1024
+
+
+class Trainer:
+    """What `Sequential` can do beside being a layer."""
+
+    name: str
+    dtype: np.dtype[Any]
+    stop_training = False
+    optimizer: optimizers.Optimizer | None = None
+    loss: losses.Loss | None = None
+    history: History | None = None
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        executor: str | None = None,
+    ) -> None:
+        """Choose how the model is trained and measured.
+
+        Parameters
+        ----------
+        optimizer : str or Optimizer, default "rmsprop"
+            What turns gradients into new weights. A name makes a new one, without state.
+        loss : str, Loss or function
+            The number that training lowers.
+        metrics : str, Metric, function, or list of them, optional
+            What else is measured. ``"accuracy"`` chooses its kind by the loss and the shapes.
+        weighted_metrics : the same, optional
+            Metrics in which each sample counts by its sample weight.
+        run_eagerly : bool, default False
+            Run the training step as ordinary Python, for use in a debugger.
+        executor : str, optional
+            What runs the compiled steps. Default: ``bital.config``'s.
+
+        Raises
+        ------
+        ArgumentError
+            If a name means nothing.
+        """
+        chosen = optimizers.get(optimizer)
+        self.loss = None if loss is None else losses.get(loss)
+        self._requests = [
+            *((request, False) for request in _listed("metrics", metrics)),
+            *((request, True) for request in _listed("weighted_metrics", weighted_metrics)),
+        ]
+        self.optimizer = chosen
+        self.run_eagerly = checks.boolean("compile", "run_eagerly", run_eagerly)
+        self.executor = executor
+        self._metrics: list[tuple[Any, bool]] | None = None
+        self.stop_training = False
+        self._forget_programs()
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: Sequence[Callback] | None = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: dict[int, float] | None = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        validation_batch_size: int | None = None,
+        validation_freq: int = 1,
+        seed: int | None = None,
+    ) -> History:
+        """Train the model; return the history of its logs.
+
+        Parameters
+        ----------
+        x, y : array-like, ``(samples, ...)``
+            Inputs and targets. They are checked as a whole before anything is trained.
+        batch_size : int, default 32
+            Samples per step; the last batch of an epoch may be shorter.
+        epochs : int, default 1
+            Number of the epoch to stop before, counted from 0.
+        verbose : {"auto", 0, 1, 2}, default "auto"
+            0: nothing at all. 1: a bar in a terminal or notebook, else a line an epoch. 2: a line
+            an epoch. ``"auto"``: 1.
+        callbacks : list of Callback, optional
+            What else happens between steps.
+        validation_split : float, default 0
+            Part of the samples, the last ones, to measure on and not to train on.
+        validation_data : (x, y) or (x, y, sample_weight), optional
+            Samples to measure on after each epoch.
+        shuffle : bool, default True
+            Whether each epoch goes through the samples in another order.
+        class_weight : dict, optional
+            A weight for each label.
+        sample_weight : array-like, ``(samples,)``, optional
+            A weight for each sample in the loss.
+        initial_epoch : int, default 0
+            Number of the first epoch: with the same ``seed``, ``fit(epochs=2)`` and then
+            ``fit(epochs=5, initial_epoch=2)`` end in the same weights as ``fit(epochs=5)``.
+        validation_batch_size : int, optional
+            Default: at least 1024; it has no effect on the result beyond rounding.
+        validation_freq : int, default 1
+            Measure on the validation samples after every so many epochs.
+        seed : int, optional
+            Of order and dropout; equal seeds give equal weights, bit for bit. Default: from the
+            program-wide generator that ``utils.set_random_seed`` restarts.
+
+        Raises
+        ------
+        DataError, ShapeError, ArgumentError
+            If something does not fit; nothing has been trained then.
+        ModelStateError
+            If the model is not compiled with a loss.
+        NonFiniteLossError
+            If the loss becomes NaN or infinite.
+        KeyboardInterrupt
+            After Ctrl-C: the step that runs is finished, the callbacks' ``on_train_end`` are
+            called, and the model is whole.
+        """
+        size = data.batch_size("fit", batch_size, 32)
+        epochs = checks.integer("fit", "epochs", epochs, low=0)
+        first = checks.integer("fit", "initial_epoch", initial_epoch, low=0)
+        every = checks.integer("fit", "validation_freq", validation_freq)
+        seed = random_state.fresh_seed() if seed is None else checks.integer("fit", "seed", seed, 0)
+        checks.boolean("fit", "shuffle", shuffle)
+        train = self._data("fit", x, y, sample_weight, class_weight)
+        test = self._validation(validation_data)
+        if test is None and validation_split:
+            train, test = train.split(validation_split)
+        looking = data.batch_size("fit", validation_batch_size, max(size, _LOOKING_BATCH))
+        steps = math.ceil(len(train) / size)
+        listeners = CallbackList(
+            self,
+            [*(callbacks or []), *reporter(verbose, epochs, steps)],
+            {
+                "epochs": epochs,
+                "steps": steps,
+                "validated": test is not None,
+                "logged": self._log_names(test is not None),
+            },
+        )
+        self.history = listeners.history
+        self.stop_training = False
+        key = bital.random.key(seed)
+        with interrupts.deferred() as interrupt, listeners.training():
+            for epoch in range(first, epochs):
+                listeners.epoch_begin(epoch)
+                order = random_state.permutation(seed, epoch, len(train)) if shuffle else None
+                batches = train.batches(size, self.dtype, order)
+                logs = self._train_epoch(batches, key, epoch, listeners, interrupt)
+                if test is not None and (epoch + 1) % every == 0:
+                    found = self._test_epoch(test, looking, listeners)
+                    logs |= {f"val_{name}": value for name, value in found.items()}
+                    interrupt.check()
+                listeners.epoch_end(epoch, logs)
+                if self.stop_training:
+                    break
+        return self.history
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        sample_weight: Any = None,
+        callbacks: Sequence[Callback] | None = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """Return the loss and the metrics on these samples.
+
+        Parameters
+        ----------
+        x, y, sample_weight
+            As in ``fit``.
+        batch_size : int, default 1024
+            It has no effect on the result beyond rounding.
+        verbose, callbacks
+            As in ``fit``.
+        return_dict : bool, default False
+            Return a dict by name; otherwise the loss, or a list with the loss first.
+
+        Raises
+        ------
+        DataError, ShapeError, ArgumentError
+            If something does not fit.
+        ModelStateError
+            If the model is not compiled with a loss.
+        """
+        size = data.batch_size("evaluate", batch_size, _LOOKING_BATCH)
+        samples = self._data("evaluate", x, y, sample_weight)
+        steps = math.ceil(len(samples) / size)
+        bar = reporter(verbose, 1, steps)
+        listeners = CallbackList(self, [*(callbacks or []), *bar], {"steps": steps})
+        return _result(self._test_epoch(samples, size, listeners), return_dict)
+
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        callbacks: Sequence[Callback] | None = None,
+    ) -> np.ndarray:
+        """Return the outputs for these inputs: ``(samples, ...) -> (samples, ...)``.
+
+        Batches are filled up with zeros to a few sizes, so that few programs serve any number of
+        samples; the results of those rows are dropped.
+
+        Parameters
+        ----------
+        x : array-like, ``(samples, ...)``
+            Inputs.
+        batch_size : int, default 1024
+            Samples per step, at most.
+        verbose, callbacks
+            As in ``fit``; without a bar nothing is printed.
+
+        Raises
+        ------
+        DataError, ShapeError, ArgumentError
+            If something does not fit.
+        """
+        limit = data.batch_size("predict", batch_size, _LOOKING_BATCH)
+        x = self._features(x)
+        listeners = None
+        if callbacks or (verbose and len(x) > limit):
+            steps = math.ceil(len(x) / limit)
+            bar = reporter(verbose, 1, steps, lines=False)
+            listeners = CallbackList(self, [*(callbacks or []), *bar], {"steps": steps})
+            listeners.predict_begin()
+        out = None
+        for batch, start in enumerate(range(0, len(x), limit)):
+            rows = x[start : start + limit].astype(self.dtype, copy=False)
+            result = self._outputs(_padded(rows, limit))[: len(rows)]
+            if len(rows) == len(x):
+                out = np.array(result)
+            else:
+                out = np.empty((len(x), *result.shape[1:]), result.dtype) if out is None else out
+                out[start : start + limit] = result
+            if listeners is not None:
+                listeners.predict_batch_end(batch, {"outputs": result})
+        if listeners is not None:
+            listeners.predict_end()
+        return out
+
+    def train_on_batch(
+        self,
+        x: Any,
+        y: Any,
+        sample_weight: Any = None,
+        class_weight: dict[int, float] | None = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """Take one step on these samples; return their loss and metrics before it.
+
+        Random layers draw from a seed of the optimizer's step alone. Raises as ``fit``.
+        """
+        samples = self._data("train_on_batch", x, y, sample_weight, class_weight)
+        batch = next(samples.batches(len(samples), self.dtype))
+        steps = self._steps()
+        sums = self._train_step(steps, batch, steps.zero_sums(), bital.random.key(0))
+        _require_finite_loss(sums, 0, 0, None)
+        return _result(self._logs(sums), return_dict)
+
+    def test_on_batch(
+        self, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False
+    ) -> Any:
+        """Return loss and metrics on these samples, in one step. Raises as ``evaluate``."""
+        samples = self._data("test_on_batch", x, y, sample_weight)
+        batch = next(samples.batches(len(samples), self.dtype))
+        steps = self._steps()
+        return _result(self._logs(self._test_step(steps, batch, steps.zero_sums())), return_dict)
+
+    def predict_on_batch(self, x: Any) -> np.ndarray:
+        """Return the outputs for these inputs, in one step. Raises as ``predict``."""
+        return np.array(self._outputs(self._features(x).astype(self.dtype, copy=False)))
+
+    # Steps --------------------------------------------------------------------------------
+
+    def _train_epoch(
+        self,
+        batches: Any,
+        key: Any,
+        epoch: int,
+        listeners: CallbackList,
+        interrupt: interrupts.Interrupt,
+    ) -> dict[str, float]:
+        steps = self._steps()
+        sums = steps.zero_sums()
+        before = None
+        for number, batch in enumerate(batches):
+            listeners.train_batch_begin(number)
+            sums = self._train_step(steps, batch, sums, key)
+            before = _require_finite_loss(sums, epoch, number, before)
+            if listeners.hears_train_batches:
+                listeners.train_batch_end(number, self._logs(sums))
+            interrupt.check()
+            if self.stop_training:
+                break
+        return self._logs(sums)
+
+    def _test_epoch(
+        self, samples: data.Data, size: int, listeners: CallbackList
+    ) -> dict[str, float]:
+        steps = self._steps()
+        sums = steps.zero_sums()
+        listeners.test_begin()
+        for number, batch in enumerate(samples.batches(size, self.dtype)):
+            listeners.test_batch_begin(number)
+            sums = self._test_step(steps, batch, sums)
+            if listeners.hears_test_batches:
+                listeners.test_batch_end(number, self._logs(sums))
+        logs = self._logs(sums)
+        listeners.test_end(logs)
+        return logs
+
+    def _train_step(self, steps: Steps, batch: Any, sums: Sums, key: Any) -> Sums:
+        optimizer = self.optimizer
+        rate = np.asarray(optimizer.learning_rate, self.dtype)
+        with np.errstate(all="ignore"):
+            weights, state, others, sums = self._train_program(
+                _values(steps.trainable),
+                optimizer.state,
+                _values(steps.others),
+                sums,
+                *batch,
+                key,
+                rate,
+            )
+        optimizer.state = state
+        commit(steps.trainable, weights)
+        commit(steps.others, others)
+        return sums
+
+    def _test_step(self, steps: Steps, batch: Any, sums: Sums) -> Sums:
+        with np.errstate(all="ignore"):
+            return self._test_program(_values(steps.trainable), _values(steps.others), sums, *batch)
+
+    def _outputs(self, x: np.ndarray) -> Any:
+        variables = self.weights
+        if self._predict_program is None:
+            self._predict_program = self._jit(predictor(self, variables))
+        with np.errstate(all="ignore"):
+            return self._predict_program(_values(variables), x)
+
+    def _logs(self, sums: Sums) -> dict[str, float]:
+        found = [sums[0][0] / sums[0][1] if sums[0][1] else 0.0]
+        pairs = zip(self._metrics, sums[1:], strict=True)
+        found += [
+            metric.finish(float(total), float(count)) for (metric, _), (total, count) in pairs
+        ]
+        names = self._log_names(validated=False)
+        return {name: float(value) for name, value in zip(names, found, strict=True)}
+
+    def _log_names(self, validated: bool) -> list[str]:
+        names = ["loss", *(metric.name for metric in self.metrics)]
+        return names + [f"val_{name}" for name in names] if validated else names
+
+    @property
+    def metrics(self) -> list[metrics.Metric]:
+        """The metrics, once ``fit`` or ``evaluate`` has seen the shapes."""
+        return [metric for metric, _ in self._metrics or ()]
+
+    def _steps(self) -> Steps:
+        """The steps for the variables that are trainable now; compiled again if that changed."""
+        trainable = self.trainable_weights
+        self.optimizer.build(trainable)
+        current = tuple(map(id, trainable))
+        if self._step_functions is None or self._step_key != current:
+            self._step_functions = Steps(
+                self,
+                self.loss,
+                self._metrics,
+                self.optimizer.rule,
+                trainable,
+                self.non_trainable_weights,
+            )
+            self._step_key = current
+            self._train_program = self._jit(self._step_functions.train, donated=(0, 1))
+            self._test_program = self._jit(self._step_functions.test)
+        return self._step_functions
+
+    def _jit(self, function: Any, donated: tuple[int, ...] = ()) -> Any:
+        if getattr(self, "run_eagerly", False):
+            return function
+        executor = getattr(self, "executor", None)
+        return bital.jit(function, donate_argnums=donated, executor=executor)
+
+    def _forget_programs(self) -> None:
+        self._step_functions: Steps | None = None
+        self._step_key: tuple[int, ...] = ()
+        self._train_program: Any = None
+        self._test_program: Any = None
+        self._predict_program: Any = None
+
+    # Data ---------------------------------------------------------------------------------
+
+    def _features(self, x: Any) -> np.ndarray:
+        first = self.layers[0].name if self.layers else self.name
+        x = data.features(x, self.input_shape, self.dtype, first)
+        if not self.built:
+            self.build((None, *x.shape[1:]))
+        return x
+
+    def _data(
+        self, who: str, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None
+    ) -> data.Data:
+        if self.optimizer is None or self.loss is None:
+            raise ModelStateError(
+                f"{who} needs a loss: write model.compile(optimizer='adam', loss='mse') first, or "
+                "another loss that fits the targets."
+            )
+        x = self._features(x)
+        y = data.targets(y, len(x), self.loss, self.output_shape, self.dtype)
+        weights = data.sample_weights(sample_weight, class_weight, y, self.dtype)
+        if self._metrics is None:
+            found = [
+                (metrics.resolve(request, self.loss, y.shape, self.output_shape), weighted)
+                for request, weighted in self._requests
+            ]
+            metrics.unique(["loss", *(metric.name for metric, _ in found)])
+            self._metrics = found
+        return data.Data(x, y, weights)
+
+    def _validation(self, validation_data: Any) -> data.Data | None:
+        if validation_data is None:
+            return None
+        if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
+            raise ArgumentError(
+                "fit(validation_data=...): must be (x, y) or (x, y, sample_weight), and was "
+                f"{type(validation_data).__name__}."
+            )
+        try:
+            return self._data("fit", *validation_data)
+        except (DataError, ArgumentError) as error:
+            error.add_note("This is about validation_data.")
+            raise
+
+
+def _listed(name: str, requests: Any) -> list[Any]:
+    if requests is None:
+        return []
+    found = list(requests) if isinstance(requests, (list, tuple)) else [requests]
+    for request in found:
+        if isinstance(request, (list, dict)) and "class_name" not in request:
+            raise ArgumentError(
+                f"compile({name}={requests!r}): must be a list of metrics, for the one output."
+            )
+        if not isinstance(request, str) or request not in ("accuracy", "acc"):
+            metrics.get(request)  # a wrong name fails here, not at the first fit
+    return found
+
+
+def _values(variables: list[Variable]) -> tuple[Any, ...]:
+    return tuple([variable.value for variable in variables])
+
+
+def _padded(rows: np.ndarray, limit: int) -> np.ndarray:
+    size = data.bucket(len(rows), limit)
+    if size == len(rows):
+        return rows
+    whole = np.zeros((size, *rows.shape[1:]), rows.dtype)
+    whole[: len(rows)] = rows
+    return whole
+
+
+def _result(logs: dict[str, float], as_dict: bool) -> Any:
+    if as_dict:
+        return logs
+    values = list(logs.values())
+    return values[0] if len(values) == 1 else values
+
+
+def _require_finite_loss(sums: Sums, epoch: int, batch: int, before: float | None) -> float:
+    """Return the loss so far, if it is finite."""
+    total, count = sums[0]
+    value = float(total)
+    if not math.isfinite(value):
+        known = "none, it was the first" if before is None else f"{before:.4g}"
+        raise NonFiniteLossError(
+            f"the loss became {value} in epoch {epoch + 1}, batch {batch + 1} (mean before: "
+            f"{known}). The weights of the step have taken this on: set them anew, and train with "
+            "a lower learning_rate, with clipnorm=1.0 in the optimizer, or with inputs scaled to "
+            "about 1."
+        )
+    return value / max(float(count), 1.0)

@@ -1,0 +1,96 @@
+"""Where random numbers come from when nobody named a seed, and keys for random layers.
+
+Two sources. `fresh_seed` draws from one program-wide generator that ``utils.set_random_seed``
+restarts: initial weights, and the seed of a ``fit`` that has none. Within a step, `keys` holds the
+step's own key, from which each random layer draws its own: the same step always drops the same
+units, whichever step came before.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import numpy as np
+
+import bital
+from bital.keras import checks
+
+
+class _Program:
+    """The program-wide generator; made at first use from the operating system's entropy."""
+
+    generator: np.random.Generator | None = None
+
+
+def set_random_seed(seed: int) -> None:
+    """Restart Python's, NumPy's and bital's program-wide generators from ``seed``.
+
+    Raises
+    ------
+    ArgumentError
+        If ``seed`` is not an integer in ``[0, 2**32)``.
+    """
+    value = checks.integer("set_random_seed", "seed", seed, low=0)
+    checks.number("set_random_seed", "seed", value, 0, 2**32 - 1)
+    random.seed(value)
+    np.random.seed(value)
+    _Program.generator = np.random.Generator(np.random.Philox(value))
+
+
+def fresh_seed() -> int:
+    """Return the next seed of the program-wide generator."""
+    if _Program.generator is None:
+        _Program.generator = np.random.Generator(np.random.Philox())
+    return int(_Program.generator.integers(2**32))
+
+
+class _Keys:
+    """The keys of one forward pass."""
+
+    def __init__(self, key: Any, step: Any) -> None:
+        self.key = key
+        self.step = step
+        self.drawn = 0
+        self.step_key: Any = None
+
+    def draw(self) -> Any:
+        if self.step_key is None:
+            self.step_key = bital.random.fold_in(self.key, self.step)
+        self.drawn += 1
+        return bital.random.fold_in(self.step_key, self.drawn)
+
+
+_keys: ContextVar[_Keys | None] = ContextVar("bital_keras_keys", default=None)
+
+
+@contextmanager
+def keys(key: Any, step: Any) -> Iterator[None]:
+    """Let random layers draw from ``key``, which changes with ``step``, within the block."""
+    token = _keys.set(_Keys(key, step))
+    try:
+        yield
+    finally:
+        _keys.reset(token)
+
+
+def draw_key(seed: int | None = None) -> Any:
+    """Return a key that no other layer of this forward pass gets.
+
+    With a ``seed`` it depends on that seed and the step only. Outside a step, keys without a seed
+    come from the program-wide generator.
+    """
+    current = _keys.get()
+    if current is None:
+        return bital.random.key(fresh_seed() if seed is None else seed)
+    if seed is None:
+        return current.draw()
+    return bital.random.fold_in(bital.random.key(seed), current.step)
+
+
+def permutation(seed: int, epoch: int, n: int) -> np.ndarray:
+    """Return the order of ``n`` samples in an epoch, a function of seed and epoch alone."""
+    return np.random.Generator(np.random.Philox(key=[seed, epoch])).permutation(n)

@@ -1,0 +1,149 @@
+"""Closed vocabularies: names that stand for classes, in arguments and in model files.
+
+A model file says ``{"class_name": "Dense", "config": {...}}``. Only names that stand in one of
+these tables mean something; no module is imported and nothing is looked up by a name from a file.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from bital.errors import ArgumentError
+
+
+def snake_case(name: str) -> str:
+    """Return ``name`` as Keras spells its aliases.
+
+    Examples
+    --------
+    >>> snake_case("GlorotUniform")
+    'glorot_uniform'
+    """
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+class Vocabulary:
+    """The classes of one kind, by name.
+
+    Parameters
+    ----------
+    kind : str
+        What the classes are, for messages: ``"loss"``.
+    base : type
+        Whose instances are taken as they are.
+    classes : iterable of type
+        Each is known by its own name, in snake case and in lower case.
+    aliases : dict, optional
+        Further names.
+    wrap : callable, optional
+        Makes an instance from a user's function.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        base: type,
+        classes: Iterable[type],
+        aliases: dict[str, type] | None = None,
+        wrap: Callable[[Any], Any] | None = None,
+    ) -> None:
+        self.kind = kind
+        self.base = base
+        self.classes = {cls.__name__: cls for cls in classes}
+        self.names = {**self.classes}
+        for name, cls in self.classes.items():
+            self.names[snake_case(name)] = cls
+            self.names[name.lower()] = cls
+        self.names.update(aliases or {})
+        self.wrap = wrap
+
+    def get(self, identifier: Any) -> Any:
+        """Return the instance that ``identifier`` means: a name, config, class or instance.
+
+        Raises
+        ------
+        ArgumentError
+            If it means none.
+        """
+        if isinstance(identifier, self.base):
+            return identifier
+        if isinstance(identifier, str):
+            return self._named(identifier)()
+        if isinstance(identifier, dict):
+            return self.deserialize(identifier)
+        if isinstance(identifier, type) and issubclass(identifier, self.base):
+            return identifier()
+        if callable(identifier) and self.wrap is not None and not isinstance(identifier, type):
+            return self.wrap(identifier)
+        raise ArgumentError(
+            f"{identifier!r} of type {type(identifier).__name__} is not a {self.kind}: give a "
+            f"name such as {next(iter(self.classes))!r}, or an instance of {self.base.__name__}."
+        )
+
+    def serialize(self, item: Any) -> dict[str, Any]:
+        """Return ``item`` as plain data that `deserialize` reads.
+
+        Raises
+        ------
+        ArgumentError
+            If ``item`` is a user's own class or function: a file cannot hold code.
+        """
+        name = type(item).__name__
+        if self.classes.get(name) is not type(item):
+            raise ArgumentError(
+                f"{item!r} is a {self.kind} of your own: a model file holds data, never code, so "
+                "it cannot be saved. Use one of bital's, or save with model.save_weights(path)."
+            )
+        return {"class_name": name, "config": item.get_config()}
+
+    def deserialize(self, data: Any) -> Any:
+        """Return the instance that `serialize` described.
+
+        Raises
+        ------
+        ArgumentError
+            If ``data`` is not exactly what `serialize` writes.
+        """
+        if not isinstance(data, dict) or set(data) != {"class_name", "config"}:
+            raise ArgumentError(
+                f"a {self.kind} must be described by 'class_name' and 'config', and was by "
+                f"{_short(sorted(map(str, data)) if isinstance(data, dict) else data)}."
+            )
+        name, config = data["class_name"], data["config"]
+        if not isinstance(name, str) or name not in self.classes:
+            raise ArgumentError(f"{_short(name)} is not the name of a {self.kind} of bital.")
+        if not isinstance(config, dict):
+            raise ArgumentError(f"the config of {name} must be a dict, and was {_short(config)}.")
+        cls = self.classes[name]
+        try:
+            item = cls.from_config(dict(config))
+        except TypeError as error:
+            raise ArgumentError(f"the config of {name} does not fit: {error}.") from error
+        if item.get_config() != config:
+            # What the constructor would fill in or round must stand in the file already.
+            wrong = sorted(
+                key
+                for key in {*config, *item.get_config()}
+                if config.get(key, "missing") != item.get_config().get(key, "missing")
+            )
+            raise ArgumentError(
+                f"the config of {name} is not one that bital writes: see {', '.join(wrong)}."
+            )
+        return item
+
+    def _named(self, name: str) -> Any:
+        found = self.names.get(name) or self.names.get(name.lower())
+        if found is None:
+            close = difflib.get_close_matches(name.lower(), self.names, n=3)
+            hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
+            known = ", ".join(sorted({snake_case(key) for key in self.classes}))
+            raise ArgumentError(f"{name!r} is not a {self.kind}.{hint} Known: {known}.")
+        return found
+
+
+def _short(value: Any, limit: int = 80) -> str:
+    text = repr(value)
+    return text if len(text) <= limit else text[:limit] + "..."
