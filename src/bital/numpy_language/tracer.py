@@ -332,7 +332,7 @@ class Tracer(ArrayMethods):
 
     def _become_view(self, operand: Tracer) -> None:
         base = operand._base() if operand._base is not None else None
-        root = base or operand
+        root = operand if base is None else base
         self._base = weakref.ref(root)
         self._base_version = root._version
 
