@@ -64,8 +64,12 @@ def _choose(fun: Function, args: Sequence[Any], kwargs: dict[str, Any], argnums:
             full[position] = value
         return fun(*full, **kwargs)
 
-    all_names = [argument_names(fun, args[: p + 1])[-len(tree.leaves(args[p])) or None :]
-                 if tree.leaves(args[p]) else [] for p in positions]
+    all_names = [
+        argument_names(fun, args[: p + 1])[-len(tree.leaves(args[p])) or None :]
+        if tree.leaves(args[p])
+        else []
+        for p in positions
+    ]
     return _Chosen(leaves, structure, call, [name for names in all_names for name in names])
 
 
@@ -135,9 +139,13 @@ def value_and_grad(
     @functools.wraps(fun)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         chosen = _choose(fun, args, kwargs, argnums)
-        _require_floating(fun, "argument ", tree.unflatten(chosen.structure, chosen.leaves)[0]
-                          if isinstance(argnums, int)
-                          else tree.unflatten(chosen.structure, chosen.leaves))
+        _require_floating(
+            fun,
+            "argument ",
+            tree.unflatten(chosen.structure, chosen.leaves)[0]
+            if isinstance(argnums, int)
+            else tree.unflatten(chosen.structure, chosen.leaves),
+        )
         recorded = _record_chosen(fun, chosen)
         outputs = recorded.program.outputs
         _require_scalar(fun, recorded, has_aux)
@@ -268,7 +276,9 @@ def _matching(
 # --- forward mode ---------------------------------------------------------------------------
 
 
-def jvp(fun: Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False) -> Any:
+def jvp(
+    fun: Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False
+) -> Any:
     """The value of `fun`, and its derivative along `tangents`: J v.
 
     Parameters
@@ -544,9 +554,7 @@ class _Jitted:
         return tree.unflatten(entry.recorded.structure, outputs)
 
     def _key(self, args: Sequence[Any], leaves: Sequence[Any], structure: tree.Structure) -> Any:
-        types = tuple(
-            (x.shape, x.dtype) if isinstance(x, np.ndarray) else type(x) for x in leaves
-        )
+        types = tuple((x.shape, x.dtype) if isinstance(x, np.ndarray) else type(x) for x in leaves)
         if not self._static:
             return types, structure, self._executor or config.executor_name()
         static = tuple(args[i] for i in self._static if i < len(args))
@@ -573,8 +581,11 @@ class _Jitted:
             return fun(*full, **new_kwargs)
 
         names = argument_names(fun, [None if i in static else a for i, a in enumerate(args)])
-        names += [key if len(tree.leaves(v)) == 1 else None
-                  for key, v in sorted(kwargs.items()) for _ in tree.leaves(v)]
+        names += [
+            key if len(tree.leaves(v)) == 1 else None
+            for key, v in sorted(kwargs.items())
+            for _ in tree.leaves(v)
+        ]
         return record(fun, leaves, call, names=names, values_known=False, freeze=True)
 
     def _compile(self, args: Sequence[Any], kwargs: dict[str, Any], leaves: list[Any]) -> _Entry:
@@ -697,10 +708,12 @@ def stop_gradient(x: Any) -> Any:
     >>> grad(lambda x: x * stop_gradient(x))(3.0)
     np.float64(3.0)
     """
-    return tree.map(lambda leaf: bind(stop_gradient_p, leaf) if isinstance(leaf, Tracer) else leaf, x)
+    return tree.map(
+        lambda leaf: bind(stop_gradient_p, leaf) if isinstance(leaf, Tracer) else leaf, x
+    )
 
 
-class custom_vjp:  # noqa: N801 - a decorator, named as in JAX
+class custom_vjp:
     """A function with its own backward rule.
 
     Parameters
@@ -749,9 +762,13 @@ class custom_vjp:  # noqa: N801 - a decorator, named as in JAX
                 f"{function_name(self._fun)} is a custom_vjp without rules; give them with "
                 f"{function_name(self._fun)}.defvjp(forward, backward)"
             )
-        primal = self._closed(self._fun, leaves, lambda new: self._fun(*tree.unflatten(structure, new)))
+        primal = self._closed(
+            self._fun, leaves, lambda new: self._fun(*tree.unflatten(structure, new))
+        )
         forward = self._closed(
-            self._rules[0], leaves, lambda new: self._rules[0](*tree.unflatten(structure, new))  # type: ignore[index]
+            self._rules[0],
+            leaves,
+            lambda new: self._rules[0](*tree.unflatten(structure, new)),  # type: ignore[index]
         )
         backward = self._record_backward(forward, primal, structure, leaves)
         outputs = bind(
@@ -781,7 +798,11 @@ class custom_vjp:  # noqa: N801 - a decorator, named as in JAX
         assert rules is not None
         name = function_name(rules[0])
         pair = forward.structure
-        if pair.kind is not tuple or len(pair.children) != 2 or pair.children[0] != primal.structure:
+        if (
+            pair.kind is not tuple
+            or len(pair.children) != 2
+            or pair.children[0] != primal.structure
+        ):
             raise DifferentiationError(
                 f"{name} must return (outputs, residuals) with outputs as in {primal.structure}, it "
                 f"returned {pair}"
@@ -822,7 +843,9 @@ def _cotangent_leaves(
             type_, actual = leaf_type(x)[0], leaf_type(leaf)
             if actual[0].shape != type_.shape:
                 raise ShapeError(f"{name}: a cotangent is {actual[0]}, the argument is {type_}")
-            given.append(leaf if actual[0].dtype == type_.dtype else leaf * np.ones((), type_.dtype))
+            given.append(
+                leaf if actual[0].dtype == type_.dtype else leaf * np.ones((), type_.dtype)
+            )
     return given
 
 

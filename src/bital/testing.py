@@ -121,7 +121,9 @@ def check_grads(
     """
     unknown = set(modes) - {"fwd", "rev"}
     if unknown or order < 1:
-        raise ArgumentError(f"check_grads: modes are 'fwd' and 'rev', order >= 1; got {modes}, {order}")
+        raise ArgumentError(
+            f"check_grads: modes are 'fwd' and 'rev', order >= 1; got {modes}, {order}"
+        )
     args = tuple(tree.map(np.asarray, tuple(args)))
     dtypes = {leaf.dtype for leaf in tree.leaves(args)}
     if not dtypes or any(dtype.kind != "f" for dtype in dtypes):
@@ -147,7 +149,13 @@ class _Check:
     ) -> None:
         direction = tree.map(lambda x: _direction(rng, x), args)
         above, below = (
-            tree.leaves(f(*tree.map(lambda x, d, s=sign: (x + s * self.eps * d).astype(x.dtype), args, direction)))
+            tree.leaves(
+                f(
+                    *tree.map(
+                        lambda x, d, s=sign: (x + s * self.eps * d).astype(x.dtype), args, direction
+                    )
+                )
+            )
             for sign in (1.0, -1.0)
         )
         expected = [
@@ -193,15 +201,11 @@ class _Check:
         name: str,
     ) -> None:
         if "fwd" in self.modes:
-            self.run(
-                lambda *xs: api.jvp(f, xs, direction)[1], args, order - 1, rng, f"jvp({name})"
-            )
+            self.run(lambda *xs: api.jvp(f, xs, direction)[1], args, order - 1, rng, f"jvp({name})")
         if "rev" in self.modes:
             value = f(*args)
             weights = tree.map(lambda y: _direction(rng, np.asarray(y)), value)
-            self.run(
-                lambda *xs: api.vjp(f, *xs)[1](weights), args, order - 1, rng, f"vjp({name})"
-            )
+            self.run(lambda *xs: api.vjp(f, *xs)[1](weights), args, order - 1, rng, f"vjp({name})")
 
     def _compare(self, got: Any, want: Any, what: str) -> None:
         got, want = np.asarray(got, np.float64), np.asarray(want, np.float64)

@@ -143,9 +143,7 @@ def resolve(
 # --- the protocols --------------------------------------------------------------------------
 
 
-def call_ufunc(
-    ufunc: np.ufunc, method: str, inputs: Sequence[Any], kwargs: dict[str, Any]
-) -> Any:
+def call_ufunc(ufunc: np.ufunc, method: str, inputs: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     """``Tracer.__array_ufunc__``."""
     outs = kwargs.pop("out", ())
     if any(_defers(value) for value in (*inputs, *outs)):

@@ -80,7 +80,9 @@ def _entry(item: Any, length: int, axis: int) -> Any:
     if isinstance(item, (int, np.integer)):
         position = int(item)
         if not -length <= position < length:
-            raise IndexError(f"index {position} is out of bounds for axis {axis} of length {length}")
+            raise IndexError(
+                f"index {position} is out of bounds for axis {axis} of length {length}"
+            )
         return position % length
     if isinstance(item, Tracer):
         if item.dtype.kind not in "iu":
@@ -96,7 +98,9 @@ def _entry(item: Any, length: int, axis: int) -> Any:
         )
     outside = array[(array < -length) | (array >= length)]
     if outside.size:
-        raise IndexError(f"index {outside.flat[0]} is out of bounds for axis {axis} of length {length}")
+        raise IndexError(
+            f"index {outside.flat[0]} is out of bounds for axis {axis} of length {length}"
+        )
     return array
 
 
@@ -129,8 +133,9 @@ def read(x: Tracer, index: Any) -> Tracer:
     if parsed.is_basic:
         lengths = [len(e) for e in parsed.entries if isinstance(e, range)]
         kept = [len(e) if isinstance(e, range) else None for e in parsed.entries]
-        return reshape_to(result, _with_new_axes(kept, parsed.new_axes) if lengths or
-                          parsed.new_axes else ())
+        return reshape_to(
+            result, _with_new_axes(kept, parsed.new_axes) if lengths or parsed.new_axes else ()
+        )
     return _gather(result, parsed)
 
 
@@ -256,8 +261,11 @@ def read_shape(x: Tracer, index: Any) -> tuple[int, ...]:
     probe = np.broadcast_to(np.int8(0), x.shape)
     items = index if isinstance(index, tuple) else (index,)
     plain_items = tuple(
-        np.zeros(item.shape, np.intp) if isinstance(item, Tracer) and item.dtype != np.bool_
-        else item.known_value() if isinstance(item, Tracer) else item
+        np.zeros(item.shape, np.intp)
+        if isinstance(item, Tracer) and item.dtype != np.bool_
+        else item.known_value()
+        if isinstance(item, Tracer)
+        else item
         for item in items
     )
     return probe[plain_items].shape
@@ -351,5 +359,3 @@ def nonzero(a: Any) -> tuple[Any, ...]:
     if value is None:
         raise unsupported("np.nonzero", "np.where(mask, x, 0) with three arguments keeps the shape")
     return np.nonzero(value)
-
-

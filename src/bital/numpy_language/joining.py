@@ -185,6 +185,10 @@ def _pad_constant(x: Tracer, widths: list[tuple[int, int]], values: Any) -> Trac
         for width, value in ((before, fill[axis, 0]), (after, fill[axis, 1])):
             shape = (*x.shape[:axis], width, *x.shape[axis + 1 :])
             block = filled(shape, x.dtype.type(value), x.dtype) if width else None
-            parts = parts if block is None else ([block, *parts] if value is fill[axis, 0] else [*parts, block])
+            parts = (
+                parts
+                if block is None
+                else ([block, *parts] if value is fill[axis, 0] else [*parts, block])
+            )
         x = parts[0] if len(parts) == 1 else bind(p.concatenate, *parts, axis=axis)
     return x

@@ -118,8 +118,10 @@ def einsum(*operands: Any, optimize: Any = True, dtype: Any = None, out: Any = N
     subscripts, arrays = _as_subscripts(operands)
     values = [operand(each) for each in arrays]
     wanted = result_dtype(*values) if dtype is None else np.dtype(dtype)
-    terms = [(label, trace_of(cast(trace_of(x), wanted))) for label, x in
-             zip(subscripts[0], values, strict=True)]
+    terms = [
+        (label, trace_of(cast(trace_of(x), wanted)))
+        for label, x in zip(subscripts[0], values, strict=True)
+    ]
     terms = [_take_diagonals(label, x) for label, x in terms]
     output = subscripts[1]
     for pair in _order(terms, output):
@@ -147,8 +149,12 @@ def _as_subscripts(operands: tuple[Any, ...]) -> tuple[tuple[list[str], str], li
         raise ValueError(f"einsum {text!r} names {len(labels)} operands, got {len(arrays)}")
     ranks = [np.ndim(x) for x in arrays]
     extra = max(
-        (rank - len(label.replace("...", "")) for label, rank in zip(labels, ranks, strict=True)
-         if "..." in label), default=0,
+        (
+            rank - len(label.replace("...", ""))
+            for label, rank in zip(labels, ranks, strict=True)
+            if "..." in label
+        ),
+        default=0,
     )
     used = set(text)
     dots = "".join(c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" if c not in used)[:extra]
@@ -160,7 +166,9 @@ def _as_subscripts(operands: tuple[Any, ...]) -> tuple[tuple[list[str], str], li
         expanded.append(label.replace("...", dots[len(dots) - count :]))
     letters = "".join(expanded)
     if not arrow:
-        right = "..." + "".join(c for c in sorted(set(letters) - set(dots)) if letters.count(c) == 1)
+        right = "..." + "".join(
+            c for c in sorted(set(letters) - set(dots)) if letters.count(c) == 1
+        )
     return (expanded, right.replace("...", dots)), arrays
 
 
@@ -209,9 +217,7 @@ def _sum_away(term: tuple[str, Tracer], kept: set[str]) -> tuple[str, Tracer]:
     return "".join(c for c in label if c in kept), np.sum(x, axis=axes, dtype=x.dtype)
 
 
-def _contract_pair(
-    terms: list[tuple[str, Tracer]], kept: set[str]
-) -> tuple[str, Tracer]:
+def _contract_pair(terms: list[tuple[str, Tracer]], kept: set[str]) -> tuple[str, Tracer]:
     (a, x), (b, y) = terms
     a, x = _sum_away((a, x), kept | set(b))
     b, y = _sum_away((b, y), kept | set(a))
@@ -236,13 +242,9 @@ def _contract_pair(
     return "".join(batch + free), result
 
 
-def _drop_stretched(
-    a: str, x: Tracer, b: str, y: Tracer, shared: list[str]
-) -> tuple[str, Tracer]:
+def _drop_stretched(a: str, x: Tracer, b: str, y: Tracer, shared: list[str]) -> tuple[str, Tracer]:
     """An axis of length 1 that meets a longer one broadcasts, as in NumPy: it is dropped."""
-    axes = tuple(
-        a.index(c) for c in shared if x.shape[a.index(c)] == 1 != y.shape[b.index(c)]
-    )
+    axes = tuple(a.index(c) for c in shared if x.shape[a.index(c)] == 1 != y.shape[b.index(c)])
     if not axes:
         return a, x
     return "".join(c for i, c in enumerate(a) if i not in axes), np.squeeze(x, axis=axes)

@@ -97,9 +97,7 @@ def _extremum(primitive: Primitive, ufunc: np.ufunc) -> Callable[..., Any]:
             shape = p.reduced_shape(x.shape, axes, keepdims)
             return np.full(shape, initial, dtype=x.dtype, like=x)
         if empty and 0 not in p.reduced_shape(x.shape, axes, False):
-            raise ValueError(
-                f"np.{name} over an empty axis of {x!r} has no value; give initial="
-            )
+            raise ValueError(f"np.{name} over an empty axis of {x!r} has no value; give initial=")
         result: Any = _reduce(primitive, x, axis, keepdims)
         return store(out, result if initial is None else ufunc(result, initial), name)
 
@@ -168,8 +166,10 @@ def _index_of(primitive: Primitive) -> Callable[..., Any]:
     def handler(a: Any, axis: Any = None, out: Any = None, *, keepdims: bool = False) -> Any:
         x = trace_of(a)
         flat = axis is None
-        shape = (1,) * x.ndim if flat else p.reduced_shape(
-            x.shape, (normalize_axis(axis, x.ndim),), True
+        shape = (
+            (1,) * x.ndim
+            if flat
+            else p.reduced_shape(x.shape, (normalize_axis(axis, x.ndim),), True)
         )
         if flat:
             x, axis = x.reshape(-1), 0

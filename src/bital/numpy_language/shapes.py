@@ -233,7 +233,9 @@ def filled(shape: Any, value: Any, dtype: Any) -> Tracer:
 
 
 def _like(value: Any) -> Callable[..., Tracer]:
-    def handler(a: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None) -> Tracer:
+    def handler(
+        a: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None
+    ) -> Tracer:
         x = trace_of(a)
         return filled(x.shape if shape is None else shape, value, dtype or x.dtype)
 
@@ -246,7 +248,12 @@ ones_like = implements(np.ones_like)(_like(1))
 
 @implements(np.full_like)
 def full_like(
-    a: Any, fill_value: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None
+    a: Any,
+    fill_value: Any,
+    dtype: Any = None,
+    order: str = "K",
+    subok: bool = True,
+    shape: Any = None,
 ) -> Tracer:
     x = trace_of(a)
     return filled(x.shape if shape is None else shape, fill_value, dtype or x.dtype)
@@ -301,10 +308,10 @@ def split_points(x: Tracer, sections: Any, axis: int, exact: bool) -> Sequence[i
         if sections <= 0:
             raise ValueError(f"number of sections must be larger than 0, got {sections}")
         if exact and length % sections:
-            raise ValueError(f"an axis of length {length} does not split into {sections} equal parts")
+            raise ValueError(
+                f"an axis of length {length} does not split into {sections} equal parts"
+            )
         each, extra = divmod(length, int(sections))
         sizes = [each + 1] * extra + [each] * (int(sections) - extra)
         return [int(n) for n in np.cumsum(sizes)[:-1]]
     return [int(n) for n in plain(sections, "np.split points")]
-
-

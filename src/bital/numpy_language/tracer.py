@@ -213,8 +213,10 @@ def bind(primitive: Primitive, *operands: Any, **params: Any) -> Any:
 
 
 def _same_bits(a: Array, b: Array) -> bool:
-    return a.shape == b.shape and a.dtype == b.dtype and bool(
-        np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
+    return (
+        a.shape == b.shape
+        and a.dtype == b.dtype
+        and bool(np.array_equal(a, b, equal_nan=a.dtype.kind == "f"))
     )
 
 

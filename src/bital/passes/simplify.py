@@ -128,8 +128,10 @@ def _rewrite(state: _Simplifier, equation: Equation, inputs: list[Atom]) -> list
 def _fold(state: _Simplifier, equation: Equation, inputs: list[Atom]) -> Atom | None:
     """Compute an equation of constants now, unless that would keep a large array."""
     (out, *more) = equation.outputs
-    if more or equation.primitive.name in ("random_bits", "custom_linear") or any(
-        True for _ in subprograms(equation)
+    if (
+        more
+        or equation.primitive.name in ("random_bits", "custom_linear")
+        or any(True for _ in subprograms(equation))
     ):
         return None
     constants = state.builder.constants

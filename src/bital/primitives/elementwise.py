@@ -172,7 +172,11 @@ add = elementwise(
     "add", np.add, lambda t, out, x, y: t, lambda t, out, x, y: t, transpose=_transpose_add
 )
 sub = elementwise(
-    "sub", np.subtract, lambda t, out, x, y: t, lambda t, out, x, y: neg(t), transpose=_transpose_sub
+    "sub",
+    np.subtract,
+    lambda t, out, x, y: t,
+    lambda t, out, x, y: neg(t),
+    transpose=_transpose_sub,
 )
 mul = elementwise(
     "mul",
@@ -368,9 +372,7 @@ def _select_abstract_eval(condition: ArrayType, x: ArrayType, y: ArrayType) -> A
     return ArrayType(broadcast_shapes(condition, x, y), x.dtype)
 
 
-def _select_jvp(
-    tangents: list[Tangent], out: Atom, condition: Atom, x: Atom, y: Atom
-) -> Tangent:
+def _select_jvp(tangents: list[Tangent], out: Atom, condition: Atom, x: Atom, y: Atom) -> Tangent:
     _, tx, ty = tangents
     if tx is None and ty is None:
         return None

@@ -84,9 +84,7 @@ def _transpose(
     return [None, _transpose_left(turned, y, x, *swapped)]
 
 
-def _transpose_left(
-    ct: Atom, x: Linear, y: Operand, contract: AxisPair, batch: AxisPair
-) -> Atom:
+def _transpose_left(ct: Atom, x: Linear, y: Operand, contract: AxisPair, batch: AxisPair) -> Atom:
     """The cotangent of x: ct contracted with y over y's free axes, axes put back in order."""
     count = len(batch[0])
     x_free = free_axes(x.type.ndim, contract[0], batch[0])

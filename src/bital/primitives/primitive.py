@@ -39,7 +39,9 @@ class _Undefined:
         return self.name
 
 
-NOT_DIFFERENTIABLE: Final = _Undefined("NOT_DIFFERENTIABLE")  # its derivative is zero wherever it exists
+NOT_DIFFERENTIABLE: Final = _Undefined(
+    "NOT_DIFFERENTIABLE"
+)  # its derivative is zero wherever it exists
 NOT_LINEAR: Final = _Undefined("NOT_LINEAR")
 
 REGISTRY: dict[str, Primitive] = {}

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from bital.primitives.elementwise import broadcast_to, div, eq, mul, select
 from bital.primitives.elementwise import add as _add
+from bital.primitives.elementwise import broadcast_to, div, eq, mul, select
 from bital.primitives.primitive import (
     NOT_DIFFERENTIABLE,
     NOT_LINEAR,
@@ -27,9 +27,7 @@ from bital.primitives.shape import concatenate, reshape, slice_
 from bital.program import ArrayType, Atom, Literal
 
 
-def reduced_shape(
-    shape: tuple[int, ...], axes: tuple[int, ...], keepdims: bool
-) -> tuple[int, ...]:
+def reduced_shape(shape: tuple[int, ...], axes: tuple[int, ...], keepdims: bool) -> tuple[int, ...]:
     if keepdims:
         return tuple(1 if axis in axes else length for axis, length in enumerate(shape))
     return tuple(length for axis, length in enumerate(shape) if axis not in axes)

@@ -44,7 +44,8 @@ reshape = Primitive(
 
 def _transpose_abstract_eval(x: ArrayType, permutation: Shape) -> ArrayType:
     require(
-        sorted(permutation) == list(range(x.ndim)), f"{permutation} does not permute the axes of {x}"
+        sorted(permutation) == list(range(x.ndim)),
+        f"{permutation} does not permute the axes of {x}",
     )
     return ArrayType(tuple(x.shape[axis] for axis in permutation), x.dtype)
 

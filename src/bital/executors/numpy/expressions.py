@@ -106,7 +106,8 @@ def _slice(equation: Equation, operands: list[str], buffer: str | None) -> str:
 def _ranges(equation: Equation) -> str:
     shape = equation.inputs[0].type.shape
     parts = [
-        _range(each, length) for each, length in zip(as_slices(**equation.params), shape, strict=True)
+        _range(each, length)
+        for each, length in zip(as_slices(**equation.params), shape, strict=True)
     ]
     while len(parts) > 1 and parts[-1] == ":":
         parts.pop()

@@ -121,8 +121,10 @@ class _Emitter:
             shared = root in given or (made is None and root not in self.donated)
             if not atom.type.shape:
                 results.append(f"{name}[()]")
-            elif shared or (made is not None and made.primitive.name in VIEWS) or _is_stretched(
-                self.definitions, atom
+            elif (
+                shared
+                or (made is not None and made.primitive.name in VIEWS)
+                or _is_stretched(self.definitions, atom)
             ):
                 results.append(f"np.array({name})")
             else:
