@@ -107,13 +107,15 @@ def draw(paths: dict[float, NDArray[np.float64]], file: Path) -> None:
     import matplotlib.pyplot as plt
 
     x0, x1 = np.meshgrid(np.linspace(-4.5, 4.5, 181), np.linspace(-4.5, 4.5, 181))
-    figure, panels = plt.subplots(1, len(paths), figsize=(4.0 * len(paths), 4.3), sharey=True)
+    figure, panels = plt.subplots(
+        1, len(paths), figsize=(11, 4.5), sharey=True, layout="constrained"
+    )
     for axes, (learning_rate, path) in zip(panels, paths.items(), strict=True):
         lines = axes.contour(x0, x1, x0**2 + x1**2, levels=[1, 4, 9, 16, 25], colors="0.7")
         axes.clabel(lines, fontsize=8)
         axes.plot(*path.T, "o-", ms=4, lw=1.2, color="#4477aa")
         axes.plot(*path[0], "o", ms=8, color="#cc6677")
-        axes.annotate("start", path[0], xytext=(6, 4), textcoords="offset points")
+        axes.annotate("start", path[0], xytext=(8, 2), textcoords="offset points")
         axes.set(
             title=f"learning rate {learning_rate:g}",
             xlabel="x0",
@@ -123,7 +125,6 @@ def draw(paths: dict[float, NDArray[np.float64]], file: Path) -> None:
         axes.set_aspect("equal")
     panels[0].set_ylabel("x1")
     figure.suptitle("Gradient descent on x0² + x1²: too slow, well, too far")
-    figure.tight_layout()
     file.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(file, dpi=120)
     plt.close(figure)
@@ -142,9 +143,9 @@ def main() -> None:
     show_step_sizes()
     show_gradients()
 
-    start = [-3.0, 3.0]
+    start = [-3.0, 3.6]
     paths = {rate: gradient_descent(bowl, start, rate) for rate in (0.01, 0.1, 0.95)}
-    print("Gradient descent, 30 steps from (-3, 3):")
+    print("Gradient descent, 30 steps from (-3, 3.6):")
     for rate, path in paths.items():
         print(f"  learning rate {rate:<4g} ends at ({path[-1, 0]:9.2e}, {path[-1, 1]:9.2e})")
     draw(paths, out)

@@ -44,7 +44,7 @@ HAND_SET = {
 
 
 # ---------------------------------------------------------------- 2. the perceptron rule
-def perceptron_rule(x, t, learning_rate=0.1, epochs=100):
+def perceptron_rule(x, t, learning_rate=0.1, epochs=100, seed=0):
     """Rosenblatt's rule: after each wrong answer, move the weights towards the right one.
 
     ``w += learning_rate * (t - y) * x`` and ``b += learning_rate * (t - y)``. If any line parts
@@ -52,7 +52,8 @@ def perceptron_rule(x, t, learning_rate=0.1, epochs=100):
 
     Returns the weights, the bias, and the number of mistakes in each epoch.
     """
-    w, b = np.zeros(x.shape[1]), 0.0
+    random = np.random.default_rng(seed)
+    w, b = random.normal(0, 0.1, x.shape[1]), random.normal(0, 0.1)  # anywhere near zero
     mistakes = []
     for _ in range(epochs):
         wrong = 0
@@ -114,7 +115,7 @@ def draw(lines, weights, losses, file: Path) -> None:
     matplotlib.use("Agg")  # draw into a file, no window needed
     import matplotlib.pyplot as plt
 
-    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(12.6, 4.2))
+    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(12.6, 4.4), layout="constrained")
     x0 = np.linspace(-0.5, 1.5, 101)
     for name, colour in (("OR", "#4477aa"), ("AND", "#228833"), ("NAND", "#cc6677")):
         w, b = lines[name]
@@ -122,17 +123,17 @@ def draw(lines, weights, losses, file: Path) -> None:
         left.plot(x0, -(w[0] * x0 + b) / w[1], style, color=colour, lw=1.8, label=name)
     left.plot(*X.T, "o", ms=9, color="0.25", zorder=3)
     left.set(title="Lines that the perceptron rule found")
-    left.legend(loc="upper right")
+    left.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3, frameon=False)
 
     grid = np.stack(np.meshgrid(x0, x0), axis=-1)
     answer = network(weights, grid.reshape(-1, 2)).reshape(grid.shape[:2])
     shades = middle.contourf(x0, x0, answer, levels=np.linspace(0, 1, 11), cmap="RdBu_r", alpha=0.8)
-    figure.colorbar(shades, ax=middle, label="network's answer")
+    figure.colorbar(shades, ax=middle, label="network's answer", shrink=0.75)
     middle.set(title="XOR, learned by a 2-2-1 network")
     true, false = X[TRUTH["XOR"] == 1], X[TRUTH["XOR"] == 0]
     middle.plot(*true.T, "o", ms=10, mec="k", mfc="w", label="true", zorder=3)
     middle.plot(*false.T, "X", ms=10, mec="k", mfc="w", label="false", zorder=3)
-    middle.legend(loc="upper right")
+    middle.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, frameon=False)
     for axes in (left, middle):
         axes.set(xlabel="x0", ylabel="x1", xlim=(-0.5, 1.5), ylim=(-0.5, 1.5))
         axes.set_aspect("equal")
@@ -140,7 +141,7 @@ def draw(lines, weights, losses, file: Path) -> None:
     right.semilogy(np.arange(1, len(losses) + 1), losses, color="#4477aa")
     right.set(title="Its loss on the way", xlabel="step", ylabel="cross-entropy")
     right.grid(alpha=0.25)
-    figure.tight_layout()
+    right.set_box_aspect(1)
     file.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(file, dpi=120)
     plt.close(figure)
@@ -163,7 +164,8 @@ def main() -> None:
         lines[name] = (w, b)
         answer = threshold_unit(X, w, b)
         if mistakes[-1] == 0:
-            print(f"  {name:<4} {answer}  learned in {len(mistakes)} epochs: w = {w}, b = {b:.1f}")
+            found = f"w = {np.round(w, 2)}, b = {b:.2f}"
+            print(f"  {name:<4} {answer}  learned in {len(mistakes)} epochs: {found}")
         else:
             print(f"  {name:<4} {answer}  not learned: mistakes per epoch ... {mistakes[-8:]}")
 

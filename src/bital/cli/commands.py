@@ -35,8 +35,8 @@ def cli() -> None:
     """Train small neural networks, and use them.
 
     \b
-    bital train mnist                    train a digit classifier, about half a minute
-    bital predict runs/mnist-1 seven.png which digit is that?
+    bital train mnist                      train a digit classifier
+    bital predict runs/mnist-1 seven.png   which digit is that?
 
     Exit status: 0 done, 1 failed, 2 wrong command line, 130 stopped with Ctrl-C.
     """
@@ -93,7 +93,7 @@ def _train_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-@cli.command()
+@cli.command(short_help="Train a classifier of handwritten digits.")
 @click.argument("data", type=click.Choice(("mnist",)))
 @_train_options
 @executor_option
@@ -124,7 +124,7 @@ def train(
         click.get_current_context().exit(INTERRUPTED)
 
 
-@cli.command()
+@cli.command(short_help="Say which digits are in a picture or an array.")
 @run_argument
 @click.argument("image", type=click.Path(path_type=Path))
 @json_option
@@ -152,7 +152,7 @@ def predict(run: Path, image: Path, as_json: bool, executor: str | None) -> None
     _echo_lines(report.prediction_lines(probabilities))
 
 
-@cli.command()
+@cli.command(short_help="Measure a trained model.")
 @run_argument
 @json_option
 @executor_option
@@ -174,7 +174,7 @@ def evaluate(run: Path, as_json: bool, executor: str | None) -> None:
     _echo_lines(report.confusion_table(table))
 
 
-@cli.command()
+@cli.command(short_help="Show what a run folder holds.")
 @run_argument
 @json_option
 def inspect(run: Path, as_json: bool) -> None:

@@ -10,7 +10,7 @@ ACTIVATIONS = (
     "leaky_relu",
     "elu",
     "selu",
-    "gelu",
+    "gelu_tanh",
     "silu",
     "mish",
     "softplus",

@@ -18,14 +18,13 @@ moment and after any crash, finds whole files only.
 import csv
 import io
 import json
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bital.errors import RunFolderError
+from bital.keras.files import write_atomically
 
 FORMAT = 1
 SIZE_LIMIT = 16 * 2**20
@@ -39,22 +38,6 @@ METRICS_KEYS = {
     "seconds": (int, float),
     "scores": dict,
 }
-
-
-def write_atomic(path: Path, content: bytes) -> None:
-    """Write a file so that readers see the old content or the new one, never a part."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
-    partial = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.chmod(0o644)  # mkstemp's 0600 would hide the results from colleagues
-        os.replace(partial, path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
 
 
 @dataclass(frozen=True)
@@ -93,9 +76,13 @@ class RunFolder:
         """Where the picture of digits is."""
         return self.path / "predictions.png"
 
+    def write(self, path: Path, content: bytes) -> None:
+        """Write a whole file, or leave what was there."""
+        write_atomically(path, lambda temporary: temporary.write_bytes(content))
+
     def write_json(self, path: Path, content: Mapping[str, Any]) -> None:
         """Write a JSON object as text that people can read too."""
-        write_atomic(path, (json.dumps(content, indent=2, allow_nan=False) + "\n").encode())
+        self.write(path, (json.dumps(content, indent=2, allow_nan=False) + "\n").encode())
 
     def write_history(self, rows: Sequence[Mapping[str, float]]) -> None:
         """Write one line for each epoch; the first row names the columns."""
@@ -103,7 +90,7 @@ class RunFolder:
         writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-        write_atomic(self.history, text.getvalue().encode())
+        self.write(self.history, text.getvalue().encode())
 
     def read_config(self) -> dict[str, Any]:
         """Read what was asked.

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 import bital
 from bital import keras
 from bital.cli import plots
-from bital.cli.run_folder import FORMAT, RunFolder, write_atomic
+from bital.cli.run_folder import FORMAT, RunFolder
 from bital.datasets import mnist
 from bital.errors import MissingExtraError, NonFiniteLossError, RunFolderError
 
@@ -260,8 +260,8 @@ def _draw(recorder: Recorder, test: Part, answer: NDArray[Any], say: Say) -> Non
     try:
         if recorder.rows:
             picture = plots.curves(recorder.rows, recorder.best_epoch, title)
-            write_atomic(folder.curves, picture)
+            folder.write(folder.curves, picture)
         picture = plots.predictions(test.x, test.y, answer, settings.seed)
-        write_atomic(folder.predictions, picture)
+        folder.write(folder.predictions, picture)
     except MissingExtraError as error:
         say(str(error))

@@ -1,13 +1,11 @@
 """Run folders: places, atomic writing, and what is said about folders that are none."""
 
 import json
-import os
-import stat
 
 import pytest
 
 from bital.cli import run_folder
-from bital.cli.run_folder import RunFolder, create, open_run, write_atomic
+from bital.cli.run_folder import RunFolder, create, open_run
 from bital.errors import RunFolderError
 
 CONFIG = {
@@ -74,24 +72,17 @@ def test_an_unwritable_folder_is_named_before_anything_is_trained(tmp_path, monk
         create(tmp_path / "run")
 
 
-@pytest.mark.skipif(os.name == "nt", reason="permissions are those of POSIX")
-def test_files_can_be_read_by_others(tmp_path):
-    write_atomic(tmp_path / "file", b"content")
-    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o644
-
-
-def test_a_failed_write_leaves_the_old_file_and_no_rubbish(tmp_path, monkeypatch):
-    path = tmp_path / "file"
-    write_atomic(path, b"old")
+def test_a_failed_write_leaves_the_old_file_and_no_rubbish(folder, monkeypatch):
+    folder.write_json(folder.metrics, METRICS)
+    before = {p.name: p.read_bytes() for p in folder.path.iterdir()}
 
     def fail(source, target):
         raise OSError("disk full")
 
-    monkeypatch.setattr(run_folder.os, "replace", fail)
+    monkeypatch.setattr("os.replace", fail)
     with pytest.raises(OSError, match="disk full"):
-        write_atomic(path, b"new")
-    assert path.read_bytes() == b"old"
-    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+        folder.write_json(folder.metrics, {**METRICS, "epochs": 3})
+    assert {p.name: p.read_bytes() for p in folder.path.iterdir()} == before
 
 
 def test_what_is_written_is_read_again(folder):
