@@ -61,7 +61,8 @@ def numerical_gradient(f: Callable[..., Any], x: Any, eps: float = 1e-4) -> Any:
         result = f(tree.unflatten(structure, point))
         if np.size(result) != 1:
             raise ArgumentError(
-                f"numerical_gradient: f must return one number, it returned shape {np.shape(result)}"
+                "numerical_gradient: f must return one number, it returned an array of shape "
+                f"{np.shape(result)}"
             )
         return float(np.asarray(result).reshape(()))
 

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from bital.numpy_language.tracer import Tracer
-
 
 def _operator(ufunc: np.ufunc) -> Callable[..., Any]:
     def method(self: Any, *other: Any) -> Any:
@@ -149,7 +145,7 @@ class ArrayMethods:
 
         return indexing.read(self, index)  # type: ignore[arg-type]
 
-    def __setitem__(self: Tracer, index: Any, value: Any) -> None:  # type: ignore[misc]
+    def __setitem__(self: Any, index: Any, value: Any) -> None:
         from bital.numpy_language import indexing
 
         self.write(indexing.written(self, index, value))

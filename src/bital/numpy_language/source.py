@@ -27,9 +27,10 @@ _MACHINERY = (
             "transforms",
             "passes",
             "executors",
+            "api",
         )
     ),
-    *(str(_PACKAGE / name) for name in ("api.py", "testing.py", "tree.py")),
+    *(str(_PACKAGE / name) for name in ("testing.py", "tree.py")),
     str(Path(np.__file__).parent),
 )
 

@@ -86,8 +86,7 @@ def plan(
 def _roots(program: Program) -> dict[Var, Var]:
     roots = {var: var for var in (*program.inputs, *program.constants)}
     for equation in program.equations:
-        for var in equation.outputs:
-            roots[var] = var
+        roots.update(zip(equation.outputs, equation.outputs, strict=True))
         source = equation.inputs[0] if equation.inputs else None
         if equation.primitive.name in VIEWS and isinstance(source, Var):
             roots[equation.outputs[0]] = roots[source]

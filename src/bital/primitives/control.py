@@ -14,7 +14,7 @@ from bital.primitives.primitive import (
     require,
 )
 from bital.primitives.shape import batched
-from bital.program import ArrayType, Atom, Program, current_builder, inline
+from bital.program import ArrayType, Atom, Literal, Program, current_builder, inline
 
 # custom_vjp_call(*xs): primal(*xs) -> outputs; forward(*xs) -> outputs, residuals;
 # backward(*residuals, *cotangents) -> cotangents of xs.
@@ -32,7 +32,7 @@ def evaluate(program: Program, arguments: tuple[Any, ...]) -> list[Any]:
     env = dict(zip(program.inputs, arguments, strict=True)) | program.constants
 
     def read(atom: Atom) -> Any:
-        return env[atom] if atom in env else atom.value  # type: ignore[union-attr, index]
+        return atom.value if isinstance(atom, Literal) else env[atom]
 
     for equation in program.equations:
         result = equation.primitive.reference(*map(read, equation.inputs), **equation.params)

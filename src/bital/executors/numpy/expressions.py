@@ -240,7 +240,7 @@ def writes_out(equation: Equation) -> bool:
     if isinstance(equation.primitive.reference, np.ufunc) or name in _REDUCTIONS:
         return True
     if name == "dot_general":
-        params = equation.params
+        (xs, ys), batch = equation.params["contract"], equation.params["batch"]
         ranks = [atom.type.ndim for atom in equation.inputs]
-        return _matmul_operands("", "", ranks, *params["contract"], params["batch"]) is not None
-    return name == "concatenate"
+        return _matmul_operands("", "", ranks, xs, ys, batch) is not None
+    return bool(name == "concatenate")

@@ -1,0 +1,17 @@
+"""The engine's public functions, which join folders ① to ⑥.
+
+``recording`` turns functions into Programs and runs Programs; the others are what users call.
+"""
+
+from bital.api.compiling import jit as jit
+from bital.api.compiling import trace as trace
+from bital.api.custom import custom_vjp as custom_vjp
+from bital.api.custom import random_bits as random_bits
+from bital.api.custom import stop_gradient as stop_gradient
+from bital.api.derivatives import grad as grad
+from bital.api.derivatives import hessian as hessian
+from bital.api.derivatives import jacobian as jacobian
+from bital.api.derivatives import jvp as jvp
+from bital.api.derivatives import value_and_grad as value_and_grad
+from bital.api.derivatives import vjp as vjp
+from bital.api.mapping import vmap as vmap

@@ -1,0 +1,218 @@
+"""jit and trace: a function compiled, and shown."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bital import config, tree
+from bital.api.recording import (
+    Recorded,
+    apply,
+    argument_names,
+    as_value,
+    check_leaves,
+    compile_program,
+    function_name,
+    record,
+)
+from bital.errors import ArgumentError
+from bital.executors import Compiled
+from bital.numpy_language import Tracer, current_trace
+from bital.program import Program
+
+Function = Callable[..., Any]
+
+
+class _Entry(NamedTuple):
+    compiled: Compiled
+    recorded: Recorded
+
+
+class _Jitted:
+    """What `jit` returns."""
+
+    def __init__(
+        self,
+        fun: Function,
+        static: tuple[int, ...],
+        donate: tuple[int, ...],
+        executor: str | None,
+    ) -> None:
+        functools.update_wrapper(self, fun)
+        self._fun = fun
+        self._static = static
+        self._donate = donate
+        self._executor = executor
+        self._entries: dict[Any, _Entry] = {}
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        dynamic = [a for i, a in enumerate(args) if i not in self._static] if self._static else args
+        leaves, structure = tree.flatten((dynamic, kwargs) if kwargs else dynamic)
+        if current_trace() is not None and any(isinstance(x, Tracer) for x in leaves):
+            recorded = self._record(args, kwargs, leaves)
+            outputs = apply(recorded.program, [*leaves, *recorded.captured])
+            return tree.unflatten(recorded.structure, outputs)
+        key = self._key(args, leaves, structure)
+        entry = self._entries.get(key)
+        if entry is None:
+            entry = self._compile(args, kwargs, leaves)
+            if not entry.recorded.captured:
+                self._entries[key] = entry
+        inputs = [*leaves, *entry.recorded.captured] if entry.recorded.captured else leaves
+        if entry.recorded.captured:
+            outputs = apply(entry.recorded.program, inputs)
+        else:
+            types = entry.recorded.program.inputs
+            values = [as_value(x, v.type) for x, v in zip(inputs, types, strict=True)]
+            if self._donate:
+                _protect_shared(values, self._donated_leaves(args))
+            outputs = entry.compiled(values)
+        return tree.unflatten(entry.recorded.structure, outputs)
+
+    def _key(self, args: Sequence[Any], leaves: Sequence[Any], structure: tree.Structure) -> Any:
+        types = tuple((x.shape, x.dtype) if isinstance(x, np.ndarray) else type(x) for x in leaves)
+        if not self._static:
+            return types, structure, self._executor or config.executor_name()
+        static = tuple(args[i] for i in self._static if i < len(args))
+        try:
+            hash(static)
+        except TypeError as fault:
+            raise ArgumentError(
+                f"{function_name(self._fun)}: a static argument must be hashable, got {static!r}: "
+                "use a tuple instead of a list, or do not make an array static"
+            ) from fault
+        return types, structure, static, self._executor or config.executor_name()
+
+    def _record(self, args: Sequence[Any], kwargs: dict[str, Any], leaves: list[Any]) -> Recorded:
+        fun, static = self._fun, self._static
+        dynamic = [a for i, a in enumerate(args) if i not in static]
+        check_leaves(fun, "argument ", dynamic)
+        check_leaves(fun, "keyword argument ", kwargs)
+        structure = tree.structure((dynamic, kwargs))
+
+        def call(new_leaves: list[Any]) -> Any:
+            new, new_kwargs = tree.unflatten(structure, new_leaves)
+            rest = iter(new)
+            full = [a if i in static else next(rest) for i, a in enumerate(args)]
+            return fun(*full, **new_kwargs)
+
+        names = argument_names(fun, [None if i in static else a for i, a in enumerate(args)])
+        names += [
+            key if len(tree.leaves(v)) == 1 else None
+            for key, v in sorted(kwargs.items())
+            for _ in tree.leaves(v)
+        ]
+        return record(fun, leaves, call, names=names, values_known=False, freeze=True)
+
+    def _compile(self, args: Sequence[Any], kwargs: dict[str, Any], leaves: list[Any]) -> _Entry:
+        recorded = self._record(args, kwargs, leaves)
+        donated = [] if recorded.captured else self._donated_leaves(args)
+        return _Entry(compile_program(recorded.program, self._executor, donated), recorded)
+
+    def _donated_leaves(self, args: Sequence[Any]) -> list[int]:
+        positions: list[int] = []
+        offset = 0
+        for index, argument in enumerate(args):
+            if index in self._static:
+                continue
+            count = len(tree.leaves(argument))
+            if index in self._donate:
+                positions += range(offset, offset + count)
+            offset += count
+        return positions
+
+
+def _protect_shared(values: list[Any], donated: Collection[int]) -> None:
+    """Copy donated arrays that are not wholly the caller's to give: views, and shared ones."""
+    owners: dict[int, int] = {}
+    for value in values:
+        owner = getattr(value, "base", None)
+        owners[id(value)] = owners.get(id(value), 0) + 1
+        if owner is not None:
+            owners[id(owner)] = owners.get(id(owner), 0) + 1
+    for index in donated:
+        value = values[index]
+        if isinstance(value, np.ndarray) and (
+            not value.flags.writeable or value.base is not None or owners[id(value)] > 1
+        ):
+            values[index] = value.copy()
+
+
+def jit(
+    fun: Function | None = None,
+    *,
+    static_argnums: int | Sequence[int] = (),
+    donate_argnums: int | Sequence[int] = (),
+    executor: str | None = None,
+) -> Any:
+    """`fun`, recorded once for each combination of argument types and compiled.
+
+    Parameters
+    ----------
+    fun : callable
+        Takes and returns arrays and numbers, in any nesting. Plain NumPy inside.
+    static_argnums : int or sequence of int
+        Positional arguments that are not traced: hashable values that steer Python code. A new
+        value is a new recording.
+    donate_argnums : int or sequence of int
+        Positional arguments whose arrays may be overwritten, to save memory: do not use them after
+        the call.
+    executor : str, optional
+        "numpy"; by default the one that `bital.config` says.
+
+    Notes
+    -----
+    Values are unknown while `fun` is recorded, so a Python branch on one raises `TracerBoolError`.
+    Arrays that `fun` closes over are copied when it is recorded. Shapes are part of the recording:
+    another shape is recorded anew.
+
+    Raises
+    ------
+    ArgumentError, TracerBoolError, TracerConversionError, UnsupportedFunctionError
+
+    Examples
+    --------
+    >>> jit(lambda x: np.exp(x) / np.exp(x).sum())(np.zeros(2))
+    array([0.5, 0.5])
+    """
+    if fun is None:
+        return functools.partial(
+            jit, static_argnums=static_argnums, donate_argnums=donate_argnums, executor=executor
+        )
+    if not callable(fun):
+        raise ArgumentError(f"bital.jit takes a function, got {type(fun).__name__}: {fun!r:.60}")
+    static = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
+    donate = (donate_argnums,) if isinstance(donate_argnums, int) else tuple(donate_argnums)
+    if any(index < 0 for index in (*static, *donate)) or set(static) & set(donate):
+        raise ArgumentError(
+            f"static_argnums={static_argnums} and donate_argnums={donate_argnums} must be "
+            "different positions from 0 on"
+        )
+    return _Jitted(fun, static, donate, executor)
+
+
+def trace(fun: Function, *args: Any, **kwargs: Any) -> Program:
+    """The Program that `fun` is for arguments of these types.
+
+    Returns
+    -------
+    Program
+        ``print(program)`` shows the equations, ``program.to_numpy()`` the NumPy source that the
+        ``numpy`` executor runs.
+
+    Examples
+    --------
+    >>> print(trace(lambda x: np.sum(x * x), np.ones(3)))
+    program lambda(x: float64[3]) {
+      a: float64[3] = mul(x, x)
+      b: float64[] = reduce_sum(a) [axes=(0,), keepdims=False]
+      return b
+    }
+    """
+    inner = fun if isinstance(fun, _Jitted) else _Jitted(fun, (), (), None)
+    recorded = inner._record(args, kwargs, tree.leaves((list(args), kwargs)))
+    return recorded.program
