@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol
 
@@ -55,6 +54,8 @@ def _load(name: str) -> Executor:
         module = importlib.import_module(_BUILT_IN[name])
         built_in: Executor = module.executor
         return built_in
+    import importlib.metadata  # slow to import, and rarely needed
+
     entries = importlib.metadata.entry_points(group="bital.executors")
     for entry in entries:
         if entry.name == name:

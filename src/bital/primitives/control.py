@@ -68,7 +68,7 @@ def _batch_call(
     return primitive.bind(full, {name: batch(p, size) for name, p in programs.items()})
 
 
-custom_vjp_call = Primitive(
+custom_vjp_call: Primitive = Primitive(
     "custom_vjp_call",
     abstract_eval=_call_abstract_eval,
     reference=lambda *xs, primal, forward, backward: evaluate(primal, xs),
@@ -114,7 +114,7 @@ def _batch_linear(
     return primitive.bind(full, params)
 
 
-custom_linear = Primitive(
+custom_linear: Primitive = Primitive(
     "custom_linear",
     abstract_eval=lambda *xs, backward, out_types: list(out_types),
     reference=_no_forward_mode,

@@ -167,25 +167,27 @@ def _div_by_denominator(t: Atom, out: Atom, x: Atom, y: Atom) -> Atom:
     return result
 
 
-neg = elementwise("neg", np.negative, lambda t, out, x: neg(t), transpose=lambda ct, x: [neg(ct)])
-add = elementwise(
+neg: Primitive = elementwise(
+    "neg", np.negative, lambda t, out, x: neg(t), transpose=lambda ct, x: [neg(ct)]
+)
+add: Primitive = elementwise(
     "add", np.add, lambda t, out, x, y: t, lambda t, out, x, y: t, transpose=_transpose_add
 )
-sub = elementwise(
+sub: Primitive = elementwise(
     "sub",
     np.subtract,
     lambda t, out, x, y: t,
     lambda t, out, x, y: neg(t),
     transpose=_transpose_sub,
 )
-mul = elementwise(
+mul: Primitive = elementwise(
     "mul",
     np.multiply,
     lambda t, out, x, y: mul(t, y),
     lambda t, out, x, y: mul(x, t),
     transpose=_transpose_mul,
 )
-div = elementwise(
+div: Primitive = elementwise(
     "div",
     np.true_divide,
     lambda t, out, x, y: div(t, y),
@@ -227,23 +229,23 @@ def full_like(x: Atom, value: float) -> Atom:
     return broadcast_to(Literal(value, x.type.dtype), x.type.shape)
 
 
-power = elementwise("power", np.power, _power_by_base, _power_by_exponent)
-floor_divide = elementwise("floor_divide", np.floor_divide)
-remainder = elementwise(
+power: Primitive = elementwise("power", np.power, _power_by_base, _power_by_exponent)
+floor_divide: Primitive = elementwise("floor_divide", np.floor_divide)
+remainder: Primitive = elementwise(
     "remainder",
     np.remainder,
     lambda t, out, x, y: t,
     lambda t, out, x, y: neg(mul(t, floor_divide(x, y))),
 )
-fmod = elementwise(
+fmod: Primitive = elementwise(
     "fmod",
     np.fmod,
     lambda t, out, x, y: t,
     lambda t, out, x, y: neg(mul(t, trunc(div(x, y)))),
 )
-abs = elementwise("abs", np.absolute, lambda t, out, x: mul(t, sign(x)))
-sign = elementwise("sign", np.sign)
-copysign = elementwise(
+abs: Primitive = elementwise("abs", np.absolute, lambda t, out, x: mul(t, sign(x)))
+sign: Primitive = elementwise("sign", np.sign)
+copysign: Primitive = elementwise(
     "copysign",
     np.copysign,
     lambda t, out, x, y: mul(t, mul(sign(x), copysign(full_like(out, 1), y))),
@@ -272,28 +274,28 @@ minimum = _extremum("minimum", np.minimum, "lt")
 
 # --- exponentials and roots -----------------------------------------------------------------
 
-exp = elementwise("exp", np.exp, lambda t, out, x: mul(t, out))
-exp2 = elementwise("exp2", np.exp2, lambda t, out, x: mul(t, mul(out, math.log(2.0))))
-expm1 = elementwise("expm1", np.expm1, lambda t, out, x: mul(t, exp(x)))
-log = elementwise("log", np.log, lambda t, out, x: div(t, x))
-log2 = elementwise("log2", np.log2, lambda t, out, x: div(t, mul(x, math.log(2.0))))
-log10 = elementwise("log10", np.log10, lambda t, out, x: div(t, mul(x, math.log(10.0))))
-log1p = elementwise("log1p", np.log1p, lambda t, out, x: div(t, add(x, 1)))
-sqrt = elementwise("sqrt", np.sqrt, lambda t, out, x: div(t, mul(out, 2)))
-cbrt = elementwise("cbrt", np.cbrt, lambda t, out, x: div(t, mul(mul(out, out), 3)))
-logaddexp = elementwise(
+exp: Primitive = elementwise("exp", np.exp, lambda t, out, x: mul(t, out))
+exp2: Primitive = elementwise("exp2", np.exp2, lambda t, out, x: mul(t, mul(out, math.log(2.0))))
+expm1: Primitive = elementwise("expm1", np.expm1, lambda t, out, x: mul(t, exp(x)))
+log: Primitive = elementwise("log", np.log, lambda t, out, x: div(t, x))
+log2: Primitive = elementwise("log2", np.log2, lambda t, out, x: div(t, mul(x, math.log(2.0))))
+log10: Primitive = elementwise("log10", np.log10, lambda t, out, x: div(t, mul(x, math.log(10.0))))
+log1p: Primitive = elementwise("log1p", np.log1p, lambda t, out, x: div(t, add(x, 1)))
+sqrt: Primitive = elementwise("sqrt", np.sqrt, lambda t, out, x: div(t, mul(out, 2)))
+cbrt: Primitive = elementwise("cbrt", np.cbrt, lambda t, out, x: div(t, mul(mul(out, out), 3)))
+logaddexp: Primitive = elementwise(
     "logaddexp",
     np.logaddexp,
     lambda t, out, x, y: mul(t, _share(exp, x, out)),
     lambda t, out, x, y: mul(t, _share(exp, y, out)),
 )
-logaddexp2 = elementwise(
+logaddexp2: Primitive = elementwise(
     "logaddexp2",
     np.logaddexp2,
     lambda t, out, x, y: mul(t, _share(exp2, x, out)),
     lambda t, out, x, y: mul(t, _share(exp2, y, out)),
 )
-hypot = elementwise(
+hypot: Primitive = elementwise(
     "hypot",
     np.hypot,
     lambda t, out, x, y: mul(t, div(x, out)),
@@ -313,55 +315,61 @@ def _one_minus_square(x: Atom) -> Atom:
     return _as_atom(mul(sub(1, x), add(x, 1)))  # keeps its digits near |x| = 1
 
 
-sin = elementwise("sin", np.sin, lambda t, out, x: mul(t, cos(x)))
-cos = elementwise("cos", np.cos, lambda t, out, x: neg(mul(t, sin(x))))
-tan = elementwise("tan", np.tan, lambda t, out, x: mul(t, add(mul(out, out), 1)))
-arcsin = elementwise("arcsin", np.arcsin, lambda t, out, x: div(t, sqrt(_one_minus_square(x))))
-arccos = elementwise("arccos", np.arccos, lambda t, out, x: neg(div(t, sqrt(_one_minus_square(x)))))
-arctan = elementwise("arctan", np.arctan, lambda t, out, x: div(t, add(mul(x, x), 1)))
-arctan2 = elementwise(
+sin: Primitive = elementwise("sin", np.sin, lambda t, out, x: mul(t, cos(x)))
+cos: Primitive = elementwise("cos", np.cos, lambda t, out, x: neg(mul(t, sin(x))))
+tan: Primitive = elementwise("tan", np.tan, lambda t, out, x: mul(t, add(mul(out, out), 1)))
+arcsin: Primitive = elementwise(
+    "arcsin", np.arcsin, lambda t, out, x: div(t, sqrt(_one_minus_square(x)))
+)
+arccos: Primitive = elementwise(
+    "arccos", np.arccos, lambda t, out, x: neg(div(t, sqrt(_one_minus_square(x))))
+)
+arctan: Primitive = elementwise("arctan", np.arctan, lambda t, out, x: div(t, add(mul(x, x), 1)))
+arctan2: Primitive = elementwise(
     "arctan2",
     np.arctan2,
     lambda t, out, y, x: mul(t, div(x, add(mul(x, x), mul(y, y)))),
     lambda t, out, y, x: neg(mul(t, div(y, add(mul(x, x), mul(y, y))))),
 )
-sinh = elementwise("sinh", np.sinh, lambda t, out, x: mul(t, cosh(x)))
-cosh = elementwise("cosh", np.cosh, lambda t, out, x: mul(t, sinh(x)))
-tanh = elementwise("tanh", np.tanh, lambda t, out, x: mul(t, sub(1, mul(out, out))))
-arcsinh = elementwise(
+sinh: Primitive = elementwise("sinh", np.sinh, lambda t, out, x: mul(t, cosh(x)))
+cosh: Primitive = elementwise("cosh", np.cosh, lambda t, out, x: mul(t, sinh(x)))
+tanh: Primitive = elementwise("tanh", np.tanh, lambda t, out, x: mul(t, sub(1, mul(out, out))))
+arcsinh: Primitive = elementwise(
     "arcsinh", np.arcsinh, lambda t, out, x: div(t, hypot(x, Literal(1, x.type.dtype)))
 )
-arccosh = elementwise(
+arccosh: Primitive = elementwise(
     "arccosh", np.arccosh, lambda t, out, x: div(t, mul(sqrt(sub(x, 1)), sqrt(add(x, 1))))
 )
-arctanh = elementwise("arctanh", np.arctanh, lambda t, out, x: div(t, _one_minus_square(x)))
+arctanh: Primitive = elementwise(
+    "arctanh", np.arctanh, lambda t, out, x: div(t, _one_minus_square(x))
+)
 
 # --- without a derivative: comparison, logic, rounding, integers ----------------------------
 
-eq = elementwise("eq", np.equal)
-ne = elementwise("ne", np.not_equal)
-lt = elementwise("lt", np.less)
-le = elementwise("le", np.less_equal)
-gt = elementwise("gt", np.greater)
-ge = elementwise("ge", np.greater_equal)
-bit_and = elementwise("bit_and", np.bitwise_and)
-bit_or = elementwise("bit_or", np.bitwise_or)
-bit_xor = elementwise("bit_xor", np.bitwise_xor)
-bit_not = elementwise("bit_not", np.invert)
-left_shift = elementwise("left_shift", np.left_shift)
-right_shift = elementwise("right_shift", np.right_shift)
-gcd = elementwise("gcd", np.gcd)
-lcm = elementwise("lcm", np.lcm)
-floor = elementwise("floor", np.floor)
-ceil = elementwise("ceil", np.ceil)
-trunc = elementwise("trunc", np.trunc)
-rint = elementwise("rint", np.rint)
-isnan = elementwise("isnan", np.isnan)
-isinf = elementwise("isinf", np.isinf)
-isfinite = elementwise("isfinite", np.isfinite)
-signbit = elementwise("signbit", np.signbit)
-nextafter = elementwise("nextafter", np.nextafter)
-spacing = elementwise("spacing", np.spacing)
+eq: Primitive = elementwise("eq", np.equal)
+ne: Primitive = elementwise("ne", np.not_equal)
+lt: Primitive = elementwise("lt", np.less)
+le: Primitive = elementwise("le", np.less_equal)
+gt: Primitive = elementwise("gt", np.greater)
+ge: Primitive = elementwise("ge", np.greater_equal)
+bit_and: Primitive = elementwise("bit_and", np.bitwise_and)
+bit_or: Primitive = elementwise("bit_or", np.bitwise_or)
+bit_xor: Primitive = elementwise("bit_xor", np.bitwise_xor)
+bit_not: Primitive = elementwise("bit_not", np.invert)
+left_shift: Primitive = elementwise("left_shift", np.left_shift)
+right_shift: Primitive = elementwise("right_shift", np.right_shift)
+gcd: Primitive = elementwise("gcd", np.gcd)
+lcm: Primitive = elementwise("lcm", np.lcm)
+floor: Primitive = elementwise("floor", np.floor)
+ceil: Primitive = elementwise("ceil", np.ceil)
+trunc: Primitive = elementwise("trunc", np.trunc)
+rint: Primitive = elementwise("rint", np.rint)
+isnan: Primitive = elementwise("isnan", np.isnan)
+isinf: Primitive = elementwise("isinf", np.isinf)
+isfinite: Primitive = elementwise("isfinite", np.isfinite)
+signbit: Primitive = elementwise("signbit", np.signbit)
+nextafter: Primitive = elementwise("nextafter", np.nextafter)
+spacing: Primitive = elementwise("spacing", np.spacing)
 
 # --- select, convert, stop_gradient ---------------------------------------------------------
 
@@ -390,7 +398,7 @@ def _select_transpose(ct: Atom, condition: Atom, x: Operand, y: Operand) -> list
     ]
 
 
-select = Primitive(
+select: Primitive = Primitive(
     "where",
     abstract_eval=_select_abstract_eval,
     reference=np.where,
@@ -407,7 +415,7 @@ def _convert_jvp(tangents: list[Tangent], out: Atom, x: Atom, dtype: np.dtype[An
     return _as_atom(convert(tangent, dtype=dtype))
 
 
-convert = Primitive(
+convert: Primitive = Primitive(
     "convert",
     abstract_eval=lambda x, dtype: ArrayType(x.shape, dtype),
     reference=lambda x, dtype: np.asarray(x).astype(dtype),
@@ -416,7 +424,7 @@ convert = Primitive(
     batch=batch_broadcasting,
 )
 
-stop_gradient = Primitive(
+stop_gradient: Primitive = Primitive(
     "stop_gradient",
     abstract_eval=lambda x: x,
     reference=lambda x: x,

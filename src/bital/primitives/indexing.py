@@ -58,7 +58,7 @@ def _gather_transpose(ct: Atom, x: Operand, *indices: Atom) -> list[Tangent]:
     return [scatter_add(zeros(x.type), ct, *indices), *([None] * len(indices))]
 
 
-gather = Primitive(
+gather: Primitive = Primitive(
     "gather",
     abstract_eval=_gather_abstract_eval,
     reference=lambda x, *indices: x[indices],
@@ -97,7 +97,7 @@ def _scatter_add_transpose(ct: Atom, x: Operand, v: Operand, *indices: Atom) -> 
     ]
 
 
-scatter_add = Primitive(
+scatter_add: Primitive = Primitive(
     "scatter_add",
     abstract_eval=_scatter_abstract_eval,
     reference=_scatter_add_reference,
@@ -149,7 +149,7 @@ def _scatter_transpose(ct: Atom, x: Operand, v: Operand, *indices: Atom) -> list
     return [cleared, None, *([None] * len(indices))]
 
 
-scatter = Primitive(
+scatter: Primitive = Primitive(
     "scatter",
     abstract_eval=_scatter_abstract_eval,
     reference=_scatter_reference,

@@ -128,7 +128,7 @@ def _batch(
     return [move_axis(out, position, 0)]
 
 
-dot_general = Primitive(
+dot_general: Primitive = Primitive(
     "dot_general",
     abstract_eval=_abstract_eval,
     reference=_reference,

@@ -47,7 +47,7 @@ def _batch(
     return [concatenate(*rows, axis=0)]
 
 
-random_bits = Primitive(
+random_bits: Primitive = Primitive(
     "random_bits",
     abstract_eval=_abstract_eval,
     reference=_reference,

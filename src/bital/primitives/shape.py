@@ -30,7 +30,7 @@ def _reshape_abstract_eval(x: ArrayType, shape: Shape) -> ArrayType:
     return out
 
 
-reshape = Primitive(
+reshape: Primitive = Primitive(
     "reshape",
     abstract_eval=_reshape_abstract_eval,
     reference=lambda x, shape: np.reshape(x, shape),
@@ -57,7 +57,7 @@ def inverse_permutation(permutation: Shape) -> Shape:
     return tuple(inverse)
 
 
-transpose = Primitive(
+transpose: Primitive = Primitive(
     "transpose",
     abstract_eval=_transpose_abstract_eval,
     reference=lambda x, permutation: np.transpose(x, permutation),
@@ -82,7 +82,7 @@ def _batch_broadcast_to(
     return primitive.bind([align(inputs[0], len(shape))], {"shape": (size, *shape)})
 
 
-broadcast_to = Primitive(
+broadcast_to: Primitive = Primitive(
     "broadcast_to",
     abstract_eval=_broadcast_abstract_eval,
     reference=lambda x, shape: np.broadcast_to(x, shape),
@@ -147,7 +147,7 @@ def _batch_concatenate(
     return primitive.bind(full, {"axis": axis + 1})
 
 
-concatenate = Primitive(
+concatenate: Primitive = Primitive(
     "concatenate",
     abstract_eval=_concatenate_abstract_eval,
     reference=lambda *xs, axis: np.concatenate(xs, axis=axis),
@@ -189,7 +189,7 @@ def _batch_ranges(size: int, start: Shape, stop: Shape, step: Shape) -> dict[str
     return {"start": (0, *start), "stop": (size, *stop), "step": (1, *step)}
 
 
-slice_ = Primitive(
+slice_: Primitive = Primitive(
     "slice",
     abstract_eval=_slice_abstract_eval,
     reference=lambda x, start, stop, step: x[as_slices(start, stop, step)],
@@ -227,7 +227,7 @@ def _batch_update(
     return primitive.bind(full, _batch_ranges(size, **ranges))
 
 
-slice_update = Primitive(
+slice_update: Primitive = Primitive(
     "slice_update",
     abstract_eval=_update_abstract_eval,
     reference=_update_reference,
