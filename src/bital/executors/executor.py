@@ -54,9 +54,9 @@ def _load(name: str) -> Executor:
         module = importlib.import_module(_BUILT_IN[name])
         built_in: Executor = module.executor
         return built_in
-    import importlib.metadata  # slow to import, and rarely needed
+    from importlib.metadata import entry_points  # slow to import, and rarely needed
 
-    entries = importlib.metadata.entry_points(group="bital.executors")
+    entries = entry_points(group="bital.executors")
     for entry in entries:
         if entry.name == name:
             loaded: Executor = entry.load()
