@@ -55,13 +55,10 @@ class _Keys:
         self.key = key
         self.step = step
         self.drawn = 0
-        self.step_key: Any = None
 
     def draw(self) -> Any:
-        if self.step_key is None:
-            self.step_key = bital.random.fold_in(self.key, self.step)
         self.drawn += 1
-        return bital.random.fold_in(self.step_key, self.drawn)
+        return bital.random.fold_in(self.key, self.drawn)
 
 
 _keys: ContextVar[_Keys | None] = ContextVar("bital_keras_keys", default=None)
@@ -69,7 +66,7 @@ _keys: ContextVar[_Keys | None] = ContextVar("bital_keras_keys", default=None)
 
 @contextmanager
 def keys(key: Any, step: Any) -> Iterator[None]:
-    """Let random layers draw from ``key``, which changes with ``step``, within the block."""
+    """Let random layers draw from the key of this step within the block."""
     token = _keys.set(_Keys(key, step))
     try:
         yield

@@ -60,8 +60,9 @@ def sparse_categorical_crossentropy(
     index = np.expand_dims(targets, place)
     if from_logits:
         shifted = outputs - bital.stop_gradient(np.max(outputs, axis=place, keepdims=True))
-        picked = np.squeeze(np.take_along_axis(shifted, index, axis=place), axis=place)
-        return np.log(np.sum(np.exp(shifted), axis=place)) - picked
+        picked = np.take_along_axis(shifted, index, axis=place)
+        total = np.sum(np.exp(shifted), axis=place, keepdims=True)  # the sum that softmax takes too
+        return np.squeeze(np.log(total) - picked, axis=place)
     picked = np.squeeze(np.take_along_axis(outputs, index, axis=place), axis=place)
     return -np.log(np.clip(picked / np.sum(outputs, axis=place), EPSILON, 1 - EPSILON))
 

@@ -82,8 +82,11 @@ class Steps:
     ) -> tuple[Any, Any, Any, Sums]:
         """Return new weights, optimizer state, other values and sums after one batch."""
 
+        step = state["iterations"].astype(np.uint64)
+        step_key = bital.random.fold_in(key, step)
+
         def lowered(weights: tuple[Any, ...]) -> tuple[Any, tuple[Any, Any]]:
-            with keys(key, state["iterations"]):
+            with keys(step_key, step):
                 value, outputs, kept = self._forward(weights, others, x, y, sample_weight, True)
             return value, (outputs, kept)
 
