@@ -86,7 +86,7 @@ def _train_options(command: Callable[..., None]) -> Callable[..., None]:
                      help="Start weights, order of the images, dropout."),
         click.option("--out", type=click.Path(path_type=Path), metavar="FOLDER",
                      help="A new or empty folder.  [default: runs/mnist-1, -2, ...]"),
-        click.option("--quiet", is_flag=True, help="No progress bar."),
+        click.option("--quiet", is_flag=True, help="No table and no bar while it trains."),
     ]  # fmt: skip
     for option in reversed(declared):
         command = option(command)
@@ -118,7 +118,7 @@ def train(
         rate = options.RATES[chosen["optimizer"]] if learning_rate is None else learning_rate
         settings = training.Settings(executor=name, learning_rate=rate, **chosen)
         folder = run_folder.create(out, name=data)
-        outcome = training.run(settings, folder, 0 if quiet else "auto", click.echo)
+        outcome = training.run(settings, folder, not quiet, click.echo)
     _echo_outcome(outcome, folder)
     if outcome.status == "interrupted":
         click.get_current_context().exit(INTERRUPTED)
@@ -226,10 +226,11 @@ def _echo_outcome(outcome: Any, folder: Any) -> None:
     """The end of a training run."""
     stopped = {"interrupted": "Stopped with Ctrl-C: ", "finished": ""}[outcome.status]
     kept = f"epoch {outcome.best_epoch} kept" if outcome.epochs else "the weights so far are kept"
-    click.echo(f"{stopped}{outcome.epochs} epochs in {outcome.seconds:.1f} s, {kept}\n")
+    epochs = "1 epoch" if outcome.epochs == 1 else f"{outcome.epochs} epochs"
+    click.echo(f"{stopped}{epochs} in {outcome.seconds:.1f} s, {kept}\n")
     _echo_lines(report.scores_table({n: s._asdict() for n, s in outcome.scores.items()}))
-    names = ", ".join(sorted(p.name for p in folder.path.iterdir()))
-    click.echo(f"\n{folder.path}: {names}")
+    click.echo(f"\nIn {folder.path}:")
+    _echo_lines(f"  {path.name}" for path in sorted(folder.path.iterdir()))
 
 
 def _echo_lines(lines: Iterable[str]) -> None:

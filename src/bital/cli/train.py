@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 import bital
 from bital import keras
 from bital.cli import plots
+from bital.cli.progress import Progress
 from bital.cli.run_folder import FORMAT, RunFolder
 from bital.datasets import mnist
 from bital.errors import MissingExtraError, NonFiniteLossError, RunFolderError
@@ -142,13 +143,12 @@ class Recorder(keras.callbacks.Callback):
     Best is the highest validation accuracy, and among equals the lowest validation loss.
     """
 
-    def __init__(self, settings: Settings, folder: RunFolder) -> None:
-        super().__init__()
+    def __init__(self, settings: Settings, folder: RunFolder, progress: Progress | None) -> None:
         self.rows: list[dict[str, float]] = []
         self.best_epoch = 0
         self.best_weights: list[NDArray[Any]] | None = None
         self._best = (-math.inf, -math.inf)
-        self.settings, self.folder = settings, folder
+        self.settings, self.folder, self._progress = settings, folder, progress
         self._begin = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -165,14 +165,17 @@ class Recorder(keras.callbacks.Callback):
         row["seconds"] = round(time.perf_counter() - self._begin, 3)
         self.rows.append(row)
         quality = (row["val_accuracy"], -row["val_loss"])
-        if quality > self._best:
+        better = quality > self._best
+        if better:
             self._best, self.best_epoch = quality, epoch + 1
             self.best_weights = self.model.get_weights()
             self.model.save(self.folder.model)
         self.folder.write_history(self.rows)
+        if self._progress is not None:
+            self._progress.epoch_recorded(row, better)
 
 
-def run(settings: Settings, folder: RunFolder, verbose: int | str, say: Say) -> Outcome:
+def run(settings: Settings, folder: RunFolder, show_progress: bool, say: Say) -> Outcome:
     """Train, and leave the finished run folder.
 
     After Ctrl-C, or a loss that is no longer finite, the best model so far is measured and kept
@@ -190,15 +193,16 @@ def run(settings: Settings, folder: RunFolder, verbose: int | str, say: Say) -> 
     say(f"{settings.network}, {model.count_params():,} weights; run folder {folder.path}")
     begin = time.perf_counter()
     status, failure = "finished", None
-    recorder = Recorder(settings, folder)
+    progress = Progress() if show_progress else None
+    recorder = Recorder(settings, folder, progress)
     try:
         model.fit(
             *parts["train"],
             batch_size=settings.batch_size,
             epochs=settings.epochs,
             validation_data=parts["validation"],
-            callbacks=[recorder],
-            verbose=verbose,
+            callbacks=[recorder] if progress is None else [progress, recorder],
+            verbose=0,
         )
     except KeyboardInterrupt:  # fit raises it between two steps: the model is whole
         status = "interrupted"
