@@ -1,0 +1,33 @@
+"""scikit-learn: MLPClassifier, a step being one call of partial_fit with one batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from sklearn.neural_network import MLPClassifier
+
+from benchmarks.problem import BATCH, LEARNING_RATE, SIZES, batch, weights
+
+
+def prepare() -> Callable[[], float]:
+    model = MLPClassifier(
+        SIZES[1:-1],
+        solver="sgd",
+        batch_size=BATCH,
+        learning_rate_init=LEARNING_RATE,
+        alpha=0.0,
+        momentum=0.0,
+        nesterovs_momentum=False,
+        shuffle=False,
+    )
+    x, t = batch()
+    model.partial_fit(x, t, classes=np.arange(SIZES[-1]))
+    model.coefs_[:] = weights()[::2]
+    model.intercepts_[:] = weights()[1::2]
+
+    def run() -> float:
+        model.partial_fit(x, t)
+        return float(model.loss_)
+
+    return run
