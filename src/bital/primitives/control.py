@@ -23,7 +23,9 @@ from bital.program import ArrayType, Atom, Literal, Program, current_builder, in
 def _call_abstract_eval(
     *xs: ArrayType, primal: Program, forward: Program, backward: Program
 ) -> list[ArrayType]:
-    require(primal.input_types == xs == forward.input_types, "operands do not fit the Program")
+    require(
+        primal.input_types == xs == forward.input_types, lambda: "operands do not fit the Program"
+    )
     return list(primal.output_types)
 
 

@@ -44,7 +44,9 @@ def _abstract_eval(ufunc: np.ufunc) -> Callable[..., ArrayType]:
         *wanted, out = _loop(ufunc, dtypes)
         require(
             tuple(wanted) == dtypes,
-            f"{ufunc.__name__} has no loop for ({', '.join(map(str, types))}) without conversion",
+            lambda: (
+                f"{ufunc.__name__} has no loop for ({', '.join(map(str, types))}) without conversion"
+            ),
         )
         return ArrayType(broadcast_shapes(*types), out)
 
@@ -375,8 +377,8 @@ spacing: Primitive = elementwise("spacing", np.spacing)
 
 
 def _select_abstract_eval(condition: ArrayType, x: ArrayType, y: ArrayType) -> ArrayType:
-    require(condition.dtype == np.bool_, f"where needs a bool condition, got {condition}")
-    require(x.dtype == y.dtype, f"where needs branches of one dtype, got {x} and {y}")
+    require(condition.dtype == np.bool_, lambda: f"where needs a bool condition, got {condition}")
+    require(x.dtype == y.dtype, lambda: f"where needs branches of one dtype, got {x} and {y}")
     return ArrayType(broadcast_shapes(condition, x, y), x.dtype)
 
 

@@ -27,10 +27,10 @@ from bital.program import ArrayType, Atom, current_builder
 
 
 def _gather_abstract_eval(x: ArrayType, *indices: ArrayType) -> ArrayType:
-    require(0 < len(indices) <= x.ndim, f"{len(indices)} index arrays do not fit {x}")
+    require(0 < len(indices) <= x.ndim, lambda: f"{len(indices)} index arrays do not fit {x}")
     require(
         all(index.dtype.kind in "iu" for index in indices),
-        f"an index must be an integer array, got {', '.join(map(str, indices))}",
+        lambda: f"an index must be an integer array, got {', '.join(map(str, indices))}",
     )
     return ArrayType(broadcast_shapes(*indices) + x.shape[len(indices) :], x.dtype)
 
@@ -71,7 +71,7 @@ gather: Primitive = Primitive(
 def _scatter_abstract_eval(x: ArrayType, v: ArrayType, *indices: ArrayType) -> ArrayType:
     require_same_dtype("scatter", x, v)
     window = _gather_abstract_eval(x, *indices)
-    require(window == v, f"the indices point at {window}, the update is {v}")
+    require(window == v, lambda: f"the indices point at {window}, the update is {v}")
     return x
 
 

@@ -31,7 +31,7 @@ def _abstract_eval(x: ArrayType, y: ArrayType, contract: AxisPair, batch: AxisPa
     for (x_axes, y_axes), what in ((contract, "contracted"), (batch, "batch")):
         require(
             [x.shape[a] for a in x_axes] == [y.shape[a] for a in y_axes],
-            f"{what} axes {x_axes} of {x} and {y_axes} of {y} differ in length",
+            lambda: f"{what} axes {x_axes} of {x} and {y_axes} of {y} differ in length",
         )
     return ArrayType(
         tuple(x.shape[a] for a in batch[0])

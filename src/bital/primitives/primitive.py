@@ -177,15 +177,16 @@ def full(type: ArrayType, value: Any) -> Atom:
     return broadcast
 
 
-def require(condition: bool, message: str) -> None:
+def require(condition: bool, message: Callable[[], str]) -> None:
+    """Raise a `ProgramError`; the message is worded only then, since this runs for each equation."""
     if not condition:
-        raise ProgramError(message)
+        raise ProgramError(message())
 
 
 def require_same_dtype(name: str, *types: ArrayType) -> np.dtype[Any]:
     dtype = types[0].dtype
     require(
         all(type.dtype == dtype for type in types),
-        f"{name} needs operands of one dtype, got {', '.join(map(str, types))}",
+        lambda: f"{name} needs operands of one dtype, got {', '.join(map(str, types))}",
     )
     return dtype

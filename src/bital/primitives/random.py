@@ -21,8 +21,11 @@ KEY_TYPE = ArrayType((2,), np.dtype(np.uint64))
 def _abstract_eval(
     key: ArrayType, shape: tuple[int, ...], dtype: np.dtype[Any], stream: int
 ) -> ArrayType:
-    require(key == KEY_TYPE, f"a key is {KEY_TYPE}, got {key}")
-    require(dtype in (np.uint32, np.uint64), f"random bits come as uint32 or uint64, not {dtype}")
+    require(key == KEY_TYPE, lambda: f"a key is {KEY_TYPE}, got {key}")
+    require(
+        dtype in (np.uint32, np.uint64),
+        lambda: f"random bits come as uint32 or uint64, not {dtype}",
+    )
     return ArrayType(shape, dtype)
 
 

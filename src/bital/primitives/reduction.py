@@ -36,7 +36,7 @@ def reduced_shape(shape: tuple[int, ...], axes: tuple[int, ...], keepdims: bool)
 def _abstract_eval(x: ArrayType, axes: tuple[int, ...], keepdims: bool) -> ArrayType:
     require(
         all(0 <= axis < x.ndim for axis in axes) and len(set(axes)) == len(axes),
-        f"axes {axes} do not fit {x}",
+        lambda: f"axes {axes} do not fit {x}",
     )
     return ArrayType(reduced_shape(x.shape, axes, keepdims), x.dtype)
 
@@ -45,7 +45,7 @@ def _extremum_abstract_eval(x: ArrayType, axes: tuple[int, ...], keepdims: bool)
     out = _abstract_eval(x, axes, keepdims)
     require(
         all(x.shape[axis] for axis in axes) or out.size == 0,
-        f"an extremum over an empty axis has no value: axes {axes} of {x}",
+        lambda: f"an extremum over an empty axis has no value: axes {axes} of {x}",
     )
     return out
 
@@ -162,9 +162,12 @@ reduce_prod = _reduction("reduce_prod", np.multiply, jvp=single(_prod_jvp))
 
 
 def _index_abstract_eval(x: ArrayType, axis: int) -> ArrayType:
-    require(0 <= axis < x.ndim, f"axis {axis} does not fit {x}")
+    require(0 <= axis < x.ndim, lambda: f"axis {axis} does not fit {x}")
     shape = reduced_shape(x.shape, (axis,), False)
-    require(x.shape[axis] > 0 or 0 in shape, f"an empty axis has no extremum: axis {axis} of {x}")
+    require(
+        x.shape[axis] > 0 or 0 in shape,
+        lambda: f"an empty axis has no extremum: axis {axis} of {x}",
+    )
     return ArrayType(shape, np.dtype(np.intp))
 
 

@@ -26,7 +26,10 @@ Shape = tuple[int, ...]
 
 def _reshape_abstract_eval(x: ArrayType, shape: Shape) -> ArrayType:
     out = ArrayType(shape, x.dtype)
-    require(out.size == x.size and min(shape, default=0) >= 0, f"{x} does not reshape to {shape}")
+    require(
+        out.size == x.size and min(shape, default=0) >= 0,
+        lambda: f"{x} does not reshape to {shape}",
+    )
     return out
 
 
@@ -45,7 +48,7 @@ reshape: Primitive = Primitive(
 def _transpose_abstract_eval(x: ArrayType, permutation: Shape) -> ArrayType:
     require(
         sorted(permutation) == list(range(x.ndim)),
-        f"{permutation} does not permute the axes of {x}",
+        lambda: f"{permutation} does not permute the axes of {x}",
     )
     return ArrayType(tuple(x.shape[axis] for axis in permutation), x.dtype)
 
@@ -72,7 +75,9 @@ transpose: Primitive = Primitive(
 
 
 def _broadcast_abstract_eval(x: ArrayType, shape: Shape) -> ArrayType:
-    require(np.broadcast_shapes(x.shape, shape) == shape, f"{x} does not broadcast to {shape}")
+    require(
+        np.broadcast_shapes(x.shape, shape) == shape, lambda: f"{x} does not broadcast to {shape}"
+    )
     return ArrayType(shape, x.dtype)
 
 
@@ -110,7 +115,9 @@ def _concatenate_abstract_eval(*xs: ArrayType, axis: int) -> ArrayType:
     lengths = [shape.pop(axis) for shape in shapes]
     require(
         all(shape == shapes[0] for shape in shapes),
-        f"concatenate along axis {axis} needs equal other axes, got {', '.join(map(str, xs))}",
+        lambda: (
+            f"concatenate along axis {axis} needs equal other axes, got {', '.join(map(str, xs))}"
+        ),
     )
     shape = shapes[0]
     shape.insert(axis, sum(lengths))
@@ -170,13 +177,18 @@ def as_slices(start: Shape, stop: Shape, step: Shape) -> tuple[slice, ...]:
 
 
 def _slice_abstract_eval(x: ArrayType, start: Shape, stop: Shape, step: Shape) -> ArrayType:
-    require(len(start) == len(stop) == len(step) == x.ndim, f"a slice of {x} needs {x.ndim} ranges")
+    require(
+        len(start) == len(stop) == len(step) == x.ndim,
+        lambda: f"a slice of {x} needs {x.ndim} ranges",
+    )
     shape = []
     for length, first, last, by in zip(x.shape, start, stop, step, strict=True):
         count = len(range(first, last, by))
         if count:
             ends = (first, first + by * (count - 1))
-            require(0 <= min(ends) <= max(ends) < length, f"range {first, last, by} leaves {x}")
+            require(
+                0 <= min(ends) <= max(ends) < length, lambda: f"range {first, last, by} leaves {x}"
+            )
         shape.append(count)
     return ArrayType(tuple(shape), x.dtype)
 
@@ -203,7 +215,7 @@ slice_: Primitive = Primitive(
 
 def _update_abstract_eval(x: ArrayType, v: ArrayType, **ranges: Shape) -> ArrayType:
     window = _slice_abstract_eval(x, **ranges)
-    require(window == v, f"the window is {window}, the update is {v}")
+    require(window == v, lambda: f"the window is {window}, the update is {v}")
     return x
 
 
