@@ -346,7 +346,8 @@ def _matching_leaves(gradients: Any, weights: Leaves) -> Leaves:
 
 def _as(value: Array, dtype: Any) -> Array:
     """A shared scalar in a weight's dtype; Python numbers are weak and take it by themselves."""
-    return value if isinstance(value, (int, float)) else value.astype(dtype)
+    # By type and not by isinstance: np.float64 is a float, and is not weak.
+    return value if type(value) in (int, float) else value.astype(dtype)
 
 
 def _log(beta: float) -> float:
