@@ -12,6 +12,7 @@ from bital import tree
 from bital.api.recording import (
     Recorded,
     apply,
+    apply_transformed,
     argument_names,
     check_leaves,
     function_name,
@@ -20,6 +21,7 @@ from bital.api.recording import (
     with_literals,
 )
 from bital.errors import ArgumentError, DifferentiationError, ShapeError
+from bital.program import Program
 from bital.transforms import batch, split
 from bital.transforms import jvp as jvp_transform
 from bital.transforms import vjp as vjp_transform
@@ -142,9 +144,15 @@ def value_and_grad(
         outputs = recorded.program.outputs
         _require_scalar(fun, recorded, has_aux)
         pulled = [True] + [False] * (len(outputs) - 1)
-        program = vjp_transform(recorded.program, recorded.wrt_arguments, pulled)
-        program = with_literals(program, {len(recorded.program.inputs): 1})
-        results = apply(program, [*chosen.leaves, *recorded.captured])
+        wrt = recorded.wrt_arguments
+
+        def transform() -> Program:
+            both = vjp_transform(recorded.program, wrt, pulled)
+            return with_literals(both, {len(wrt): 1})
+
+        arguments = [*chosen.leaves, *recorded.captured]
+        name = ("value_and_grad", len(chosen.leaves))
+        results = apply_transformed(recorded.program, name, transform, arguments)
         value = tree.unflatten(recorded.structure, results[: len(outputs)])
         return value, _unchoose(chosen.structure, results[len(outputs) :], argnums)
 

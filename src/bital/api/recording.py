@@ -176,12 +176,30 @@ def argument_names(fun: Callable[..., Any], args: Sequence[Any]) -> list[str | N
 
 def apply(program: Program, arguments: Sequence[Any]) -> list[Any]:
     """Results of a Program: recorded if an argument is being traced, else computed."""
+    return apply_transformed(program, None, lambda: program, arguments)
+
+
+def apply_transformed(
+    program: Program, name: Hashable, transform: Callable[[], Program], arguments: Sequence[Any]
+) -> list[Any]:
+    """Results of a transformed Program of the same inputs.
+
+    Parameters
+    ----------
+    program : Program
+    name : hashable
+        Tells this transform, with its options, from others.
+    transform : callable
+        Makes the Program that is wanted. Not called where it was made before.
+    """
     if any(isinstance(argument, Tracer) for argument in arguments):
         trace = current_trace()
         if trace is not None:
-            return list(trace.inline(program, arguments))
+            return list(trace.inline(transform(), arguments))
     values = [as_value(a, var.type) for a, var in zip(arguments, program.inputs, strict=True)]
-    return _eager.run(program, values)
+    if program.constants:  # they are part of one Program only
+        return _interpret(transform(), values)
+    return _eager.run((program.structure(), name), transform, values)
 
 
 def as_value(argument: Any, type: ArrayType) -> Any:
@@ -208,16 +226,14 @@ class _Eager:
         self._size = size
         self._seen: OrderedDict[Hashable, Compiled | None] = OrderedDict()
 
-    def run(self, program: Program, values: list[Any]) -> list[Any]:
-        if program.constants:
-            return _interpret(program, values)
-        key = (program.structure(), config.executor_name())
+    def run(self, key: Hashable, make: Callable[[], Program], values: list[Any]) -> list[Any]:
+        key = (key, config.executor_name())
         compiled = self._seen.get(key)
         if compiled is None:
             if key not in self._seen:
                 self._remember(key, None)
-                return _interpret(program, values)
-            compiled = compile_program(program)
+                return _interpret(make(), values)
+            compiled = compile_program(make())
             self._remember(key, compiled)
         return compiled(values)
 

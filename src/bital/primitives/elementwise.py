@@ -45,7 +45,8 @@ def _abstract_eval(ufunc: np.ufunc) -> Callable[..., ArrayType]:
         require(
             tuple(wanted) == dtypes,
             lambda: (
-                f"{ufunc.__name__} has no loop for ({', '.join(map(str, types))}) without conversion"
+                f"{ufunc.__name__} has no loop for ({', '.join(map(str, types))}) "
+                "without conversion"
             ),
         )
         return ArrayType(broadcast_shapes(*types), out)

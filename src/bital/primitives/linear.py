@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from bital.errors import ProgramError
 from bital.primitives.primitive import (
     Linear,
     Operand,
     Primitive,
     Tangent,
-    require,
     require_same_dtype,
     single,
 )
@@ -29,10 +29,8 @@ def free_axes(ndim: int, contract: Axes, batch: Axes) -> Axes:
 def _abstract_eval(x: ArrayType, y: ArrayType, contract: AxisPair, batch: AxisPair) -> ArrayType:
     dtype = require_same_dtype("dot_general", x, y)
     for (x_axes, y_axes), what in ((contract, "contracted"), (batch, "batch")):
-        require(
-            [x.shape[a] for a in x_axes] == [y.shape[a] for a in y_axes],
-            lambda: f"{what} axes {x_axes} of {x} and {y_axes} of {y} differ in length",
-        )
+        if [x.shape[a] for a in x_axes] != [y.shape[a] for a in y_axes]:
+            raise ProgramError(f"{what} axes {x_axes} of {x} and {y_axes} of {y} differ in length")
     return ArrayType(
         tuple(x.shape[a] for a in batch[0])
         + tuple(x.shape[a] for a in free_axes(x.ndim, contract[0], batch[0]))

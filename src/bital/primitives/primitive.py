@@ -178,7 +178,7 @@ def full(type: ArrayType, value: Any) -> Atom:
 
 
 def require(condition: bool, message: Callable[[], str]) -> None:
-    """Raise a `ProgramError`; the message is worded only then, since this runs for each equation."""
+    """Raise a `ProgramError`, worded only then: this runs for each equation."""
     if not condition:
         raise ProgramError(message())
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from bital.errors import ProgramError
 from bital.primitives.elementwise import align, unbroadcast
 from bital.primitives.primitive import (
     Linear,
@@ -186,9 +187,8 @@ def _slice_abstract_eval(x: ArrayType, start: Shape, stop: Shape, step: Shape) -
         count = len(range(first, last, by))
         if count:
             ends = (first, first + by * (count - 1))
-            require(
-                0 <= min(ends) <= max(ends) < length, lambda: f"range {first, last, by} leaves {x}"
-            )
+            if not 0 <= min(ends) <= max(ends) < length:
+                raise ProgramError(f"range {first, last, by} leaves {x}")
         shape.append(count)
     return ArrayType(tuple(shape), x.dtype)
 
