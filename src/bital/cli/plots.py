@@ -14,6 +14,7 @@ Rows: TypeAlias = Sequence[Mapping[str, float]]
 TRAIN, VALIDATION = "#4477aa", "#cc6677"  # told apart by colour-blind readers too
 WRONG = "#b2182b"
 COLUMNS = 10
+CELL_WIDTH, CELL_HEIGHT = 38, 40  # pixels of the digits for one of them and its text
 SAMPLES = 20
 MISTAKES = 20
 
@@ -86,39 +87,47 @@ def predictions(
     samples = np.random.RandomState(seed).permutation(len(images))[:count]
     wrong = np.flatnonzero(predicted != labels)
     worst = wrong[np.argsort(-confidence[wrong], kind="stable")][:MISTAKES]
-    sample_rows, mistake_rows = (-(-len(part) // COLUMNS) for part in (samples, worst))
-    heights = [sample_rows, max(mistake_rows, 0.5)]
-    figure = _figure(10.0, 1.25 * sum(heights) + 1.0)
-    upper, lower = figure.subfigures(2, 1, height_ratios=heights)
-    upper.suptitle(f"{count} of {len(images):,} test digits, chosen at random", fontsize=11)
-    _digits(upper, sample_rows, samples, images, labels, predicted, confidence)
+    heights = [max(1, -(-len(part) // COLUMNS)) for part in (samples, worst)]
+    figure = _figure(10.0, 1.07 * sum(heights) + 0.8)
+    upper, lower = figure.subplots(2, 1, height_ratios=heights)
+    upper.set_title(f"{count} of {len(images):,} test digits, chosen at random", fontsize=11)
     title = f"The worst of {len(wrong):,} mistakes: true digit → prediction, and its probability"
-    lower.suptitle(title if len(wrong) else "No mistakes", fontsize=11)
-    _digits(lower, mistake_rows, worst, images, labels, predicted, confidence)
+    lower.set_title(title if len(wrong) else "No mistakes", fontsize=11)
+    for axes, chosen in ((upper, samples), (lower, worst)):
+        axes.axis("off")
+        if len(chosen):
+            _digits(axes, images[chosen], labels[chosen], predicted[chosen], confidence[chosen])
     return _png(figure)
 
 
 def _digits(
-    figure: Any,
-    rows: int,
-    chosen: NDArray[Any],
+    axes: Any,
     images: NDArray[Any],
     labels: NDArray[Any],
     predicted: NDArray[Any],
     confidence: NDArray[Any],
 ) -> None:
-    """Draw the chosen images in rows of ten, each under its prediction."""
-    if rows == 0:
-        return
-    grid = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
-    for axes in grid:
-        axes.axis("off")
-    for axes, i in zip(grid, chosen, strict=False):
-        axes.imshow(images[i].reshape(28, 28), cmap="gray_r", interpolation="nearest")
+    """Draw images in rows of ten, each under its prediction.
+
+    All are one large image: forty pairs of axes would take seconds to lay out.
+    """
+    rows = -(-len(images) // COLUMNS)
+    sheet = np.zeros((rows * CELL_HEIGHT, COLUMNS * CELL_WIDTH), images.dtype)
+    for i, image in enumerate(images):
+        top = i // COLUMNS * CELL_HEIGHT + CELL_HEIGHT - 28
+        left = i % COLUMNS * CELL_WIDTH + (CELL_WIDTH - 28) // 2
+        sheet[top : top + 28, left : left + 28] = image.reshape(28, 28)
         right = predicted[i] == labels[i]
         text = f"{predicted[i]}" if right else f"{labels[i]} → {predicted[i]}"
-        percent = f"{100 * confidence[i]:.1f}"
-        axes.set_title(f"{text}  ({percent} %)", fontsize=8, color="black" if right else WRONG)
+        axes.text(
+            left + 14,
+            top - 2,
+            f"{text}  ({100 * confidence[i]:.1f} %)",
+            ha="center",
+            fontsize=8,
+            color="black" if right else WRONG,
+        )
+    axes.imshow(sheet, cmap="gray_r", interpolation="nearest")
 
 
 def _figure(width: float, height: float) -> Any:

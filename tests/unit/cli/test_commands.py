@@ -91,7 +91,8 @@ def test_a_seed_names_a_run(invoke, small, tmp_path):
 
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "rmsprop", "sgd"])
 def test_every_optimizer_learns_with_its_own_rate(invoke, small, tmp_path, optimizer):
-    result = invoke(*FAST, "--optimizer", optimizer, "--out", "run", "--batch-size", "50")
+    options = ("--epochs", "4", "--batch-size", "50", "--out", "run")
+    result = invoke(*FAST, "--optimizer", optimizer, *options)
     assert result.exit_code == 0, result.output
     scores = json.loads((tmp_path / "run" / "metrics.json").read_text())["scores"]
     assert scores["test"]["accuracy"] > 0.7
