@@ -22,6 +22,7 @@ from bital.api import trace as trace
 from bital.api import value_and_grad as value_and_grad
 from bital.api import vjp as vjp
 from bital.api import vmap as vmap
+from bital.numpy_language import supported as supported
 from bital.testing import check_grads as check_grads
 from bital.testing import numerical_gradient as numerical_gradient
 

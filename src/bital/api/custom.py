@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -41,6 +43,11 @@ class custom_vjp:
     fun : callable
         The function: floating arrays -> floating arrays.
 
+    Notes
+    -----
+    The rules are traced too, so second derivatives are those of the rules; where a rule calls `fun`,
+    those of `fun` itself.
+
     Examples
     --------
     >>> @custom_vjp
@@ -59,6 +66,7 @@ class custom_vjp:
         functools.update_wrapper(self, fun)
         self._fun = fun
         self._rules: tuple[Function, Function] | None = None
+        self._local = threading.local()
 
     def defvjp(self, forward: Function, backward: Function) -> None:
         """Set the rules.
@@ -75,22 +83,20 @@ class custom_vjp:
 
     def __call__(self, *args: Any) -> Any:
         leaves, structure = tree.flatten(args)
-        if not any(isinstance(leaf, Tracer) for leaf in leaves):
+        # A rule that calls the function itself means the function, not the rule over again.
+        if self._rules_running() or not any(isinstance(leaf, Tracer) for leaf in leaves):
             return self._fun(*args)
         if self._rules is None:
             raise DifferentiationError(
                 f"{function_name(self._fun)} is a custom_vjp without rules; give them with "
                 f"{function_name(self._fun)}.defvjp(forward, backward)"
             )
-        primal = self._closed(
-            self._fun, leaves, lambda new: self._fun(*tree.unflatten(structure, new))
-        )
-        forward = self._closed(
-            self._rules[0],
-            leaves,
-            lambda new: self._rules[0](*tree.unflatten(structure, new)),  # type: ignore[index]
-        )
-        backward = self._record_backward(forward, primal, structure, leaves)
+        with self._running():
+            primal, forward = (
+                self._closed(fun, leaves, lambda new, fun=fun: fun(*tree.unflatten(structure, new)))
+                for fun in (self._fun, self._rules[0])
+            )
+            backward = self._record_backward(forward, primal, structure, leaves)
         outputs = bind(
             custom_vjp_call,
             *leaves,
@@ -99,6 +105,17 @@ class custom_vjp:
             backward=backward,
         )
         return tree.unflatten(primal.structure, outputs)
+
+    def _rules_running(self) -> bool:
+        return getattr(self._local, "running", False)
+
+    @contextmanager
+    def _running(self) -> Iterator[None]:
+        self._local.running = True
+        try:
+            yield
+        finally:
+            self._local.running = False
 
     @staticmethod
     def _closed(fun: Function, leaves: list[Any], call: Callable[[list[Any]], Any]) -> Recorded:
