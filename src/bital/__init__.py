@@ -1,6 +1,7 @@
 """bital: a deep-learning framework whose language is NumPy.
 
-Write plain ``import numpy as np`` code; bital differentiates it, compiles it, and shows what it did.
+Write plain ``import numpy as np`` code; bital differentiates it, compiles it, and shows what it
+did.
 """
 
 from __future__ import annotations

@@ -45,8 +45,8 @@ class custom_vjp:
 
     Notes
     -----
-    The rules are traced too, so second derivatives are those of the rules; where a rule calls `fun`,
-    those of `fun` itself.
+    The rules are traced too, so second derivatives are those of the rules; where a rule calls
+    `fun`, those of `fun` itself.
 
     Examples
     --------
@@ -92,10 +92,8 @@ class custom_vjp:
                 f"{function_name(self._fun)}.defvjp(forward, backward)"
             )
         with self._running():
-            primal, forward = (
-                self._closed(fun, leaves, lambda new, fun=fun: fun(*tree.unflatten(structure, new)))
-                for fun in (self._fun, self._rules[0])
-            )
+            primal = self._closed_over(self._fun, structure, leaves)
+            forward = self._closed_over(self._rules[0], structure, leaves)
             backward = self._record_backward(forward, primal, structure, leaves)
         outputs = bind(
             custom_vjp_call,
@@ -116,6 +114,9 @@ class custom_vjp:
             yield
         finally:
             self._local.running = False
+
+    def _closed_over(self, fun: Function, structure: tree.Structure, leaves: list[Any]) -> Recorded:
+        return self._closed(fun, leaves, lambda new: fun(*tree.unflatten(structure, new)))
 
     @staticmethod
     def _closed(fun: Function, leaves: list[Any], call: Callable[[list[Any]], Any]) -> Recorded:
