@@ -268,3 +268,14 @@ class ImageFileError(BitalError, ValueError):
         np.save("digits.npy", images)  # (n, 28, 28)
         bital predict runs/mnist-1 digits.npy
     """
+
+
+class UnsupportedAttributeError(BitalError, AttributeError):
+    """An attribute or method of arrays that a traced value does not have.
+
+    Fails::
+
+        bital.grad(lambda x: x.cumsum().sum())(x)
+
+    Works: the message names the NumPy function to call, where bital can trace it.
+    """

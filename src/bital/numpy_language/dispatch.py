@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from bital.errors import UnsupportedFunctionError
-from bital.numpy_language.source import user_location
+from bital.numpy_language.leaks import describe_call
 from bital.numpy_language.tracer import (
     Kind,
     Tracer,
@@ -35,6 +35,7 @@ _NEUTRAL: dict[str, tuple[Any, ...]] = {
     "subok": (True, False),
     "casting": ("same_kind",),
     "like": (None,),
+    "device": (None, "cpu"),
 }
 _PLAIN = (np.ndarray, np.generic, bool, int, float, list, tuple, range)
 
@@ -106,6 +107,8 @@ def trace_of(value: Any) -> Tracer:
         return value
     trace = current_trace()
     assert trace is not None
+    if isinstance(value, Literal):
+        return Tracer(trace, value)
     value = operand(value)
     kind = kind_of(value)
     return Tracer(trace, as_atom(trace, value), kind if isinstance(kind, type) else None)
@@ -291,14 +294,17 @@ _INSTEAD = {
 def unsupported(name: str, instead: str | None = None) -> UnsupportedFunctionError:
     """The error for a NumPy name that has no entry."""
     name = name if name.startswith("np.") else f"np.{name}"
-    hint = instead or _INSTEAD.get(
-        name.partition("(")[0],
-        "a composition of functions that can be traced (bital.numpy_language.supported() lists "
-        "them), or the plain array computed outside of the traced function",
+    called, where, known = describe_call(name)
+    hint = (
+        instead
+        or known
+        or _INSTEAD.get(
+            name.partition("(")[0],
+            "a composition of functions that can be traced (bital.numpy_language.supported() lists "
+            "them), or the plain array computed outside of the traced function",
+        )
     )
-    return UnsupportedFunctionError(
-        f"{name} cannot be traced.\n  at {user_location()}\n  instead: {hint}"
-    )
+    return UnsupportedFunctionError(f"{called} cannot be traced.\n  at {where}\n  instead: {hint}")
 
 
 def supported() -> list[str]:

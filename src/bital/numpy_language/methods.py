@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+
 def _operator(ufunc: np.ufunc) -> Callable[..., Any]:
     def method(self: Any, *other: Any) -> Any:
         from bital.numpy_language import dispatch
@@ -92,7 +93,7 @@ class ArrayMethods:
     any, all = _method(np.any), _method(np.all)
     swapaxes, squeeze = _method(np.swapaxes), _method(np.squeeze)
     take, dot, round = _method(np.take), _method(np.dot), _method(np.round)
-    ravel = flatten = _method(np.ravel)
+    ravel = _method(np.ravel)
     copy = __copy__ = _method(np.copy)
     astype = _method(np.astype)
     conj = conjugate = _method(np.conjugate)
@@ -117,7 +118,11 @@ class ArrayMethods:
 
     def fill(self, value: Any) -> None:
         """Set every element."""
-        self[...] = value  # type: ignore[index]
+        self[...] = value
+
+    def flatten(self, order: str = "C") -> Any:
+        """As ``np.ravel``, but never a view."""
+        return np.copy(np.ravel(self, order))  # type: ignore[call-overload]
 
     @property
     def T(self) -> Any:

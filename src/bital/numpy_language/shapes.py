@@ -169,6 +169,7 @@ def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> T
             "floating arrays"
         )
     x = trace_of(x)
+    x._check_view()
     return Tracer(x._trace, cast(x, wanted)._atom)
 
 
@@ -218,17 +219,16 @@ def result_type(*arrays_and_dtypes: Any) -> np.dtype[Any]:
 def filled(shape: Any, value: Any, dtype: Any) -> Tracer:
     wanted = as_shape(shape)
     if isinstance(value, Tracer):
-        return broadcast_to(cast(value, dtype or value.dtype), wanted)
+        return copy(broadcast_to(cast(value, dtype or value.dtype), wanted))
     array = np.asarray(operand(value))
     if array.ndim:
-        return broadcast_to(trace_of(array.astype(dtype or array.dtype)), wanted)
+        return copy(broadcast_to(trace_of(array.astype(dtype or array.dtype)), wanted))
     literal = Literal(array[()], np.dtype(dtype or array.dtype))
     if not wanted:
         # an equation, so that the scalar is a value of the trace like any other
         result: Tracer = bind(p.reshape, literal, shape=())
         return result
     stretched: Tracer = bind(p.broadcast_to, literal, shape=wanted)
-    stretched._base = None
     return stretched
 
 

@@ -6,6 +6,7 @@ import ast
 import dis
 import functools
 import linecache
+import os
 import re
 import sys
 from pathlib import Path
@@ -17,33 +18,24 @@ from bital.program import SourceLocation
 
 _PACKAGE = Path(__file__).parent.parent
 # Frames of these are machinery; layers and losses count as user code, for they are plain NumPy.
+_FOLDERS = ("program", "primitives", "numpy_language", "transforms", "passes", "executors", "api")
 _MACHINERY = (
-    *(
-        str(_PACKAGE / folder)
-        for folder in (
-            "program",
-            "primitives",
-            "numpy_language",
-            "transforms",
-            "passes",
-            "executors",
-            "api",
-        )
-    ),
+    *(str(_PACKAGE / folder) + os.sep for folder in _FOLDERS),
     *(str(_PACKAGE / name) for name in ("testing.py", "tree.py")),
-    str(Path(np.__file__).parent),
+    str(Path(np.__file__).parent) + os.sep,
 )
 
 
 @functools.cache
-def _is_machinery(filename: str) -> bool:
+def is_machinery(filename: str) -> bool:
+    """Whether a file is bital's engine or NumPy."""
     return filename.startswith(_MACHINERY)
 
 
 def user_frame() -> FrameType | None:
     """The innermost frame outside of bital's engine and NumPy."""
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None and _is_machinery(frame.f_code.co_filename):
+    while frame is not None and is_machinery(frame.f_code.co_filename):
         frame = frame.f_back
     return frame
 
@@ -60,24 +52,40 @@ def assigned_name(location: SourceLocation) -> str | None:
     return match.group(1) if match else None
 
 
+def source_line(frame: FrameType) -> str:
+    """The line that a frame is in."""
+    return linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
+
+
 def current_expression(frame: FrameType) -> tuple[str, str]:
     """The operation that a frame is in, and its source text where that is known.
 
     Returns
     -------
     operation : str
-        "call NAME", "store" (``a[i] = x``), "index" (``a[x]``) or "".
+        "call NAME", "store" (``a[i] = x``), "index" (``a[x]``), "format" (``f"{x:.2f}"``) or "".
     text : str
     """
     code, offset = frame.f_code, frame.f_lasti
     opname = dis.opname[code.co_code[offset]] if 0 <= offset < len(code.co_code) else ""
     text = _segment(code, offset)
-    if opname == "STORE_SUBSCR":
+    if opname in ("STORE_SUBSCR", "STORE_SLICE"):
         return "store", text
-    if opname.startswith("BINARY_SUBSCR") or (opname == "BINARY_OP" and text.endswith("]")):
-        return "index", text
-    name = _called_name(text)
+    if opname.startswith("FORMAT_"):  # FORMAT_VALUE, FORMAT_WITH_SPEC
+        return "format", text
+    if opname.startswith("BINARY_"):  # BINARY_SUBSCR, BINARY_SLICE; BINARY_OP for operators
+        return _binary(opname, text), text
+    name = called_name(text)
     return (f"call {name}" if name else ""), text
+
+
+def _binary(opname: str, text: str) -> str:
+    if opname.startswith(("BINARY_SUBSCR", "BINARY_SLICE")):
+        return "index"
+    node = _parsed(text)
+    if isinstance(node, ast.Subscript):
+        return "index"
+    return "format" if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod) else ""
 
 
 def _segment(code: CodeType, offset: int) -> str:
@@ -98,9 +106,18 @@ def _segment(code: CodeType, offset: int) -> str:
     return b"".join(lines).decode(errors="replace").strip()
 
 
-def _called_name(text: str) -> str:
+def _parsed(text: str) -> ast.expr | None:
     try:
-        node = ast.parse(text, mode="eval").body
+        return ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError):
+        return None
+
+
+def called_name(text: str) -> str:
+    """``np.full`` for ``np.full(3, x)``; ``np.vectorize()`` for ``np.vectorize(f)(x)``."""
+    node = _parsed(text)
+    if not isinstance(node, ast.Call):
         return ""
-    return ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+    if isinstance(node.func, ast.Call):
+        return f"{ast.unparse(node.func.func)}()"
+    return ast.unparse(node.func)

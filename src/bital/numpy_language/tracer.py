@@ -11,7 +11,12 @@ from typing import Any, NoReturn
 import numpy as np
 
 from bital.errors import ArgumentError, LeakedTracerError, SupersededArrayError, ViewError
-from bital.numpy_language.leaks import conversion_error, unknown_value_error
+from bital.numpy_language.leaks import (
+    attribute_error,
+    conversion_error,
+    hidden_refusal,
+    unknown_value_error,
+)
 from bital.numpy_language.methods import ArrayMethods
 from bital.numpy_language.source import assigned_name, user_location
 from bital.primitives import Primitive
@@ -30,6 +35,9 @@ from bital.program import (
 
 # Results of these share memory with their operand in NumPy.
 _VIEWS = frozenset({"reshape", "transpose", "broadcast_to", "slice"})
+_OVERLAP_EFFORT: Any = (
+    1000  # enough to tell interleaved slices apart; beyond it they count as shared
+)
 # A Python number's dtype is open until it meets an array's: NumPy's "weak" scalars (NEP 50).
 Kind = np.dtype[Any] | type
 _DEFAULT_DTYPES: dict[type, np.dtype[Any]] = {
@@ -37,6 +45,21 @@ _DEFAULT_DTYPES: dict[type, np.dtype[Any]] = {
     int: np.dtype(np.int64),
     float: np.dtype(np.float64),
 }
+
+
+class _Memory:
+    """What a traced array and its views would share in NumPy."""
+
+    __slots__ = ("tracers", "version")
+
+    def __init__(self, root: Tracer) -> None:
+        self.version = 0
+        self.tracers = [weakref.ref(root)]  # the array itself, then its views
+
+    def holds_others(self, tracer: Tracer) -> bool:
+        """Whether another of these tracers is still in somebody's hands."""
+        self.tracers = [ref for ref in self.tracers if ref() is not None]
+        return any(ref() is not tracer for ref in self.tracers)
 
 
 class Trace:
@@ -73,8 +96,8 @@ class Trace:
             return tracer._atom
         if not owner.is_open:
             raise LeakedTracerError(
-                f"{tracer!r} belongs to a call that has returned, and was kept somewhere outside of "
-                "it. Return such values from the function (has_aux=True for values beside a loss)"
+                f"{tracer!r} belongs to a call that has returned, and was kept somewhere outside "
+                "of it. Return such values from the function instead (has_aux=True beside a loss)"
             )
         atom = tracer._atom
         if isinstance(atom, Literal):
@@ -93,9 +116,9 @@ class Trace:
         if not array.shape:
             return Literal(array[()], array.dtype)
         known = self._arrays.get(id(array))
-        if known and (not array.flags.writeable or _same_bits(known[1], array)):
+        if known is not None and _same_bits(known[1], array):
             return known[2]
-        copy = array.copy() if array.flags.writeable else array
+        copy = array.copy()
         if self.freeze:
             var = self.builder.constant(copy)
         else:
@@ -116,7 +139,7 @@ class Trace:
         self.superseded.append(array)
 
     def check_superseded(self, array: Array) -> None:
-        if any(np.may_share_memory(array, old) for old in self.superseded):
+        if any(np.may_share_memory(array, old, _OVERLAP_EFFORT) for old in self.superseded):
             raise SupersededArrayError(
                 f"an array of shape {array.shape} is used after a traced value was added into it "
                 "in place (`o += x` or out=o). The sum lives in the traced value that took its "
@@ -179,6 +202,11 @@ def tracing(trace: Trace) -> Iterator[Trace]:
     _stack.traces.append(trace)
     try:
         yield trace
+    except Exception as fault:
+        hidden = hidden_refusal(fault)
+        if hidden is None:
+            raise
+        raise hidden from fault
     finally:
         _stack.traces.pop()
         trace.is_open = False
@@ -213,11 +241,13 @@ def bind(primitive: Primitive, *operands: Any, **params: Any) -> Any:
 
 
 def _same_bits(a: Array, b: Array) -> bool:
-    return (
-        a.shape == b.shape
-        and a.dtype == b.dtype
-        and bool(np.array_equal(a, b, equal_nan=a.dtype.kind == "f"))
-    )
+    """Whether b still holds what its copy a holds; 0.0 and -0.0 differ, a NaN equals itself."""
+    if a.shape != b.shape or a.dtype != b.dtype:
+        return False
+    if a.dtype.itemsize > 8:  # long double: no integer is as wide
+        return a.tobytes() == b.tobytes()
+    bits = f"u{a.dtype.itemsize}"
+    return bool(np.array_equal(a.view(bits), b.view(bits)))
 
 
 def innermost(operands: Sequence[Any]) -> Trace:
@@ -272,16 +302,16 @@ def as_array(value: Any) -> Array:
 class Tracer(ArrayMethods):
     """An array whose values are being recorded. Made by bital, used through NumPy."""
 
-    __slots__ = ("__weakref__", "_atom", "_base", "_base_version", "_trace", "_version", "_weak")
+    __slots__ = ("__weakref__", "_atom", "_memory", "_seen", "_trace", "_version", "_weak")
     __hash__ = None  # type: ignore[assignment]  # as an array's
 
     def __init__(self, trace: Trace, atom: Atom, weak: type | None = None) -> None:
         self._trace = trace
         self._atom = atom
         self._weak = weak  # the Python type of a number whose dtype is still open
-        self._version = 0
-        self._base: weakref.ref[Tracer] | None = None
-        self._base_version = 0
+        self._version = 0  # how often it was written to
+        self._memory: _Memory | None = None
+        self._seen = 0  # the version of the memory that it was taken from
 
     # --- what is known without values
 
@@ -322,25 +352,26 @@ class Tracer(ArrayMethods):
     def __repr__(self) -> str:
         atom = self._atom
         name = f" {atom.name}" if isinstance(atom, Var) and atom.name else ""
-        value = self.known_value() if self._trace.is_open else None
+        value = self._trace.value(self._atom) if self._trace.is_open else None
         text = "" if value is None else f" = {np.array2string(np.asarray(value), threshold=8)}"
         return f"<traced{name}: {atom.type}{text}>"
 
     def known_value(self) -> Any:
         """The value, or None where bital.jit or bital.vmap leave it unknown."""
+        self._check_view()
         return self._trace.value(self._atom)
 
     # --- views and in-place writes
 
     def _become_view(self, operand: Tracer) -> None:
-        base = operand._base() if operand._base is not None else None
-        root = operand if base is None else base
-        self._base = weakref.ref(root)
-        self._base_version = root._version
+        if operand._memory is None:
+            operand._memory = _Memory(operand)
+        self._memory = operand._memory
+        self._memory.tracers.append(weakref.ref(self))
+        self._seen = operand._seen
 
     def _check_view(self) -> None:
-        base = self._base() if self._base is not None else None
-        if base is not None and base._version != self._base_version:
+        if self._memory is not None and self._memory.version != self._seen:
             raise ViewError(
                 f"{self!r} is a view of a traced array that was written to since the view was "
                 "taken. Take the view again after the write, or .copy() it before"
@@ -348,17 +379,29 @@ class Tracer(ArrayMethods):
 
     def write(self, value: Tracer) -> None:
         """Become another value of the same type: how in-place operations are recorded."""
-        base = self._base() if self._base is not None else None
-        if base is not None:
+        self._trace.lift(self)  # a dead tracer, or a view of an old value, raises here
+        if self._trace is not current_trace():
+            raise LeakedTracerError(
+                f"{self!r} belongs to an outer function that is being traced, and is written to "
+                "by an inner one (a function given to bital.grad, bital.jit, ...). The written "
+                "value ends with the inner function: return it, and write in the outer one"
+            )
+        if self._memory is not None:
+            self._write_to_shared(self._memory)
+        self._atom = as_atom(self._trace, value)
+        self._weak = None
+        self._version += 1
+
+    def _write_to_shared(self, memory: _Memory) -> None:
+        is_root = memory.tracers[0]() is self
+        if not is_root and memory.holds_others(self):
             raise ViewError(
                 f"writing to {self!r}, a view, would not reach the array that it views. Write to "
                 "that array itself (x[0, 1] = v instead of row = x[0]; row[1] = v), or make the "
                 "view an array of its own with .copy()"
             )
-        self._trace.lift(self)  # a dead tracer raises here
-        self._atom = as_atom(self._trace, value)
-        self._weak = None
-        self._version += 1
+        memory.version += 1
+        self._seen = memory.version
 
     # --- the two protocols
 
@@ -392,6 +435,12 @@ class Tracer(ArrayMethods):
     def __complex__(self) -> NoReturn:
         raise conversion_error(self, "a Python complex")
 
+    def __round__(self, digits: int | None = None) -> NoReturn:
+        raise conversion_error(self, "a rounded Python number")
+
+    def __trunc__(self) -> NoReturn:
+        raise conversion_error(self, "a Python int")
+
     def item(self, *args: Any) -> NoReturn:
         raise conversion_error(self, "a Python number")
 
@@ -400,6 +449,9 @@ class Tracer(ArrayMethods):
 
     def __reduce__(self) -> NoReturn:
         raise conversion_error(self, "a pickle")
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise attribute_error(self, name)
 
     def __format__(self, spec: str) -> str:
         if spec:
