@@ -348,7 +348,7 @@ def _restore_compilation(model: Sequential, data: Any, file: _File) -> None:
     if count < 0:
         raise ArgumentError(f"'optimizer/iterations' is {count}")
     variables = model.trainable_weights
-    state: dict[str, Any] = {"iterations": np.array(count)}
+    state: dict[str, Any] = {"iterations": np.int64(count)}
     for slot in optimizer.rule.slots:
         state[slot] = tuple(
             np.array(file.take(f"optimizer/{slot}/{variable.path}", variable))

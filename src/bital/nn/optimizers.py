@@ -87,7 +87,7 @@ class Optimizer:
                     f"{type(leaf).__name__} of dtype {getattr(leaf, 'dtype', None)}; only floating "
                     "arrays can be trained. Write np.asarray(w, dtype=np.float32)."
                 )
-        state: dict[str, Any] = {"iterations": np.zeros((), np.int64)}
+        state: dict[str, Any] = {"iterations": np.int64(0)}
         for name in self.slots:
             state[name] = tree.map(np.zeros_like, weights)
         return state

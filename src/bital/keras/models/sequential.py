@@ -121,13 +121,6 @@ class Sequential(Trainer, Layer):
         if not isinstance(layer, Layer):
             hint = " Write an instance, with ()." if isinstance(layer, type) else ""
             raise ArgumentError(f"{self.name} received {layer!r}, which is not a layer.{hint}")
-        if self._layers and layer.given_input_shape is not None and not layer.built:
-            before = self._layers[-1].output_shape
-            if before is not None and before != layer.given_input_shape:
-                raise ArgumentError(
-                    f"layer {layer.name!r} has an input shape, {layer.given_input_shape[1:]}, and "
-                    f"does not stand first: it receives {before[1:]}. Leave its input_shape out."
-                )
         if isinstance(layer, layers.InputLayer):
             if self._layers or self.given_input_shape is not None:
                 raise ArgumentError(f"{self.name}: an Input must stand first, and only once.")
@@ -326,11 +319,15 @@ class Sequential(Trainer, Layer):
 
 
 def _build_layer(layer: Layer, shape: Shape) -> None:
-    if layer.built:
-        layer.check_input(shape)
-    else:
+    given = layer.given_input_shape
+    if given is not None and given[1:] != shape[1:] and not layer.built:
+        raise ShapeError(
+            f"layer {layer.name!r} was made for input_shape={given[1:]} and receives {shape[1:]}. "
+            "Only the first layer of a model needs an input_shape: leave this one out."
+        )
+    if not layer.built:
         layer.build(shape)
-        layer.check_input(shape)
+    layer.check_input(shape)
 
 
 LAYERS = Vocabulary(

@@ -63,10 +63,8 @@ class Steps:
 
     def zero_sums(self) -> Sums:
         """Return the sums before the first batch."""
-        return tuple(
-            (np.zeros((), np.float64), np.zeros((), np.float64))
-            for _ in range(len(self.metrics) + 1)
-        )
+        # Scalars, as the steps return them: arrays would be another program.
+        return ((np.float64(0), np.float64(0)),) * (len(self.metrics) + 1)
 
     def train(
         self,
