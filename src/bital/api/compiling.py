@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Collection, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from bital.api.recording import (
     check_leaves,
     compile_program,
     function_name,
+    leaf_type,
     record,
 )
 from bital.errors import ArgumentError
@@ -27,9 +28,14 @@ from bital.program import Program
 Function = Callable[..., Any]
 
 
-class _Entry(NamedTuple):
-    compiled: Compiled
-    recorded: Recorded
+class _Entry:
+    """One recording, and what it was compiled to once it was run."""
+
+    __slots__ = ("compiled", "recorded")
+
+    def __init__(self, recorded: Recorded) -> None:
+        self.recorded = recorded
+        self.compiled: Compiled | None = None
 
 
 class _Jitted:
@@ -49,35 +55,51 @@ class _Jitted:
         self._executor = executor
         self._entries: dict[Any, _Entry] = {}
 
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        return self if instance is None else functools.partial(self, instance)
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         dynamic = [a for i, a in enumerate(args) if i not in self._static] if self._static else args
         leaves, structure = tree.flatten((dynamic, kwargs) if kwargs else dynamic)
-        if current_trace() is not None and any(isinstance(x, Tracer) for x in leaves):
-            recorded = self._record(args, kwargs, leaves)
-            outputs = apply(recorded.program, [*leaves, *recorded.captured])
-            return tree.unflatten(recorded.structure, outputs)
-        key = self._key(args, leaves, structure)
+        executor = self._executor or config.executor_name()
+        key = (self._key(args, leaves), structure, executor)
         entry = self._entries.get(key)
         if entry is None:
-            entry = self._compile(args, kwargs, leaves)
-            if not entry.recorded.captured:
+            entry = _Entry(self._record(args, kwargs, leaves))
+            if not entry.recorded.captured:  # what was captured belongs to one call
                 self._entries[key] = entry
-        inputs = [*leaves, *entry.recorded.captured] if entry.recorded.captured else leaves
-        if entry.recorded.captured:
-            outputs = apply(entry.recorded.program, inputs)
+        recorded = entry.recorded
+        traced = current_trace() is not None and any(isinstance(x, Tracer) for x in leaves)
+        if traced or recorded.captured:
+            outputs = apply(recorded.program, [*leaves, *recorded.captured])
         else:
-            types = entry.recorded.program.inputs
-            values = [as_value(x, v.type) for x, v in zip(inputs, types, strict=True)]
-            if self._donate:
-                _protect_shared(values, self._donated_leaves(args))
-            outputs = entry.compiled(values)
-        return tree.unflatten(entry.recorded.structure, outputs)
+            outputs = self._run(entry, args, leaves, executor)
+        return _result(recorded, outputs)
 
-    def _key(self, args: Sequence[Any], leaves: Sequence[Any], structure: tree.Structure) -> Any:
-        types = tuple((x.shape, x.dtype) if isinstance(x, np.ndarray) else type(x) for x in leaves)
+    def _run(self, entry: _Entry, args: Sequence[Any], leaves: list[Any], executor: str) -> Any:
+        program = entry.recorded.program
+        values = [as_value(x, var.type) for x, var in zip(leaves, program.inputs, strict=True)]
+        donated = self._donated_leaves(args) if self._donate else ()
+        if entry.compiled is None:
+            entry.compiled = compile_program(program, executor, donated)
+        if donated:
+            _protect_shared(values, donated)
+        return entry.compiled(values)
+
+    def _key(self, args: Sequence[Any], leaves: Sequence[Any]) -> Any:
+        types = tuple(
+            [
+                (x.shape, x.dtype)
+                if isinstance(x, np.ndarray)
+                else leaf_type(x)
+                if isinstance(x, Tracer)
+                else type(x)
+                for x in leaves
+            ]
+        )
         if not self._static:
-            return types, structure, self._executor or config.executor_name()
-        static = tuple(args[i] for i in self._static if i < len(args))
+            return types
+        static = tuple((type(args[i]), args[i]) for i in self._static if i < len(args))
         try:
             hash(static)
         except TypeError as fault:
@@ -85,7 +107,7 @@ class _Jitted:
                 f"{function_name(self._fun)}: a static argument must be hashable, got {static!r}: "
                 "use a tuple instead of a list, or do not make an array static"
             ) from fault
-        return types, structure, static, self._executor or config.executor_name()
+        return types, static
 
     def _record(self, args: Sequence[Any], kwargs: dict[str, Any], leaves: list[Any]) -> Recorded:
         fun, static = self._fun, self._static
@@ -108,11 +130,6 @@ class _Jitted:
         ]
         return record(fun, leaves, call, names=names, values_known=False, freeze=True)
 
-    def _compile(self, args: Sequence[Any], kwargs: dict[str, Any], leaves: list[Any]) -> _Entry:
-        recorded = self._record(args, kwargs, leaves)
-        donated = [] if recorded.captured else self._donated_leaves(args)
-        return _Entry(compile_program(recorded.program, self._executor, donated), recorded)
-
     def _donated_leaves(self, args: Sequence[Any]) -> list[int]:
         positions: list[int] = []
         offset = 0
@@ -124,6 +141,20 @@ class _Jitted:
                 positions += range(offset, offset + count)
             offset += count
         return positions
+
+
+def _result(recorded: Recorded, outputs: list[Any]) -> Any:
+    """Outputs in their structure; those that are open in dtype as Python numbers again."""
+    if any(recorded.weak):
+        outputs = [
+            value if kind is None else _open(value, kind)
+            for value, kind in zip(outputs, recorded.weak, strict=True)
+        ]
+    return tree.unflatten(recorded.structure, outputs)
+
+
+def _open(value: Any, kind: type) -> Any:
+    return Tracer(value._trace, value._atom, kind) if isinstance(value, Tracer) else kind(value)
 
 
 def _protect_shared(values: list[Any], donated: Collection[int]) -> None:

@@ -129,6 +129,7 @@ def function_name(fun: Callable[..., Any]) -> str:
 def leaf_type(leaf: Any) -> tuple[ArrayType, type | None]:
     """The type of an argument's leaf; for a Python number also the kind that its dtype follows."""
     if isinstance(leaf, Tracer):
+        leaf.require_open()
         return leaf._atom.type, leaf._weak
     if type(leaf) in (int, float):
         return ArrayType((), np.dtype(np.int64 if type(leaf) is int else np.float64)), type(leaf)
@@ -204,6 +205,8 @@ def apply_transformed(
 
 def as_value(argument: Any, type: ArrayType) -> Any:
     """A plain argument exactly as the Program's type says."""
+    if type(argument) is not np.ndarray and not isinstance(argument, (int, float, np.generic)):
+        argument = as_array(argument)
     if isinstance(argument, np.ndarray) and argument.shape:
         return argument
     return type.dtype.type(argument)
