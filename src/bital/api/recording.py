@@ -203,13 +203,13 @@ def apply_transformed(
     return _eager.run((program.structure(), name), transform, values)
 
 
-def as_value(argument: Any, type: ArrayType) -> Any:
+def as_value(argument: Any, wanted: ArrayType) -> Any:
     """A plain argument exactly as the Program's type says."""
     if type(argument) is not np.ndarray and not isinstance(argument, (int, float, np.generic)):
         argument = as_array(argument)
     if isinstance(argument, np.ndarray) and argument.shape:
         return argument
-    return type.dtype.type(argument)
+    return wanted.dtype.type(argument)
 
 
 def compile_program(

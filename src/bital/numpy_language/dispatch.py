@@ -317,7 +317,7 @@ def normalize_axes(axis: Any, ndim: int) -> tuple[int, ...]:
     """``axis=None``, an int or a tuple, as a tuple of distinct axes from 0 on."""
     if axis is None:
         return tuple(range(ndim))
-    axes = axis if isinstance(axis, (tuple, list)) else (axis,)
+    axes = axis if isinstance(axis, (tuple, list, range)) else (axis,)
     result = tuple(normalize_axis(each, ndim) for each in axes)
     if len(set(result)) != len(result):
         raise ValueError(f"an axis is named twice in axis={axis}")

@@ -94,11 +94,7 @@ class Trace:
         owner = tracer._trace
         if owner is self:
             return tracer._atom
-        if not owner.is_open:
-            raise LeakedTracerError(
-                f"{tracer!r} belongs to a call that has returned, and was kept somewhere outside "
-                "of it. Return such values from the function instead (has_aux=True beside a loss)"
-            )
+        tracer.require_open()
         atom = tracer._atom
         if isinstance(atom, Literal):
             return atom
@@ -252,18 +248,15 @@ def _same_bits(a: Array, b: Array) -> bool:
 
 def innermost(operands: Sequence[Any]) -> Trace:
     """The trace to record into: the current one; for a dead tracer, an error."""
-    trace = current_trace()
     for operand in operands:
-        if isinstance(operand, Tracer) and not operand._trace.is_open:
-            operand._trace.lift(operand) if trace is None else trace.lift(operand)
+        if isinstance(operand, Tracer):
+            operand.require_open()
+    trace = current_trace()
     if trace is None:
-        for operand in operands:
-            if isinstance(operand, Tracer):
-                raise LeakedTracerError(
-                    f"{operand!r} belongs to a call that has returned, and was kept somewhere "
-                    "outside of it. Return such values from the function instead"
-                )
-        raise ArgumentError("no function is being traced here")
+        raise LeakedTracerError(
+            f"{operands[0]!r} is used in a thread that does not trace it; a traced function's "
+            "values belong to the thread that called the transform"
+        )
     return trace
 
 
@@ -355,6 +348,14 @@ class Tracer(ArrayMethods):
         value = self._trace.value(self._atom) if self._trace.is_open else None
         text = "" if value is None else f" = {np.array2string(np.asarray(value), threshold=8)}"
         return f"<traced{name}: {atom.type}{text}>"
+
+    def require_open(self) -> None:
+        """Raise if the function that this value belongs to has returned."""
+        if not self._trace.is_open:
+            raise LeakedTracerError(
+                f"{self!r} belongs to a call that has returned, and was kept somewhere outside "
+                "of it. Return such values from the function instead (has_aux=True beside a loss)"
+            )
 
     def known_value(self) -> Any:
         """The value, or None where bital.jit or bital.vmap leave it unknown."""
