@@ -20,7 +20,7 @@ ACTIVATIONS = (
     "hard_sigmoid",
     "linear",
 )
-RATES = {"adam": 0.002, "adamw": 0.002, "rmsprop": 0.001, "sgd": 0.2}
+RATES = {"adam": 0.002, "adamw": 0.002, "rmsprop": 0.001, "sgd": 0.3}
 """The optimizers, and the learning rate of each where none is given."""
 
 WIDEST = 10_000
