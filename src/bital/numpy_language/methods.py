@@ -35,6 +35,8 @@ def _in_place(ufunc: np.ufunc) -> Callable[[Any, Any], Any]:
             return result
         if self._weak is not None:  # a Python number: its name is rebound
             return result
+        if self._is_shared_view():
+            return self.owe(dispatch.write_out(ufunc, (np.copy(self),), result))
         return dispatch.write_out(ufunc, (self,), result)
 
     return method
@@ -145,12 +147,16 @@ class ArrayMethods:
             raise TypeError("iteration over a traced 0-d array")
         return (self[index] for index in range(self.shape[0]))
 
-    def __getitem__(self, index: Any) -> Any:
+    def __getitem__(self: Any, index: Any) -> Any:
         from bital.numpy_language import indexing
 
-        return indexing.read(self, index)  # type: ignore[arg-type]
+        result = indexing.read(self, index)
+        if self._memory is not None and self._memory.is_root(self):
+            result._index = index
+        return result
 
     def __setitem__(self: Any, index: Any, value: Any) -> None:
         from bital.numpy_language import indexing
 
+        self.receive(index, value)
         self.write(indexing.written(self, index, value))

@@ -17,7 +17,7 @@ from bital.numpy_language.dispatch import (
     plain,
     trace_of,
 )
-from bital.numpy_language.tracer import Tracer, bind
+from bital.numpy_language.tracer import Tracer, bind, innermost
 from bital.primitives import shape as p
 from bital.primitives.reduction import reduced_shape
 from bital.program import Literal
@@ -156,8 +156,8 @@ for _rank, _function in ((1, np.atleast_1d), (2, np.atleast_2d), (3, np.atleast_
 def copy(a: Any, order: str = "K", subok: bool = False) -> Tracer:
     """Values of a trace never change, so a copy is the same value under another name."""
     x = trace_of(a)
-    x._check_view()
-    return Tracer(x._trace, x._atom, x._weak)
+    trace = innermost([x])
+    return Tracer(trace, trace.lift(x), x._weak)
 
 
 @implements(np.astype)

@@ -47,19 +47,37 @@ _DEFAULT_DTYPES: dict[type, np.dtype[Any]] = {
 }
 
 
-class _Memory:
-    """What a traced array and its views would share in NumPy."""
+_NO_INDEX = object()
 
-    __slots__ = ("tracers", "version")
+
+class _Memory:
+    """What a traced array and its views would share in NumPy.
+
+    Attributes
+    ----------
+    version : int
+        How often it was written to.
+    tracers : list of weak references
+        The array itself, then its views.
+    owes : bool
+        Whether a view was written to by ``v += x`` and the array has not received it yet.
+    """
+
+    __slots__ = ("owes", "tracers", "version")
 
     def __init__(self, root: Tracer) -> None:
         self.version = 0
-        self.tracers = [weakref.ref(root)]  # the array itself, then its views
+        self.tracers = [weakref.ref(root)]
+        self.owes = False
+
+    def is_root(self, tracer: Tracer) -> bool:
+        return self.tracers[0]() is tracer
 
     def holds_others(self, tracer: Tracer) -> bool:
         """Whether another of these tracers is still in somebody's hands."""
-        self.tracers = [ref for ref in self.tracers if ref() is not None]
-        return any(ref() is not tracer for ref in self.tracers)
+        return any(
+            each is not None and each is not tracer for each in (ref() for ref in self.tracers)
+        )
 
 
 class Trace:
@@ -295,7 +313,17 @@ def as_array(value: Any) -> Array:
 class Tracer(ArrayMethods):
     """An array whose values are being recorded. Made by bital, used through NumPy."""
 
-    __slots__ = ("__weakref__", "_atom", "_memory", "_seen", "_trace", "_version", "_weak")
+    __slots__ = (
+        "__weakref__",
+        "_atom",
+        "_index",
+        "_memory",
+        "_owed_to",
+        "_seen",
+        "_trace",
+        "_version",
+        "_weak",
+    )
     __hash__ = None  # type: ignore[assignment]  # as an array's
 
     def __init__(self, trace: Trace, atom: Atom, weak: type | None = None) -> None:
@@ -305,6 +333,8 @@ class Tracer(ArrayMethods):
         self._version = 0  # how often it was written to
         self._memory: _Memory | None = None
         self._seen = 0  # the version of the memory that it was taken from
+        self._index: Any = _NO_INDEX  # for a view of an array: where in that array
+        self._owed_to: _Memory | None = None  # for the result of v += x: the memory of v
 
     # --- what is known without values
 
@@ -372,11 +402,46 @@ class Tracer(ArrayMethods):
         self._seen = operand._seen
 
     def _check_view(self) -> None:
-        if self._memory is not None and self._memory.version != self._seen:
+        memory = self._memory
+        if self._owed_to is not None or (memory is not None and memory.owes):
+            raise self._write_to_view_error()
+        if memory is not None and memory.version != self._seen:
             raise ViewError(
                 f"{self!r} is a view of a traced array that was written to since the view was "
                 "taken. Take the view again after the write, or .copy() it before"
             )
+
+    def _write_to_view_error(self) -> ViewError:
+        return ViewError(
+            f"writing to a view does not reach the array that it views ({self!r} is one of the "
+            "two). Write to that array itself (x[0, 1] = v instead of row = x[0]; row[1] = v), or "
+            "make the view an array of its own with .copy()"
+        )
+
+    def _is_shared_view(self) -> bool:
+        memory = self._memory
+        return memory is not None and not memory.is_root(self) and memory.holds_others(self)
+
+    def owe(self, result: Tracer) -> Tracer:
+        """Let `result` stand for this view after ``v += x``, until its array receives it.
+
+        ``x[i] += y`` takes the view x[i], adds to it in place, and assigns the result to x[i].
+        """
+        memory = self._memory
+        assert memory is not None
+        memory.owes = True
+        result._owed_to, result._index = memory, self._index
+        return result
+
+    def receive(self, index: Any, value: Any) -> None:
+        """Settle what ``x[index] += y`` owes to x."""
+        if not isinstance(value, Tracer) or value._owed_to is None:
+            return
+        memory, taken = self._memory, value._index
+        same = index is taken or (isinstance(index, slice) and index == taken)
+        if memory is value._owed_to and memory.is_root(self) and same:
+            memory.owes = False
+            value._owed_to = None
 
     def write(self, value: Tracer) -> None:
         """Become another value of the same type: how in-place operations are recorded."""
@@ -387,22 +452,14 @@ class Tracer(ArrayMethods):
                 "by an inner one (a function given to bital.grad, bital.jit, ...). The written "
                 "value ends with the inner function: return it, and write in the outer one"
             )
+        if self._is_shared_view():
+            raise self._write_to_view_error()
         if self._memory is not None:
-            self._write_to_shared(self._memory)
+            self._memory.version += 1
+            self._seen = self._memory.version
         self._atom = as_atom(self._trace, value)
         self._weak = None
         self._version += 1
-
-    def _write_to_shared(self, memory: _Memory) -> None:
-        is_root = memory.tracers[0]() is self
-        if not is_root and memory.holds_others(self):
-            raise ViewError(
-                f"writing to {self!r}, a view, would not reach the array that it views. Write to "
-                "that array itself (x[0, 1] = v instead of row = x[0]; row[1] = v), or make the "
-                "view an array of its own with .copy()"
-            )
-        memory.version += 1
-        self._seen = memory.version
 
     # --- the two protocols
 

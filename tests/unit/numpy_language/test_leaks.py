@@ -248,6 +248,8 @@ def function(code, filename="user_code.py"):
 
 
 def run(mode, f, x=2.5):
+    if mode == "vmap":
+        return bital.vmap(f)(np.array([1.5, x]))
     if mode == "grad":
         return bital.grad(f, has_aux=True)(x)
     return bital.jit(f)(x)
@@ -258,10 +260,7 @@ def run(mode, f, x=2.5):
 def test_a_leak_raises_and_names_call_line_and_repair(row, mode):
     f, line = function(row.code)
     with pytest.raises(row.error) as caught:
-        if mode == "vmap":
-            bital.vmap(f)(np.array([1.5, 2.5]))
-        else:
-            run(mode, f)
+        run(mode, f)
     message = str(caught.value)
     for word in row.words.split("|"):
         assert word in message
@@ -277,7 +276,7 @@ def test_the_form_that_the_message_gives_works(row, mode):
     f, _ = function(row.works)
     expected = eval(row.gives, dict(NAMES), {"x": np.float64(2.5)})
     got = run(mode, f)[1]
-    assert type(got) in (np.ndarray, np.float64, np.int64)
+    assert isinstance(got, (np.ndarray, np.generic, float))
     np.testing.assert_array_equal(got, expected)
 
 
@@ -311,7 +310,7 @@ def test_statements_that_need_a_truth(body):
 def test_a_wrong_truth_value_is_numpys_error():
     for transform in (bital.grad, bital.jit):
         with pytest.raises(ValueError, match="ambiguous"):
-            transform(lambda x: x.sum() if x > 0 else x.sum())(np.ones(2))
+            transform(lambda x: 1.0 * x.sum() if x > 0 else x.sum())(np.ones(2))
 
 
 def test_integer_indexing_yields_a_value_under_grad_only():
