@@ -201,7 +201,7 @@ def _plain(value: Any) -> Any:
 
 _ALL = (SGD, RMSprop, Adam, AdamW)
 
-VOCABULARY = Vocabulary("optimizer", Optimizer, _ALL)
+VOCABULARY = Vocabulary("optimizer", Optimizer, _ALL, spell=str.lower)
 
 
 def get(identifier: Any) -> Optimizer:

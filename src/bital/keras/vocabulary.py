@@ -19,10 +19,10 @@ def snake_case(name: str) -> str:
 
     Examples
     --------
-    >>> snake_case("GlorotUniform")
-    'glorot_uniform'
+    >>> snake_case("TopKCategoricalAccuracy")
+    'top_k_categorical_accuracy'
     """
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
 class Vocabulary:
@@ -40,6 +40,8 @@ class Vocabulary:
         Further names.
     wrap : callable, optional
         Makes an instance from a user's function.
+    spell : callable, default `snake_case`
+        How the alias is made from a class's name.
     """
 
     def __init__(
@@ -49,16 +51,18 @@ class Vocabulary:
         classes: Iterable[type],
         aliases: dict[str, type] | None = None,
         wrap: Callable[[Any], Any] | None = None,
+        spell: Callable[[str], str] = snake_case,
     ) -> None:
         self.kind = kind
         self.base = base
         self.classes = {cls.__name__: cls for cls in classes}
         self.names = {**self.classes}
         for name, cls in self.classes.items():
-            self.names[snake_case(name)] = cls
+            self.names[spell(name)] = cls
             self.names[name.lower()] = cls
         self.names.update(aliases or {})
         self.wrap = wrap
+        self.spell = spell
 
     def get(self, identifier: Any) -> Any:
         """Return the instance that ``identifier`` means: a name, config, class or instance.
@@ -139,7 +143,7 @@ class Vocabulary:
         if found is None:
             close = difflib.get_close_matches(name.lower(), self.names, n=3)
             hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
-            known = ", ".join(sorted({snake_case(key) for key in self.classes}))
+            known = ", ".join(sorted({self.spell(key) for key in self.classes}))
             raise ArgumentError(f"{name!r} is not a {self.kind}.{hint} Known: {known}.")
         return found
 

@@ -334,9 +334,16 @@ def _remembering(build: Any) -> Any:
     """``build`` that also notes the shape, so that subclasses need not call the base class."""
 
     @functools.wraps(build)
-    def wrapper(self: Layer, input_shape: Shape) -> None:
+    def wrapper(self: Layer, input_shape: Shape | None = None) -> None:
         if self._build_shape is not None:
             return
+        if input_shape is None:
+            input_shape = self.given_input_shape
+        if input_shape is None:
+            raise ModelStateError(
+                f"{self.name}.build(): the input shape is not known. Write build((None, 784)), or "
+                "give the first layer input_shape=(784,)."
+            )
         shape = tuple(input_shape)
         try:
             build(self, shape)

@@ -149,8 +149,10 @@ class Sequential(Trainer, Layer):
 
     # As a layer ---------------------------------------------------------------------------
 
-    def build(self, input_shape: Any = None) -> None:
+    def build(self, input_shape: Shape) -> None:
         """Make the weights of all layers for inputs of this shape, ``(None, ...)``.
+
+        Without a shape it is that of the `Input`.
 
         Raises
         ------
@@ -161,11 +163,6 @@ class Sequential(Trainer, Layer):
         """
         if not self._layers:
             raise ModelStateError(f"{self.name} has no layers: add some with {self.name}.add(...).")
-        if input_shape is None:
-            raise ModelStateError(
-                f"{self.name}.build(): the input shape is not known. Write build((None, 784)), or "
-                "put Input((784,)) first."
-            )
         shape = tuple(input_shape)
         for layer in self._layers:
             _build_layer(layer, shape)

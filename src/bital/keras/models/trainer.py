@@ -260,6 +260,8 @@ class Trainer:
             listeners.predict_begin()
         out = None
         for batch, start in enumerate(range(0, len(x), limit)):
+            if listeners is not None:
+                listeners.predict_batch_begin(batch)
             rows = x[start : start + limit].astype(self.dtype, copy=False)
             result = self._outputs(_padded(rows, limit))[: len(rows)]
             if len(rows) == len(x):
