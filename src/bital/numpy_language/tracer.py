@@ -258,8 +258,6 @@ def _same_bits(a: Array, b: Array) -> bool:
     """Whether b still holds what its copy a holds; 0.0 and -0.0 differ, a NaN equals itself."""
     if a.shape != b.shape or a.dtype != b.dtype:
         return False
-    if a.dtype.itemsize > 8:  # long double: no integer is as wide
-        return a.tobytes() == b.tobytes()
     bits = f"u{a.dtype.itemsize}"
     return bool(np.array_equal(a.view(bits), b.view(bits)))
 
@@ -296,11 +294,11 @@ def as_array(value: Any) -> Array:
             "a masked array's mask would be lost in a trace; write np.where(mask, filler, data)"
         )
     array = np.asarray(value)
-    if array.dtype.kind not in "biuf":
+    if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
         raise ArgumentError(
             f"an operand of type {type(value).__name__} and dtype {array.dtype} cannot be traced: "
-            "bital computes with bool, integer and floating arrays. Convert it first, for example "
-            "with .astype(np.float64)"
+            "bital computes with bool, integer and floating arrays of at most 64 bits. Convert it "
+            "first, for example with .astype(np.float64)"
         )
     if not array.dtype.isnative:
         raise ArgumentError(

@@ -111,7 +111,7 @@ def simplify(program: Program) -> Program:
 
 def _rewrite(state: _Simplifier, equation: Equation, inputs: list[Atom]) -> list[Atom]:
     if equation.primitive.name == "custom_vjp_call":  # differentiation is over
-        return inline(state.builder, equation.params["primal"], inputs)
+        return inline(state.builder, simplify(equation.params["primal"]), inputs)
     folded = _fold(state, equation, inputs)
     if folded is not None:
         return [folded]

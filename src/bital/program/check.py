@@ -36,7 +36,11 @@ def check(program: Program) -> Program:
                 + _neighbourhood(program, index)
             ) from fault
     for atom in program.outputs:
-        _check_read(atom, defined)
+        try:
+            _check_read(atom, defined)
+        except ProgramError as fault:
+            last = len(program.equations) - 1
+            raise ProgramError(f"outputs: {fault}\n" + _neighbourhood(program, last)) from fault
     return program
 
 
@@ -63,7 +67,10 @@ def _check_read(atom: Atom, defined: set[Var]) -> None:
 def _neighbourhood(program: Program, index: int) -> str:
     from bital.program.text import format_equations
 
-    lines = format_equations(program, limit=index + 4)
+    try:
+        lines = format_equations(program, limit=index + 4)
+    except ProgramError as fault:  # a fault on top of the one that is being reported
+        return f"({fault})"
     first = max(0, index - 3)
     return "\n".join(
         ("->" if first + offset == index else "  ") + line

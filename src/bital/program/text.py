@@ -117,25 +117,32 @@ def _format_param(value: Any) -> str:
 
 
 def _encode(array: np.ndarray[Any, Any]) -> list[Any]:
-    """Bit-exact: floats go as hexadecimal."""
-    flat = array.ravel()
+    """Bit-exact: floats go as hexadecimal, a NaN with its bits."""
     if array.dtype.kind == "f":
-        return [float(item).hex() for item in flat]
-    result: list[Any] = flat.tolist()
+        bits = np.ascontiguousarray(array).view(f"u{array.dtype.itemsize}")
+        pairs = zip(array.ravel(), bits.ravel(), strict=True)
+        return [f"nan:{b:x}" if np.isnan(x) else float(x).hex() for x, b in pairs]
+    result: list[Any] = array.ravel().tolist()
     return result
 
 
 def _decode(items: list[Any], type: ArrayType) -> np.ndarray[Any, Any]:
-    if type.dtype.kind == "f":
-        items = [float.fromhex(item) for item in items]
-    return np.array(items, type.dtype).reshape(type.shape)
+    if type.dtype.kind != "f":
+        return np.array(items, type.dtype).reshape(type.shape)
+    nans = {i: int(x[4:], 16) for i, x in enumerate(items) if x.startswith("nan:")}
+    floats = [0.0 if i in nans else float.fromhex(x) for i, x in enumerate(items)]
+    array = np.array(floats, type.dtype)
+    bits = array.view(f"u{type.dtype.itemsize}")
+    for i, value in nans.items():
+        bits[i] = value
+    return array.reshape(type.shape)
 
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<type>type:\w+\[[\d,]*\])|(?P<dtype>dtype:\w+)"
     r"|(?P<literal>-?(?:inf|nan|True|False|\d[\w.]*(?:[eE][+-]?\d+)?):\w+)"
     r"|(?P<string>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")"
-    r"|(?P<number>-?(?:inf|nan|\d[\d.]*(?:e[+-]?\d+)?))"
+    r"|(?P<number>-?(?:(?:inf|nan)\b|\d[\d.]*(?:e[+-]?\d+)?))"
     r"|(?P<arraytype>\w+\[[\d,]*\])|(?P<word>\w+)|(?P<punct>[(){},:=\[\]]))"
 )
 
@@ -156,8 +163,12 @@ def parse(text: str, primitives: Mapping[str, Operation]) -> Program:
         Where the text is not a Program, with the position.
     """
     parser = _Parser(text, primitives)
-    program = parser.program()
-    parser.end()
+    try:
+        program = parser.program()
+        parser.end()
+    except (ValueError, TypeError, SyntaxError, AttributeError, OverflowError) as fault:
+        line = text.count("\n", 0, parser.position) + 1
+        raise ProgramError(f"line {line}: {fault}") from fault
     return program
 
 
@@ -175,9 +186,9 @@ class _Parser:
     def next(self, wanted: str | None = None) -> tuple[str, str]:
         kind, value, end = self.peek()
         if not kind or (wanted is not None and value != wanted):
-            line = self.text.count("\n", 0, self.position) + 1
             raise ProgramError(
-                f"line {line}: expected {wanted or 'a word'!r}, found {value or 'the end'!r}"
+                f"expected {'a word' if wanted is None else repr(wanted)}, "
+                f"found {value or 'the end'!r}"
             )
         self.position = end
         return kind, value
@@ -224,16 +235,18 @@ class _Parser:
 
     def declaration(self, env: dict[str, Var]) -> Var:
         name = self.next()[1]
+        if name in env:
+            raise ProgramError(f"{name!r} is assigned twice")
         self.next(":")
-        # Letters are how unnamed variables print, so they are read as unnamed.
-        env[name] = Var(_parse_type(self.next()[1]), None if name in env else name)
+        env[name] = Var(_parse_type(self.next()[1]), name)
         return env[name]
 
     def constant(self, type: ArrayType) -> np.ndarray[Any, Any]:
-        end = self.text.index("\n", self.position)
+        end = self.text.find("\n", self.position)
         items = json.loads(self.text[self.position : end])
+        array = _decode(items, type)
         self.position = end
-        return _decode(items, type)
+        return array
 
     def equation(self, name: str, outputs: list[Var], env: dict[str, Var]) -> Equation:
         if name not in self.primitives:
@@ -257,7 +270,7 @@ class _Parser:
         if kind == "literal":
             number, _, dtype = value.rpartition(":")
             parsed = float(number) if number[-3:] in ("inf", "nan") else ast.literal_eval(number)
-            return Literal(parsed, np.dtype(dtype))
+            return Literal(parsed, _parse_dtype(dtype))
         if value not in env:
             raise ProgramError(f"{value!r} is read before it is assigned")
         return env[value]
@@ -274,12 +287,19 @@ class _Parser:
                 self.accept(",")
             return tuple(items)
         if kind == "dtype":
-            return np.dtype(value.partition(":")[2])
+            return _parse_dtype(value.partition(":")[2])
         if kind == "type":
             return _parse_type(value.partition(":")[2])
         if kind == "number" and value[-3:] in ("inf", "nan"):
             return float(value)
         return ast.literal_eval(value)
+
+
+def _parse_dtype(name: str) -> np.dtype[Any]:
+    dtype = np.dtype(name)
+    if dtype.kind not in "biuf":
+        raise ProgramError(f"a Program holds bool, integer and floating arrays, not {dtype}")
+    return dtype
 
 
 def _parse_type(text: str) -> ArrayType:
@@ -288,5 +308,5 @@ def _parse_type(text: str) -> ArrayType:
         raise ProgramError(f"expected an array type such as float32[2,3], found {text!r}")
     lengths = match.group(2)
     return ArrayType(
-        tuple(int(n) for n in lengths.split(",")) if lengths else (), np.dtype(match.group(1))
+        tuple(int(n) for n in lengths.split(",")) if lengths else (), _parse_dtype(match.group(1))
     )

@@ -45,15 +45,17 @@ class _Emitter:
         self.donated = {program.inputs[index] for index in donated}
         self.plan: Plan = plan(program, self.donated, writes_out, _overwrites)
         slots = {f"buffer_{index}" for index in range(len(self.plan.slots))}
-        self.names = Names(_RESERVED | slots)
+        usable = program.name.isidentifier() and program.name not in _RESERVED
+        self.function = program.name if usable else "program"
+        # The function's own name too: it is a global, as the constants are.
+        self.names = Names(_RESERVED | slots | {self.function})
         self.definitions = {out: e for e in program.equations for out in e.outputs}
         for var in (*program.inputs, *program.constants):
             self.names.of(var)
 
     def source(self) -> Source:
         program = self.program
-        usable = program.name.isidentifier() and program.name not in _RESERVED
-        name = program.name if usable else "program"
+        name = self.function
         arguments = ", ".join(self.names.of(var) for var in program.inputs)
         lines = [f"def {name}({arguments}):"]
         lines += [f"    # {self.names.of(var)}: {_shape(var.type)}" for var in program.inputs]
