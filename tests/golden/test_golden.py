@@ -1,0 +1,95 @@
+"""Programs and the NumPy source made from them, as text that a refactoring must reproduce."""
+
+import numpy as np
+import pytest
+
+import bital
+from bital.primitives import REGISTRY, evaluate
+from bital.program import check, parse
+
+RNG = np.random.default_rng(0)
+
+
+def mlp_loss(params, x, t):
+    (W1, b1), (W2, b2) = params
+    h = np.tanh(x @ W1 + b1)
+    z = h @ W2 + b2
+    z = z - z.max(axis=1, keepdims=True)
+    log_p = z - np.log(np.exp(z).sum(axis=1, keepdims=True))
+    return -np.mean(np.sum(t * log_p, axis=1))
+
+
+PARAMS = (
+    (RNG.standard_normal((64, 32)).astype(np.float32), np.zeros(32, np.float32)),
+    (RNG.standard_normal((32, 10)).astype(np.float32), np.zeros(10, np.float32)),
+)
+X = RNG.standard_normal((20, 64)).astype(np.float32)
+T = np.eye(10, dtype=np.float32)[RNG.integers(0, 10, 20)]
+
+
+def sgd_step(params, x, t, rate):
+    gradient = bital.grad(mlp_loss)(params, x, t)
+    return bital.tree.map(lambda w, g: w - rate * g, params, gradient)
+
+
+def softmax(x):
+    e = np.exp(x - x.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+def indexing(x, labels):
+    picked = x[np.arange(4), labels]
+    x[1:3, ::-1] = 0.5
+    x[labels, 0] += picked
+    return x[..., -1], x.T[:, None], picked
+
+
+@bital.custom_vjp
+def clipped(x):
+    return np.maximum(x, 0.0) * np.array([1.0, -0.0, 2.5])
+
+
+clipped.defvjp(lambda x: (clipped(x), x > 0), lambda mask, ct: (np.where(mask, ct, 0.1 * ct),))
+
+LOGITS, LABELS = RNG.standard_normal((4, 3)), np.array([0, 2, 1, 2])
+CASES = {
+    "mlp_loss": (mlp_loss, (PARAMS, X, T)),
+    "mlp_gradient": (bital.grad(mlp_loss), (PARAMS, X, T)),
+    "mlp_sgd_step": (sgd_step, (PARAMS, X, T, 0.1)),
+    "softmax": (softmax, (LOGITS,)),
+    "softmax_jvp": (lambda x, d: bital.jvp(softmax, (x,), (d,))[1], (LOGITS, LOGITS)),
+    "indexing": (indexing, (LOGITS, LABELS)),
+    "custom_vjp": (clipped, (LOGITS[0],)),
+    "custom_vjp_gradient": (bital.grad(lambda x: clipped(x).sum()), (LOGITS[0],)),
+    "vmapped_dot": (bital.vmap(np.dot, in_axes=(0, None)), (LOGITS, LOGITS[0])),
+    "dropout": (
+        lambda key, x: np.where(bital.random.bernoulli(key, 0.5, (4, 3)), x * 2.0, 0.0),
+        (bital.random.key(0), LOGITS),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_program_text(name, golden):
+    function, arguments = CASES[name]
+    program = check(bital.trace(function, *arguments))
+    golden(f"{name}.program.txt", str(program) + "\n")
+    assert parse(str(program), REGISTRY).structure()[0] == program.structure()[0]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_numpy_source(name, golden):
+    function, arguments = CASES[name]
+    program = bital.trace(function, *arguments)
+    golden(f"{name}.numpy.txt", program.to_numpy())
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_golden_program_computes_what_the_function_does(name, golden):
+    """The text is more than stable: it is right."""
+    function, arguments = CASES[name]
+    program = parse(str(bital.trace(function, *arguments)), REGISTRY)
+    leaves = [np.array(leaf) for leaf in bital.tree.leaves(arguments)]
+    expected = bital.tree.leaves(function(*bital.tree.map(np.array, arguments)))
+    for got, want in zip(evaluate(program, tuple(leaves)), expected, strict=True):
+        np.testing.assert_allclose(got, want, rtol=2e-5, atol=1e-6)
