@@ -251,8 +251,8 @@ def logsumexp(x: Array, axis: int | tuple[int, ...] | None = -1, keepdims: bool 
     Examples
     --------
     >>> import numpy as np
-    >>> logsumexp(np.array([1000.0, 1000.0])) - 1000 == np.log(2)
-    np.True_
+    >>> (logsumexp(np.array([1000.0, 1000.0])) - 1000).round(4)
+    np.float64(0.6931)
     """
     # The shift cancels in the exact derivative, so it need not be differentiated.
     top = bital.stop_gradient(np.max(x, axis=axis, keepdims=True))

@@ -9,8 +9,14 @@ import pytest
 
 from bital import keras
 from bital.errors import ArgumentError
-from bital.keras import callbacks, layers, progress
-from bital.keras.callbacks import Callback, EarlyStopping, LambdaCallback, ModelCheckpoint
+from bital.keras import callbacks, layers
+from bital.keras.callbacks import (
+    Callback,
+    EarlyStopping,
+    LambdaCallback,
+    ModelCheckpoint,
+    progress,
+)
 
 X = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
 Y = X.sum(axis=1)

@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 
 import bital
-from bital.errors import ArgumentError, DataError, ModelStateError, NonFiniteLossError
+from bital.errors import ArgumentError, DataError, ModelStateError
 from bital.keras import checks, losses, metrics, optimizers, random_state
 from bital.keras.callbacks import Callback, CallbackList, History
+from bital.keras.callbacks.progress import reporter
 from bital.keras.models import data, interrupts
+from bital.keras.models.logs import as_result, require_finite_loss
 from bital.keras.models.step import Steps, Sums, predictor
-from bital.keras.progress import reporter
 from bital.keras.variables import Variable, commit
 
 # Sums over an epoch are exact for any batch size, so batches that only look can be large.
@@ -222,7 +223,7 @@ class Trainer:
         steps = math.ceil(len(samples) / size)
         bar = reporter(verbose, 1, steps)
         listeners = CallbackList(self, [*(callbacks or []), *bar], {"steps": steps})
-        return _result(self._test_epoch(samples, size, listeners), return_dict)
+        return as_result(self._test_epoch(samples, size, listeners), return_dict)
 
     def predict(
         self,
@@ -263,14 +264,14 @@ class Trainer:
             if listeners is not None:
                 listeners.predict_batch_begin(batch)
             rows = x[start : start + limit].astype(self.dtype, copy=False)
-            result = self._outputs(_padded(rows, limit))[: len(rows)]
+            outputs = self._outputs(_padded(rows, limit))[: len(rows)]
             if len(rows) == len(x):
-                out = np.array(result)
+                out = np.array(outputs)
             else:
-                out = np.empty((len(x), *result.shape[1:]), result.dtype) if out is None else out
-                out[start : start + limit] = result
+                out = np.empty((len(x), *outputs.shape[1:]), outputs.dtype) if out is None else out
+                out[start : start + limit] = outputs
             if listeners is not None:
-                listeners.predict_batch_end(batch, {"outputs": result})
+                listeners.predict_batch_end(batch, {"outputs": outputs})
         if listeners is not None:
             listeners.predict_end()
         return out
@@ -291,8 +292,8 @@ class Trainer:
         batch = next(samples.batches(len(samples), self.dtype))
         steps = self._steps()
         sums = self._train_step(steps, batch, steps.zero_sums(), bital.random.key(0))
-        _require_finite_loss(sums, 0, 0, None)
-        return _result(self._logs(sums), return_dict)
+        require_finite_loss(sums, 0, 0, None)
+        return as_result(self._logs(sums), return_dict)
 
     def test_on_batch(
         self, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False
@@ -301,7 +302,7 @@ class Trainer:
         samples = self._data("test_on_batch", x, y, sample_weight)
         batch = next(samples.batches(len(samples), self.dtype))
         steps = self._steps()
-        return _result(self._logs(self._test_step(steps, batch, steps.zero_sums())), return_dict)
+        return as_result(self._logs(self._test_step(steps, batch, steps.zero_sums())), return_dict)
 
     def predict_on_batch(self, x: Any) -> np.ndarray:
         """Return the outputs for these inputs, in one step. Raises as ``predict``."""
@@ -323,7 +324,7 @@ class Trainer:
         for number, batch in enumerate(batches):
             listeners.train_batch_begin(number)
             sums = self._train_step(steps, batch, sums, key)
-            before = _require_finite_loss(sums, epoch, number, before)
+            before = require_finite_loss(sums, epoch, number, before)
             if listeners.hears_train_batches:
                 listeners.train_batch_end(number, self._logs(sums))
             interrupt.check()
@@ -494,25 +495,3 @@ def _padded(rows: np.ndarray, limit: int) -> np.ndarray:
     whole = np.zeros((size, *rows.shape[1:]), rows.dtype)
     whole[: len(rows)] = rows
     return whole
-
-
-def _result(logs: dict[str, float], as_dict: bool) -> Any:
-    if as_dict:
-        return logs
-    values = list(logs.values())
-    return values[0] if len(values) == 1 else values
-
-
-def _require_finite_loss(sums: Sums, epoch: int, batch: int, before: float | None) -> float:
-    """Return the loss so far, if it is finite."""
-    total, count = sums[0]
-    value = float(total)
-    if not math.isfinite(value):
-        known = "none, it was the first" if before is None else f"{before:.4g}"
-        raise NonFiniteLossError(
-            f"the loss became {value} in epoch {epoch + 1}, batch {batch + 1} (mean before: "
-            f"{known}). The weights of the step have taken this on: set them anew, and train with "
-            "a lower learning_rate, with clipnorm=1.0 in the optimizer, or with inputs scaled to "
-            "about 1."
-        )
-    return value / max(float(count), 1.0)

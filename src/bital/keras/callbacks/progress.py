@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from bital.errors import ArgumentError
-from bital.keras.callbacks import Callback, Logs
+from bital.keras.callbacks.base import Callback, Logs
 
 _REDRAW_SECONDS = 0.1
 

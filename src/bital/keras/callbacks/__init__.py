@@ -1,0 +1,19 @@
+"""Callbacks: code that runs between training steps, under Keras's names.
+
+A callback sees the model whole: weights and optimizer state are those after the last full step.
+``on_train_end`` is called however training ends, by an error or Ctrl-C too.
+"""
+
+from bital.keras.callbacks.base import Callback, CallbackList, History, LambdaCallback
+from bital.keras.callbacks.csv_logger import CSVLogger
+from bital.keras.callbacks.monitoring import EarlyStopping, ModelCheckpoint
+
+__all__ = [
+    "CSVLogger",
+    "Callback",
+    "CallbackList",
+    "EarlyStopping",
+    "History",
+    "LambdaCallback",
+    "ModelCheckpoint",
+]

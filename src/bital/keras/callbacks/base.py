@@ -1,0 +1,238 @@
+"""What a callback is, and how a training calls its callbacks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from bital.errors import ArgumentError
+
+Logs = dict[str, float]
+
+
+class Callback:
+    """Base: subclasses define the hooks that they need.
+
+    ``self.model`` is the model and ``self.params`` a dict with ``epochs`` and ``steps``. A hook
+    that no callback defines costs nothing.
+
+    Examples
+    --------
+    >>> class Print(Callback):
+    ...     def on_epoch_end(self, epoch, logs=None):
+    ...         print(epoch, logs["loss"])
+    """
+
+    model: Any = None
+    params: dict[str, Any]
+
+    def set_model(self, model: Any) -> None:
+        """Take the model; called before training."""
+        self.model = model
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        """Take the parameters of the training; called before training."""
+        self.params = params
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Before the first epoch."""
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """After the last epoch, or an error, or Ctrl-C."""
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Before an epoch; they are counted from 0."""
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """After an epoch and its validation, with the epoch's logs."""
+
+    def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Before a training step."""
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """After a training step, with the means over the epoch so far."""
+
+    def on_test_begin(self, logs: Logs | None = None) -> None:
+        """Before an evaluation or validation."""
+
+    def on_test_end(self, logs: Logs | None = None) -> None:
+        """After an evaluation or validation, with its logs."""
+
+    def on_test_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Before a batch of an evaluation."""
+
+    def on_test_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """After a batch of an evaluation, with the means so far."""
+
+    def on_predict_begin(self, logs: Logs | None = None) -> None:
+        """Before a prediction."""
+
+    def on_predict_end(self, logs: Logs | None = None) -> None:
+        """After a prediction."""
+
+    def on_predict_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Before a batch of a prediction."""
+
+    def on_predict_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """After a batch of a prediction, with its ``outputs``."""
+
+
+class History(Callback):
+    """Keeps the logs of every epoch; ``fit`` returns it.
+
+    Attributes
+    ----------
+    epoch : list of int
+        Numbers of the epochs.
+    history : dict of str to list of float
+        A list for each name in the logs.
+    """
+
+    def __init__(self) -> None:
+        self.epoch: list[int] = []
+        self.history: dict[str, list[float]] = {}
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Keep the logs."""
+        self.epoch.append(epoch)
+        for name, value in (logs or {}).items():
+            self.history.setdefault(name, []).append(value)
+
+
+class LambdaCallback(Callback):
+    """A callback of functions, named as the hooks that they stand for.
+
+    Raises
+    ------
+    ArgumentError
+        If a name is not that of a hook.
+
+    Examples
+    --------
+    >>> LambdaCallback(on_epoch_end=lambda epoch, logs: None).on_epoch_end(0, {})
+    """
+
+    def __init__(self, **hooks: Callable[..., Any]) -> None:
+        for name, function in hooks.items():
+            if not name.startswith("on_") or not hasattr(Callback, name):
+                known = ", ".join(key for key in vars(Callback) if key.startswith("on_"))
+                raise ArgumentError(f"LambdaCallback({name}=...): the hooks are {known}.")
+            if not callable(function):
+                raise ArgumentError(f"LambdaCallback({name}={function!r}): must be a function.")
+        # A class of its own, so that hooks that are not given stay free of cost.
+        if hooks:
+            members = {name: staticmethod(function) for name, function in hooks.items()}
+            self.__class__ = type("LambdaCallback", (type(self),), members)
+
+
+class CallbackList:
+    """All callbacks of one training, evaluation or prediction, called in order.
+
+    Parameters
+    ----------
+    model : Sequential
+        Handed to each callback.
+    callbacks : sequence of Callback
+        A `History` is put before them.
+    params : dict
+        Handed to each callback.
+
+    Raises
+    ------
+    ArgumentError
+        If one is not a callback.
+    """
+
+    def __init__(self, model: Any, callbacks: Sequence[Any], params: dict[str, Any]) -> None:
+        self.history = History()
+        self.callbacks: list[Callback] = [self.history, *callbacks]
+        for callback in self.callbacks:
+            if not isinstance(callback, Callback):
+                hint = " Write an instance, with ()." if isinstance(callback, type) else ""
+                raise ArgumentError(f"callbacks holds {callback!r}, which is not a Callback.{hint}")
+            callback.set_params(params)
+            callback.set_model(model)
+        self.hears_train_batches = self._hears("on_train_batch_end")
+        self.hears_test_batches = self._hears("on_test_batch_end")
+        self._logs: Logs = {}
+        self._begin_train_batch = self._hearers("on_train_batch_begin")
+        self._end_train_batch = self._hearers("on_train_batch_end")
+
+    @contextmanager
+    def training(self) -> Iterator[None]:
+        """Call ``on_train_begin`` now and ``on_train_end`` of every callback in any case."""
+        with ExitStack() as stack:
+            for callback in reversed(self.callbacks):
+                stack.callback(lambda ended=callback: ended.on_train_end(self._logs))
+            for callback in self.callbacks:
+                callback.on_train_begin({})
+            yield
+
+    def epoch_begin(self, epoch: int) -> None:
+        """Call ``on_epoch_begin``."""
+        for callback in self.callbacks:
+            callback.on_epoch_begin(epoch, {})
+
+    def epoch_end(self, epoch: int, logs: Logs) -> None:
+        """Call ``on_epoch_end``."""
+        self._logs = logs
+        for callback in self.callbacks:
+            callback.on_epoch_end(epoch, logs)
+
+    def train_batch_begin(self, batch: int) -> None:
+        """Call ``on_train_batch_begin`` where it is defined."""
+        for callback in self._begin_train_batch:
+            callback.on_train_batch_begin(batch, {})
+
+    def train_batch_end(self, batch: int, logs: Logs) -> None:
+        """Call ``on_train_batch_end`` where it is defined."""
+        for callback in self._end_train_batch:
+            callback.on_train_batch_end(batch, logs)
+
+    def test_begin(self) -> None:
+        """Call ``on_test_begin``."""
+        for callback in self.callbacks:
+            callback.on_test_begin({})
+
+    def test_end(self, logs: Logs) -> None:
+        """Call ``on_test_end``."""
+        for callback in self.callbacks:
+            callback.on_test_end(logs)
+
+    def test_batch_begin(self, batch: int) -> None:
+        """Call ``on_test_batch_begin``."""
+        for callback in self.callbacks:
+            callback.on_test_batch_begin(batch, {})
+
+    def test_batch_end(self, batch: int, logs: Logs) -> None:
+        """Call ``on_test_batch_end``."""
+        for callback in self.callbacks:
+            callback.on_test_batch_end(batch, logs)
+
+    def predict_begin(self) -> None:
+        """Call ``on_predict_begin``."""
+        for callback in self.callbacks:
+            callback.on_predict_begin({})
+
+    def predict_end(self) -> None:
+        """Call ``on_predict_end``."""
+        for callback in self.callbacks:
+            callback.on_predict_end({})
+
+    def predict_batch_begin(self, batch: int) -> None:
+        """Call ``on_predict_batch_begin``."""
+        for callback in self.callbacks:
+            callback.on_predict_batch_begin(batch, {})
+
+    def predict_batch_end(self, batch: int, logs: dict[str, Any]) -> None:
+        """Call ``on_predict_batch_end``."""
+        for callback in self.callbacks:
+            callback.on_predict_batch_end(batch, logs)
+
+    def _hearers(self, hook: str) -> list[Callback]:
+        base = getattr(Callback, hook)
+        return [c for c in self.callbacks if getattr(type(c), hook) is not base]
+
+    def _hears(self, hook: str) -> bool:
+        return bool(self._hearers(hook))

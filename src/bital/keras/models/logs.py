@@ -1,0 +1,38 @@
+"""Numbers on the way out of the steps."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from bital.errors import NonFiniteLossError
+from bital.keras.models.step import Sums
+
+
+def as_result(logs: dict[str, float], as_dict: bool) -> Any:
+    """Return logs as a dict, else as the loss alone or a list with the loss first."""
+    if as_dict:
+        return logs
+    values = list(logs.values())
+    return values[0] if len(values) == 1 else values
+
+
+def require_finite_loss(sums: Sums, epoch: int, batch: int, before: float | None) -> float:
+    """Return the mean loss so far in an epoch.
+
+    Raises
+    ------
+    NonFiniteLossError
+        If it is NaN or infinite; ``before`` is the mean before this batch.
+    """
+    total, count = sums[0]
+    value = float(total)
+    if not math.isfinite(value):
+        known = "none, it was the first" if before is None else f"{before:.4g}"
+        raise NonFiniteLossError(
+            f"the loss became {value} in epoch {epoch + 1}, batch {batch + 1} (mean before: "
+            f"{known}). The weights of the step have taken this on: set them anew, and train with "
+            "a lower learning_rate, with clipnorm=1.0 in the optimizer, or with inputs scaled to "
+            "about 1."
+        )
+    return value / max(float(count), 1.0)
