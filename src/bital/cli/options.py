@@ -67,8 +67,8 @@ class Number(click.ParamType):
             number = float(value)
         except ValueError:
             self.fail(f"{value!r} is not a number.", param, ctx)
-        inside = self.low <= number if self.include_low else self.low < number
-        if not math.isfinite(number) or not inside or not number < self.high:
+        above = self.low <= number if self.include_low else self.low < number
+        if not (above and number < self.high):  # so written, it holds for NaN too
             least = "at least" if self.include_low else "more than"
             most = "" if math.isinf(self.high) else f" and less than {self.high:g}"
             self.fail(f"{value} must be {least} {self.low:g}{most}.", param, ctx)

@@ -4,6 +4,7 @@ import csv
 import json
 import signal
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from PIL import Image
 import bital.cli
 from bital import keras
 from bital.cli import commands, plots, train
+from bital.cli.run_folder import RunFolder
+from bital.datasets import mnist
 from bital.errors import BitalError, MissingExtraError, NonFiniteLossError
 
 FAST = ("train", "mnist", "--hidden", "20", "--epochs", "2", "--quiet")
@@ -77,6 +80,68 @@ def test_the_scores_are_those_of_the_saved_model(run_path, small):
     assert best == found
     kept = metrics["scores"]["validation"]["accuracy"]
     assert kept == pytest.approx(float(rows[best]["val_accuracy"]), abs=1e-6)
+
+
+class FakeModel:
+    """What a Recorder needs of a model: its weights are the number of the epoch."""
+
+    def __init__(self):
+        self.optimizer = SimpleNamespace(learning_rate=None)
+        self.epoch = 0
+        self.saved = []
+
+    def get_weights(self):
+        return [np.array(self.epoch)]
+
+    def save(self, path):
+        self.saved.append((path.name, self.epoch))
+
+
+def test_the_best_epoch_is_kept_and_the_loss_decides_between_equals(tmp_path):
+    settings = train.Settings((), "relu", "adam", 0.5, "constant", 1, 5, 0.0, 0, "numpy")
+    recorder = train.Recorder(settings, RunFolder(tmp_path), None)
+    recorder.model = model = FakeModel()
+    measured = [(0.5, 1.0), (0.7, 0.8), (0.7, 0.6), (0.7, 0.7), (0.6, 0.1)]
+    for epoch, (accuracy, loss) in enumerate(measured):
+        model.epoch = epoch + 1
+        recorder.on_epoch_begin(epoch)
+        logs = {"loss": 1, "accuracy": 1, "val_loss": loss, "val_accuracy": accuracy}
+        recorder.on_epoch_end(epoch, logs)
+    assert model.saved == [("model.safetensors", epoch) for epoch in (1, 2, 3)]
+    assert (recorder.best_epoch, recorder.best_weights) == (3, [3])
+    assert [row["val_loss"] for row in RunFolder(tmp_path).read_history()] == [
+        1,
+        0.8,
+        0.6,
+        0.7,
+        0.1,
+    ]
+
+
+def test_the_kept_epoch_is_measured_and_not_the_last(invoke, small, tmp_path, monkeypatch):
+    real = train.Recorder.on_epoch_end
+
+    def first_is_best(self, epoch, logs=None):
+        real(self, epoch, {**logs, "val_accuracy": 1.0 - epoch / 10})
+
+    monkeypatch.setattr(train.Recorder, "on_epoch_end", first_is_best)
+    result = invoke(*FAST, "--epochs", "3", "--out", "run")
+    assert "3 epochs in" in result.output
+    assert "epoch 1 kept" in result.output
+    written = json.loads((tmp_path / "run" / "metrics.json").read_text())["scores"]
+    measured = json.loads(invoke("evaluate", "run", "--json").output)["scores"]
+    assert written == measured
+
+
+def test_the_three_parts_of_the_data():
+    (x, y), (x_test, y_test) = mnist.load_mnist()
+    parts = train.load_parts()
+    assert np.array_equal(parts["train"].x, x[:55000])
+    assert np.array_equal(parts["train"].y, y[:55000])
+    assert np.array_equal(parts["validation"].x, x[55000:])
+    assert np.array_equal(parts["validation"].y, y[55000:])
+    assert np.array_equal(parts["test"].x, x_test)
+    assert np.array_equal(parts["test"].y, y_test)
 
 
 def test_a_seed_names_a_run(invoke, small, tmp_path):
@@ -241,13 +306,13 @@ def test_predict_names_what_is_wrong_with_the_image(invoke, run_path, tmp_path, 
 
 
 # ---------------------------------------------------------------- evaluate, inspect
-def test_evaluate_repeats_the_scores_of_the_run(invoke, run_path):
+def test_evaluate_repeats_the_scores_of_the_run(invoke, run_path, small):
     data = json.loads(invoke("evaluate", run_path, "--json").output)
     metrics = json.loads((run_path / "metrics.json").read_text())
     assert data["scores"] == metrics["scores"]
     table = np.array(data["confusion"])
     assert table.shape == (10, 10)
-    assert table.sum() == 500
+    assert table.sum(axis=1).tolist() == np.bincount(small["test"].y).tolist()
     assert table.trace() / 500 == pytest.approx(metrics["scores"]["test"]["accuracy"])
     text = invoke("evaluate", run_path).output
     assert f"{100 * metrics['scores']['test']['accuracy']:.2f} %" in text

@@ -76,6 +76,17 @@ def test_shapes_types_balance_and_repeatability(name, n, seed, noise):
     assert np.array_equal(y, again[1])
 
 
+@makers
+def test_noise_is_normal_with_the_given_deviation(name):
+    exact, labels = MAKERS[name](5000, noise=0.0, seed=4)
+    noisy, same = MAKERS[name](5000, noise=0.2, seed=4)
+    assert np.array_equal(labels, same)
+    error = (noisy - exact) / 0.2
+    assert error.mean(axis=0) == pytest.approx([0, 0], abs=0.05)
+    assert np.cov(error.T) == pytest.approx(np.eye(2), abs=0.06)
+    assert (np.abs(error) < 1).mean() == pytest.approx(0.6827, abs=0.02)
+
+
 @pytest.mark.parametrize("name", ["spirals", "moons", "circles"])
 def test_another_seed_is_another_sample_and_rows_are_mixed(name):
     x, y = MAKERS[name](120, seed=1)
