@@ -238,7 +238,7 @@ class MissingExtraError(BitalError, ImportError):
 
     Works::
 
-        pip install "bital[cli]"
+        pip install pillow  # or bital with its extra "cli"
     """
 
 

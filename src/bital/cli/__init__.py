@@ -5,7 +5,7 @@
 
 import sys
 
-INSTALL = 'pip install "bital[standard]"'
+INSTALL = 'pip install click, or install bital with its extra "standard"'
 
 
 def main() -> int:

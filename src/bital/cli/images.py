@@ -134,8 +134,8 @@ def _read_gray(path: Path) -> Gray:
         from PIL import Image
     except ModuleNotFoundError as error:
         raise MissingExtraError(
-            f'Reading {path} needs Pillow, which is not installed: pip install "bital[cli]". '
-            "Arrays saved with np.save work without it."
+            f"Reading {path} needs Pillow, which is not installed: pip install pillow, or install "
+            'bital with its extra "cli". Arrays saved with np.save work without it.'
         ) from error
     try:
         with warnings.catch_warnings():

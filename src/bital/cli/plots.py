@@ -136,7 +136,8 @@ def _figure(width: float, height: float) -> Any:
         from matplotlib.figure import Figure
     except ModuleNotFoundError as error:
         raise MissingExtraError(
-            'Pictures need matplotlib, which is not installed: pip install "bital[plot]".'
+            "Pictures need matplotlib, which is not installed: pip install matplotlib, or install "
+            'bital with its extra "plot".'
         ) from error
     # Figure and canvas directly, without pyplot: no global state, no window, no backend choice.
     figure = Figure(figsize=(width, height), layout="constrained")

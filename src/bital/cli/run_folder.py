@@ -21,17 +21,26 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from bital.errors import RunFolderError
 from bital.keras.files import write_atomically
+
+Keys: TypeAlias = Mapping[str, type | tuple[type, ...]]
+"""What a JSON object must hold, and of which type."""
 
 FORMAT = 1
 SIZE_LIMIT = 16 * 2**20
 """Bytes that a JSON or CSV file of a run may have; ours have a few thousand."""
 
-CONFIG_KEYS = {"format": int, "command": str, "started": str, "options": dict, "versions": dict}
-METRICS_KEYS = {
+CONFIG_KEYS: Keys = {
+    "format": int,
+    "command": str,
+    "started": str,
+    "options": dict,
+    "versions": dict,
+}
+METRICS_KEYS: Keys = {
     "status": str,
     "epochs": int,
     "best_epoch": int,
@@ -78,7 +87,11 @@ class RunFolder:
 
     def write(self, path: Path, content: bytes) -> None:
         """Write a whole file, or leave what was there."""
-        write_atomically(path, lambda temporary: temporary.write_bytes(content))
+
+        def fill(temporary: Path) -> None:
+            temporary.write_bytes(content)
+
+        write_atomically(path, fill)
 
     def write_json(self, path: Path, content: Mapping[str, Any]) -> None:
         """Write a JSON object as text that people can read too."""
@@ -220,7 +233,7 @@ def _read_text(path: Path) -> str:
         raise RunFolderError(f"{path} cannot be read: {error}.") from error
 
 
-def _read_json(path: Path, keys: Mapping[str, type | tuple[type, ...]]) -> dict[str, Any]:
+def _read_json(path: Path, keys: Keys) -> dict[str, Any]:
     try:
         content = json.loads(_read_text(path))
     except (ValueError, RecursionError) as error:
@@ -229,7 +242,7 @@ def _read_json(path: Path, keys: Mapping[str, type | tuple[type, ...]]) -> dict[
     return dict(content)
 
 
-def _require(content: Any, keys: Mapping[str, type | tuple[type, ...]], where: str) -> None:
+def _require(content: Any, keys: Keys, where: str) -> None:
     """Check that ``content`` is a JSON object with these keys, each of its type."""
     if not isinstance(content, dict):
         raise RunFolderError(f"{where} is damaged: it is {type(content).__name__}, not an object.")

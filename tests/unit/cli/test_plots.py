@@ -101,5 +101,5 @@ def test_without_matplotlib_the_extra_is_named(monkeypatch):
         return real(name, *rest, **more)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(MissingExtraError, match=r'pip install "bital\[plot\]"'):
+    with pytest.raises(MissingExtraError, match="pip install matplotlib"):
         plots.curves(rows(2), 1, "a network")
