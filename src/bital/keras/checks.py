@@ -43,7 +43,7 @@ def number(
         For anything else.
     """
     kinds = (int, float, np.integer, np.floating)
-    if isinstance(value, bool) or not isinstance(value, kinds) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, kinds) or not _is_finite(value):
         raise ArgumentError(f"{who}({name}={value!r}): must be a finite number.")
     if not low <= value <= high:
         raise ArgumentError(f"{who}({name}={value!r}): must lie between {low:g} and {high:g}.")
@@ -153,6 +153,13 @@ def absent(who: str, options: dict[str, Any], later: Sequence[str] = ()) -> None
             raise ArgumentError(
                 f"{who}({name}={value!r}): bital has no {name.replace('_', ' ')} yet. Leave it out."
             )
+
+
+def _is_finite(value: Any) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer beyond the floating numbers
+        return False
 
 
 def _is_whole(value: Any) -> bool:

@@ -19,6 +19,7 @@ from bital.errors import ArgumentError, ShapeError
 from bital.nn.activations import Array
 
 Leaves = list[Array]
+_LARGEST = float(np.finfo(np.float64).max)
 
 
 @dataclass(frozen=True)
@@ -356,9 +357,8 @@ def _log(beta: float) -> float:
 
 def _check_number(who: str, name: str, value: Any, low: float, high: float) -> None:
     """Raise unless ``value`` is a finite number with ``low <= value < high``."""
-    number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(
-        value, bool
-    )
-    if not number or not low <= value < high:
+    value = value.item() if isinstance(value, np.generic) else value
+    number = isinstance(value, (int, float))
+    if not number or isinstance(value, bool) or not low <= value < min(high, _LARGEST):
         bounds = f"at least {low:g}" if high == math.inf else f"at least {low:g} and below {high:g}"
         raise ArgumentError(f"{who}({name}={value!r}): must be a finite number, {bounds}.")

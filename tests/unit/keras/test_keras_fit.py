@@ -1,6 +1,8 @@
 """fit, evaluate, predict: what is exact, what is the same every time, what is compiled once."""
 
+import copy
 import math
+import pickle
 import resource
 import signal
 import threading
@@ -693,3 +695,48 @@ class TestSequential:
         printed = capsys.readouterr().out
         assert "235,500" in printed
         assert max(map(len, printed.splitlines())) == 60
+
+
+class TestCopies:
+    @pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
+    def test_a_copy_trains_on_alone(self, duplicate):
+        model = classifier(dropout=0.3)
+        model.fit(X, LABELS, verbose=0, seed=0)
+        other = duplicate(model)
+        before = model.get_weights()
+        other.fit(X, LABELS, epochs=3, initial_epoch=1, verbose=0, seed=0)
+        for a, b in zip(before, model.get_weights(), strict=True):
+            np.testing.assert_array_equal(a, b)
+        model.fit(X, LABELS, epochs=3, initial_epoch=1, verbose=0, seed=0)
+        same(model, other)
+
+    def test_threads_may_ask_one_model(self):
+        """While one thread traces, the variables hold tracers: the others must not see them."""
+        model = classifier()
+        expected = model(X)
+        found, errors = {}, []
+
+        def ask(n):
+            try:
+                found[n] = model.predict(X[:n], verbose=0)
+            except BaseException as error:
+                errors.append(error)
+
+        threads = [threading.Thread(target=ask, args=(n,)) for n in range(1, 54)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert errors == []
+        for n, values in found.items():
+            np.testing.assert_allclose(values, expected[:n], rtol=1e-5)
+
+
+def test_nothing_to_train():
+    model = keras.Sequential([layers.Input((4,)), layers.Flatten()])
+    model.compile("sgd", "mse")
+    assert np.isfinite(model.evaluate(X, X, verbose=0))
+    with pytest.raises(ModelStateError, match="no weights to train"):
+        model.fit(X, X, verbose=0)
+    with pytest.raises(ModelStateError, match="no weights to train"):
+        model.train_on_batch(X, X)

@@ -375,3 +375,83 @@ class TestOwnLayers:
     def test_no_parameters_before_the_input_is_known(self):
         with pytest.raises(ModelStateError, match="input_shape"):
             layers.Dense(3).count_params()
+
+
+class Block(layers.Layer):
+    """A layer made of layers."""
+
+    def __init__(self, units, **options):
+        super().__init__(**options)
+        self.first = layers.Dense(units, activation="tanh")
+        self.rest = [layers.Dense(units), layers.Dense(units, name="last")]
+        self.scale = keras.Variable(np.ones(units))
+
+    def call(self, x):
+        x = self.first(x)
+        for layer in self.rest:
+            x = x + layer(x)
+        return x * self.scale
+
+
+class TestLayersOfLayers:
+    def test_all_weights_are_found_and_trained(self):
+        model = keras.Sequential([layers.Input((3,)), Block(4), layers.Dense(1)])
+        assert [v.path for v in model.weights] == [
+            "block/scale",
+            "block/first/kernel",
+            "block/first/bias",
+            "block/rest_0/kernel",
+            "block/rest_0/bias",
+            "block/last/kernel",
+            "block/last/bias",
+            "dense/kernel",
+            "dense/bias",
+        ]
+        before = model.get_weights()
+        model.compile(keras.optimizers.SGD(0.1), "mse")
+        model.fit(np.random.default_rng(0).normal(size=(20, 3)), np.arange(20), verbose=0)
+        for a, b in zip(before, model.get_weights(), strict=True):
+            assert (a != b).any()
+
+    def test_weights_survive_a_file(self, tmp_path):
+        make = lambda: keras.Sequential([layers.Input((3,)), Block(4)])  # noqa: E731
+        model, other = make(), make()
+        model.save_weights(tmp_path / "w.safetensors")
+        other.load_weights(tmp_path / "w.safetensors")
+        x = np.ones((2, 3))
+        np.testing.assert_array_equal(model.predict(x), other.predict(x))
+
+    def test_replaced_layers_do_not_count(self):
+        block = Block(4)
+        block.first = layers.Dense(2)
+        block.rest = None
+        block.first(np.ones((2, 3)))
+        assert [v.path for v in block.weights] == [
+            "block/scale",
+            "block/first/kernel",
+            "block/first/bias",
+        ]
+
+    def test_frozen_as_a_whole(self):
+        model = keras.Sequential([layers.Input((3,)), Block(4, trainable=False), layers.Dense(1)])
+        assert [v.path for v in model.trainable_weights] == ["dense/kernel", "dense/bias"]
+
+    def test_the_base_class_must_be_started_first(self):
+        class Wrong(layers.Layer):
+            def __init__(self):
+                self.inner = layers.Dense(1)
+
+        with pytest.raises(ModelStateError, match=r"super\(\).__init__\(\)"):
+            Wrong()
+
+    def test_a_single_number_is_no_batch(self):
+        with pytest.raises(DataError, match="single number"):
+            layers.Flatten()(3.0)
+
+    def test_asking_for_the_shape_warns_of_nothing(self):
+        class Log(layers.Layer):
+            def call(self, x):
+                return np.log(x)
+
+        model = keras.Sequential([layers.Input((3,)), Log()])
+        assert model.output_shape == (None, 3)

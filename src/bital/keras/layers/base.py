@@ -66,6 +66,7 @@ class Layer:
         self._dtype = None if dtype is None else checks.floating_dtype(who, dtype)
         self._parent: Layer | None = None
         self._variables: list[Variable] = []
+        self._inner: dict[str, list[Layer]] = {}
         self._build_shape: Shape | None = None
         self._built_dtype: np.dtype[Any] | None = None
         if input_dim is not None:
@@ -82,6 +83,33 @@ class Layer:
         cls._takes_training = "training" in inspect.signature(cls.call).parameters
         if "build" in cls.__dict__:
             cls.build = _remembering(cls.build)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Count layers and variables that become attributes as this layer's own."""
+        if not name.startswith("_"):
+            self._track(name, value)
+        super().__setattr__(name, value)
+
+    def _track(self, name: str, value: Any) -> None:
+        items = list(value) if isinstance(value, (list, tuple)) else [value]
+        found = [item for item in items if isinstance(item, Layer)]
+        variable = isinstance(value, Variable)
+        if not (found or variable or name in self.__dict__.get("_inner", ())):
+            return
+        if "_inner" not in self.__dict__:
+            raise ModelStateError(
+                f"{type(self).__name__}: write super().__init__() before self.{name} = ..., so "
+                "that its weights can be counted."
+            )
+        for number, layer in enumerate(found):
+            if layer.auto_named and layer._parent is None:
+                layer.name = name if value is layer else f"{name}_{number}"
+            layer._parent = self
+        self._inner[name] = found
+        if variable and all(value is not own for own in self._variables):
+            value._owner = self
+            value.name = name
+            self._variables.append(value)
 
     # What subclasses define ---------------------------------------------------------------
 
@@ -112,7 +140,8 @@ class Layer:
         The base class asks ``call``, with two samples of zeros.
         """
         sizes = tuple(1 if size is None else size for size in input_shape[1:])
-        result = self(np.zeros((2, *sizes), self.dtype))
+        with np.errstate(all="ignore"):
+            result = self(np.zeros((2, *sizes), self.dtype))
         return (None, *result.shape[1:])
 
     def check_input(self, input_shape: Shape) -> None:
@@ -165,8 +194,8 @@ class Layer:
 
     @property
     def sublayers(self) -> list[Layer]:
-        """Layers whose weights count as this layer's."""
-        return []
+        """Layers whose weights count as this layer's: its attributes that are layers."""
+        return [layer for layers in self._inner.values() for layer in layers]
 
     @property
     def weights(self) -> list[Variable]:
@@ -299,6 +328,10 @@ class Layer:
             x = x.value
         if not hasattr(x, "dtype"):
             x = np.asarray(x)
+        if not x.shape:
+            raise DataError(
+                f"layer {self.name!r} received a single number; it takes a batch, (batch, ...)."
+            )
         if x.dtype != self.dtype:
             if np.dtype(x.dtype).kind not in "biuf":
                 raise DataError(
@@ -345,10 +378,11 @@ def _remembering(build: Any) -> Any:
                 "give the first layer input_shape=(784,)."
             )
         shape = tuple(input_shape)
+        before = len(self._variables)
         try:
             build(self, shape)
         except BaseException:
-            self._variables.clear()
+            del self._variables[before:]
             raise
         self._note_build(shape)
 

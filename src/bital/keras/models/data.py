@@ -88,6 +88,11 @@ def numbers(name: str, value: Any) -> np.ndarray:
     """
     if value is None:
         raise DataError(f"{name} is None; give an array with one row for each sample.")
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise DataError(
+            f"{name} is a masked array with {np.ma.count_masked(value)} masked elements; a model "
+            f"would see what is under the mask. Fill them, {name}.filled(0), or drop the samples."
+        )
     try:
         array = np.asarray(value)
     except ValueError as error:

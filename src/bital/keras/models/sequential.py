@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,8 @@ class Sequential(Trainer, Layer):
     ) -> None:
         super().__init__(name=name, trainable=trainable, dtype=dtype)
         self._layers: list[Layer] = []
+        # While a step is traced the variables hold tracers; no other thread may read them then.
+        self._lock = threading.RLock()
         self._forget_programs()
         for layer in layers or ():
             self._append(layer)
@@ -325,6 +328,9 @@ def _build_layer(layer: Layer, shape: Shape) -> None:
     if not layer.built:
         layer.build(shape)
     layer.check_input(shape)
+    if not all(inner.built for inner in layer.sublayers):
+        # A layer of layers: they learn their input's shape by being called.
+        Layer.compute_output_shape(layer, shape)
 
 
 LAYERS = Vocabulary(

@@ -9,6 +9,7 @@ else looks, whatever ends the training.
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -158,6 +159,7 @@ class Trainer:
         test = self._validation(validation_data)
         if test is None and validation_split:
             train, test = train.split(validation_split)
+        self._require_trainable("fit")
         looking = data.batch_size("fit", validation_batch_size, max(size, _LOOKING_BATCH))
         steps = math.ceil(len(train) / size)
         listeners = CallbackList(
@@ -289,6 +291,7 @@ class Trainer:
         Random layers draw from a seed of the optimizer's step alone. Raises as ``fit``.
         """
         samples = self._data("train_on_batch", x, y, sample_weight, class_weight)
+        self._require_trainable("train_on_batch")
         batch = next(samples.batches(len(samples), self.dtype))
         steps = self._steps()
         sums = self._train_step(steps, batch, steps.zero_sums(), bital.random.key(0))
@@ -350,7 +353,7 @@ class Trainer:
     def _train_step(self, steps: Steps, batch: Any, sums: Sums, key: Any) -> Sums:
         optimizer = self.optimizer
         rate = np.asarray(optimizer.learning_rate, self.dtype)
-        with np.errstate(all="ignore"):
+        with self._lock, np.errstate(all="ignore"):
             weights, state, others, sums = self._train_program(
                 _values(steps.trainable),
                 optimizer.state,
@@ -360,20 +363,20 @@ class Trainer:
                 key,
                 rate,
             )
-        optimizer.state = state
-        commit(steps.trainable, weights)
-        commit(steps.others, others)
+            optimizer.state = state
+            commit(steps.trainable, weights)
+            commit(steps.others, others)
         return sums
 
     def _test_step(self, steps: Steps, batch: Any, sums: Sums) -> Sums:
-        with np.errstate(all="ignore"):
+        with self._lock, np.errstate(all="ignore"):
             return self._test_program(_values(steps.trainable), _values(steps.others), sums, *batch)
 
     def _outputs(self, x: np.ndarray) -> Any:
         variables = self.weights
-        if self._predict_program is None:
-            self._predict_program = self._jit(predictor(self, variables))
-        with np.errstate(all="ignore"):
+        with self._lock, np.errstate(all="ignore"):
+            if self._predict_program is None:
+                self._predict_program = self._jit(predictor(self, variables))
             return self._predict_program(_values(variables), x)
 
     def _logs(self, sums: Sums) -> dict[str, float]:
@@ -419,6 +422,17 @@ class Trainer:
         executor = getattr(self, "executor", None)
         return bital.jit(function, donate_argnums=donated, executor=executor)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What pickle and copy take along: everything but compiled programs and the lock."""
+        left_out = ("_lock", "_step_functions", "_train_program", "_test_program")
+        state = {name: value for name, value in self.__dict__.items() if name not in left_out}
+        return {**state, "_predict_program": None, "_step_key": ()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._lock = threading.RLock()
+        self._forget_programs()
+
     def _forget_programs(self) -> None:
         self._step_functions: Steps | None = None
         self._step_key: tuple[int, ...] = ()
@@ -454,6 +468,13 @@ class Trainer:
             metrics.unique(["loss", *(metric.name for metric, _ in found)])
             self._metrics = found
         return data.Data(x, y, weights)
+
+    def _require_trainable(self, who: str) -> None:
+        if not self.trainable_weights:
+            raise ModelStateError(
+                f"{who}: {self.name} has no weights to train; its layers have none, or all have "
+                "trainable=False."
+            )
 
     def _validation(self, validation_data: Any) -> data.Data | None:
         if validation_data is None:
