@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -139,8 +139,12 @@ def resolve(
     ufunc: np.ufunc, *kinds: Kind, signature: tuple[Any, ...] | None = None
 ) -> tuple[np.dtype[Any], ...]:
     """The dtypes of the loop that NumPy would choose for these operands."""
-    options = {} if signature is None else {"signature": signature}
-    return tuple(ufunc.resolve_dtypes((*kinds, *[None] * ufunc.nout), **options))
+    if all(kind is int for kind in kinds):  # which NumPy would compare as objects
+        kinds = (np.dtype(np.int64),) * len(kinds)
+    dtypes = (*kinds, *[None] * ufunc.nout)
+    if signature is None:  # which is not the same as leaving it out
+        return tuple(ufunc.resolve_dtypes(dtypes))
+    return tuple(ufunc.resolve_dtypes(dtypes, signature=signature))
 
 
 # --- the protocols --------------------------------------------------------------------------
@@ -235,7 +239,7 @@ def call_function(
     if handler is None:
         raise unsupported(function_name(function))
     if kwargs:
-        kwargs = _without_neutral(function_name(function), kwargs)
+        kwargs = _without_neutral(function_name(function), kwargs, _parameters(handler))
     try:
         return handler(*args, **kwargs)
     except TypeError as fault:
@@ -255,16 +259,24 @@ def _refused_option(
     return next((name for name in kwargs if name not in parameters), None)
 
 
+@functools.cache
+def _parameters(handler: Callable[..., Any]) -> frozenset[str]:
+    return frozenset(inspect.signature(handler).parameters)
+
+
 def _defers(value: Any) -> bool:
     """Whether an operand's own class is to handle the call (it implements the protocols too)."""
     kind = type(value)
     return not issubclass(kind, (Tracer, *_PLAIN)) and hasattr(kind, "__array_ufunc__")
 
 
-def _without_neutral(name: str, kwargs: dict[str, Any]) -> dict[str, Any]:
+def _without_neutral(
+    name: str, kwargs: dict[str, Any], taken: Collection[str] = ()
+) -> dict[str, Any]:
+    """Options without those that change nothing; a handler sees those that it takes itself."""
     kept = {}
     for key, value in kwargs.items():
-        if key in _NEUTRAL:
+        if key in _NEUTRAL and key not in taken:
             if not any(value is known or value == known for known in _NEUTRAL[key]):
                 if key == "like" and isinstance(value, Tracer):
                     continue

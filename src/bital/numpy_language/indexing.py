@@ -11,7 +11,6 @@ from bital.errors import TracerBoolError
 from bital.numpy_language.dispatch import (
     cast,
     implements,
-    in_dtype_of,
     normalize_axis,
     operand,
     trace_of,
@@ -36,11 +35,14 @@ class Index:
     adjacent : bool
         Whether the arrays (and ints beside them) stand side by side, so that the result has
         their axes in their place; otherwise in front.
+    has_ellipsis : bool
+        Whether ``...`` stood in it: then even a result without axes is a view, else a scalar.
     """
 
     entries: list[Any]
     new_axes: list[int]
     adjacent: bool
+    has_ellipsis: bool
 
     @property
     def is_basic(self) -> bool:
@@ -48,29 +50,43 @@ class Index:
 
 
 def parse(x: Tracer, index: Any) -> Index:
-    items = list(index) if isinstance(index, tuple) else [index]
-    items = [each for item in items for each in _mask_as_arrays(x, item)]
-    consumed = sum(item is not None and item is not Ellipsis for item in items)
+    items = [_known(item) for item in (index if isinstance(index, tuple) else (index,))]
+    consumed = sum(_axes_named(item) for item in items)
     if consumed > x.ndim:
         raise IndexError(f"too many indices: {x!r} has {x.ndim} axes, the index names {consumed}")
-    if Ellipsis not in [item for item in items if item is Ellipsis]:
-        items.append(Ellipsis)
-    place = next(i for i, item in enumerate(items) if item is Ellipsis)
-    if any(item is Ellipsis for item in items[place + 1 :]):
+    places = [i for i, item in enumerate(items) if item is Ellipsis]
+    if len(places) > 1:
         raise IndexError("an index can only have a single ellipsis ('...')")
+    place = places[0] if places else len(items)
     items[place : place + 1] = [slice(None)] * (x.ndim - consumed)
     entries: list[Any] = []
     new_axes: list[int] = []
-    runs: list[bool] = []
+    runs = ""  # "a" for an array or int, "." for what separates them
     for item in items:
         if item is None:
             new_axes.append(len(entries))
-            runs.append(False)
-            continue
-        entries.append(_entry(item, x.shape[len(entries)], len(entries)))
-        runs.append(not isinstance(entries[-1], range))
-    changes = "".join("a" if run else "." for run in runs).strip(".")
-    return Index(entries, new_axes, "." not in changes)
+            runs += "."
+        elif _is_mask(item):
+            lengths = x.shape[len(entries) : len(entries) + item.ndim]
+            if item.shape != lengths:
+                raise IndexError(f"a mask of shape {item.shape} does not fit axes of {lengths}")
+            entries += np.nonzero(item)
+            runs += "a"
+        else:
+            entries.append(_entry(item, x.shape[len(entries)], len(entries)))
+            runs += "." if isinstance(entries[-1], range) else "a"
+    return Index(entries, new_axes, "." not in runs.strip("."), bool(places))
+
+
+def _is_mask(item: Any) -> bool:
+    return isinstance(item, np.ndarray) and item.dtype == np.bool_
+
+
+def _axes_named(item: Any) -> int:
+    """How many axes of the array an item of an index speaks of."""
+    if item is None or item is Ellipsis:
+        return 0
+    return item.ndim if _is_mask(item) else 1
 
 
 def _entry(item: Any, length: int, axis: int) -> Any:
@@ -89,8 +105,6 @@ def _entry(item: Any, length: int, axis: int) -> Any:
             raise IndexError(f"an index must be an integer array, got {item!r}")
         return item
     array = np.asarray(item)
-    if array.size == 0 and array.dtype.kind == "f" and not isinstance(item, np.ndarray):
-        array = array.astype(np.intp)  # an empty list
     if array.dtype.kind not in "iu":
         raise IndexError(
             f"an index must be an integer, a slice, None, Ellipsis or an array of integers or "
@@ -104,8 +118,8 @@ def _entry(item: Any, length: int, axis: int) -> Any:
     return array
 
 
-def _mask_as_arrays(x: Tracer, item: Any) -> list[Any]:
-    """A mask of k axes stands for k arrays of the positions that it marks."""
+def _known(item: Any) -> Any:
+    """An item of an index with lists made arrays, and a traced mask replaced by its value."""
     if isinstance(item, (bool, np.bool_)):
         raise IndexError(f"a single bool ({item}) as an index: write x[np.newaxis] or np.where")
     if isinstance(item, Tracer) and item.dtype == np.bool_:
@@ -115,12 +129,13 @@ def _mask_as_arrays(x: Tracer, item: Any) -> list[Any]:
                 f"x[mask] with a traced mask ({item!r}) has a length that is not known before the "
                 "values are. Write np.where(mask, x, 0), or x[mask] = v to write where it is true"
             )
-        item = np.asarray(value)
+        return np.asarray(value)
     if isinstance(item, list):
-        item = np.asarray(item) if not any(isinstance(e, Tracer) for e in item) else np.stack(item)
-    if isinstance(item, np.ndarray) and item.dtype == np.bool_:
-        return list(np.nonzero(item))
-    return [item]
+        if any(isinstance(each, Tracer) for each in item):
+            return np.stack(item)
+        array = np.asarray(item)
+        return array if array.size else array.astype(np.intp)  # an empty list is no list of floats
+    return item
 
 
 # --- reading --------------------------------------------------------------------------------
@@ -130,13 +145,11 @@ def read(x: Tracer, index: Any) -> Tracer:
     """``x[index]``."""
     parsed = parse(x, index)
     result = _window(x, parsed)
-    if parsed.is_basic:
-        lengths = [len(e) for e in parsed.entries if isinstance(e, range)]
-        kept = [len(e) if isinstance(e, range) else None for e in parsed.entries]
-        return reshape_to(
-            result, _with_new_axes(kept, parsed.new_axes) if lengths or parsed.new_axes else ()
-        )
-    return _gather(result, parsed)
+    if not parsed.is_basic:
+        return _gather(result, parsed)
+    kept = [len(e) if isinstance(e, range) else None for e in parsed.entries]
+    result = reshape_to(result, _with_new_axes(kept, parsed.new_axes))
+    return result if result.shape or parsed.has_ellipsis else result.copy()
 
 
 def _window(x: Tracer, parsed: Index) -> Tracer:
@@ -203,7 +216,7 @@ def written(x: Tracer, index: Any, value: Any) -> Tracer:
     if isinstance(index, Tracer) and index.dtype == np.bool_ and index.known_value() is None:
         return _written_by_mask(x, index, value)
     parsed = parse(x, index)
-    update = in_dtype_of(x, trace_of(_as_dtype(x, value)), "x[...] = value")
+    update = trace_of(cast(trace_of(_as_dtype(x, value)), x.dtype))  # unsafe casting, as NumPy's
     if parsed.is_basic:
         return _written_window(x, parsed, update)
     grid = _grid(x, parsed)
@@ -335,7 +348,7 @@ def take_along_axis(arr: Any, indices: Any, axis: Any = -1) -> Tracer:
         x, axis = x.reshape(-1), 0
     if index.ndim != x.ndim:
         raise ValueError(
-            f"np.take_along_axis: indices {index.shape} and array {x.shape} differ in number of axes"
+            f"np.take_along_axis: indices of {index.ndim} axes do not fit an array of {x.ndim}"
         )
     axis = normalize_axis(axis, x.ndim)
     grid = []
@@ -344,7 +357,8 @@ def take_along_axis(arr: Any, indices: Any, axis: Any = -1) -> Tracer:
             grid.append(index)
         elif index.shape[other] not in (1, x.shape[other]) and x.shape[other] != 1:
             raise IndexError(
-                f"np.take_along_axis: indices {index.shape} do not fit array {x.shape} on axis {other}"
+                f"np.take_along_axis: indices of shape {index.shape} do not fit an array of shape "
+                f"{x.shape} on axis {other}"
             )
         else:
             shape = tuple(-1 if k == other else 1 for k in range(x.ndim))

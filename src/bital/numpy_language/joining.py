@@ -104,6 +104,8 @@ def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Trace
 
 @implements(np.vsplit)
 def vsplit(ary: Any, indices_or_sections: Any) -> list[Tracer]:
+    if np.ndim(ary) < 2:
+        raise ValueError("np.vsplit takes arrays of 2 or more axes")
     return _split(ary, indices_or_sections, 0, True)
 
 
@@ -181,14 +183,10 @@ def _pairs(values: Any, ndim: int, name: str) -> list[tuple[int, int]]:
 def _pad_constant(x: Tracer, widths: list[tuple[int, int]], values: Any) -> Tracer:
     fill = np.broadcast_to(plain(values, "np.pad constants"), (x.ndim, 2))
     for axis, (before, after) in enumerate(widths):
-        parts = [x]
-        for width, value in ((before, fill[axis, 0]), (after, fill[axis, 1])):
-            shape = (*x.shape[:axis], width, *x.shape[axis + 1 :])
-            block = filled(shape, x.dtype.type(value), x.dtype) if width else None
-            parts = (
-                parts
-                if block is None
-                else ([block, *parts] if value is fill[axis, 0] else [*parts, block])
-            )
-        x = parts[0] if len(parts) == 1 else bind(p.concatenate, *parts, axis=axis)
+        blocks = [
+            filled((*x.shape[:axis], width, *x.shape[axis + 1 :]), value.astype(x.dtype), x.dtype)
+            for width, value in zip((before, after), fill[axis], strict=True)
+        ]
+        if before or after:
+            x = bind(p.concatenate, blocks[0], x, blocks[1], axis=axis)
     return x

@@ -33,7 +33,7 @@ def _in_place(ufunc: np.ufunc) -> Callable[[Any, Any], Any]:
         result = dispatch.call_operator(ufunc, self, other)
         if result is NotImplemented:
             return result
-        if self._weak is not None:  # a Python number: its name is rebound
+        if self._is_scalar():  # immutable in NumPy too: its name is rebound
             return result
         if self._is_shared_view():
             return self.owe(dispatch.write_out(ufunc, (np.copy(self),), result))
@@ -82,7 +82,9 @@ class ArrayMethods:
     __xor__, __rxor__ = _operator(np.bitwise_xor), _reflected(np.bitwise_xor)
     __ixor__ = _in_place(np.bitwise_xor)
     __lshift__, __rlshift__ = _operator(np.left_shift), _reflected(np.left_shift)
+    __ilshift__ = _in_place(np.left_shift)
     __rshift__, __rrshift__ = _operator(np.right_shift), _reflected(np.right_shift)
+    __irshift__ = _in_place(np.right_shift)
     __lt__, __le__ = _operator(np.less), _operator(np.less_equal)
     __gt__, __ge__ = _operator(np.greater), _operator(np.greater_equal)
     __eq__, __ne__ = _operator(np.equal), _operator(np.not_equal)
@@ -98,7 +100,6 @@ class ArrayMethods:
     ravel = _method(np.ravel)
     copy = __copy__ = _method(np.copy)
     astype = _method(np.astype)
-    conj = conjugate = _method(np.conjugate)
 
     def __deepcopy__(self, memo: Any) -> Any:
         return np.copy(self)  # type: ignore[call-overload]
@@ -121,6 +122,12 @@ class ArrayMethods:
     def fill(self, value: Any) -> None:
         """Set every element."""
         self[...] = value
+
+    def conj(self) -> Any:
+        """The array itself: all numbers here are real."""
+        return self
+
+    conjugate = conj
 
     def flatten(self, order: str = "C") -> Any:
         """As ``np.ravel``, but never a view."""

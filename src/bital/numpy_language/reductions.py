@@ -13,20 +13,25 @@ from bital.numpy_language.dispatch import (
     implements,
     normalize_axes,
     normalize_axis,
+    operand,
     trace_of,
 )
 from bital.numpy_language.tracer import Tracer, bind
 from bital.numpy_language.ufuncs import as_bool, store
 from bital.primitives import Primitive
 from bital.primitives import reduction as p
+from bital.primitives.elementwise import add, maximum, minimum, mul, select
+
+
+def _axes(x: Tracer, axis: Any) -> tuple[int, ...]:
+    """Axes as reductions take them: a number, which has none, may be reduced along axis 0."""
+    if not x.shape and axis in (0, -1):
+        return ()
+    return tuple(sorted(normalize_axes(axis, x.ndim)))
 
 
 def _reduce(primitive: Primitive, x: Tracer, axis: Any, keepdims: bool) -> Tracer:
-    axes = tuple(sorted(normalize_axes(axis, x.ndim)))
-    if not axes:
-        copied: Tracer = x.copy()
-        return copied
-    result: Tracer = bind(primitive, x, axes=axes, keepdims=bool(keepdims))
+    result: Tracer = bind(primitive, x, axes=_axes(x, axis), keepdims=bool(keepdims))
     return result
 
 
@@ -46,8 +51,16 @@ def _masked(x: Tracer, where: Any, neutral: Any, name: str) -> Tracer:
         return x
     if neutral is None:
         raise ValueError(f"np.{name} with where= needs initial=, as in NumPy")
-    masked: Tracer = np.where(where, x, cast(neutral, x.dtype))
+    masked: Tracer = bind(select, as_bool(where), x, cast(neutral, x.dtype))
     return masked
+
+
+def _with_initial(primitive: Primitive, result: Tracer, initial: Any) -> Tracer:
+    """The reduction with one more element, in the result's dtype."""
+    if initial is None:
+        return result
+    joined: Tracer = bind(primitive, result, cast(operand(initial), result.dtype))
+    return joined
 
 
 @implements(np.sum)
@@ -62,7 +75,7 @@ def sum_(
 ) -> Any:
     x = _masked(_accumulator(trace_of(a), dtype), where, 0, "sum")
     result = _reduce(p.reduce_sum, x, axis, keepdims)
-    return store(out, result if initial is None else result + initial, "sum")
+    return store(out, _with_initial(add, result, initial), "sum")
 
 
 @implements(np.prod)
@@ -77,10 +90,10 @@ def prod(
 ) -> Any:
     x = _masked(_accumulator(trace_of(a), dtype), where, 1, "prod")
     result = _reduce(p.reduce_prod, x, axis, keepdims)
-    return store(out, result if initial is None else result * initial, "prod")
+    return store(out, _with_initial(mul, result, initial), "prod")
 
 
-def _extremum(primitive: Primitive, ufunc: np.ufunc) -> Callable[..., Any]:
+def _extremum(primitive: Primitive, pair: Primitive, name: str) -> Callable[..., Any]:
     def handler(
         a: Any,
         axis: Any = None,
@@ -89,9 +102,8 @@ def _extremum(primitive: Primitive, ufunc: np.ufunc) -> Callable[..., Any]:
         initial: Any = None,
         where: Any = True,
     ) -> Any:
-        name = ufunc.__name__[:3]
         x = _masked(trace_of(a), where, initial, name)
-        axes = normalize_axes(axis, x.ndim)
+        axes = _axes(x, axis)
         empty = x.size == 0 and any(x.shape[each] == 0 for each in axes)
         if empty and initial is not None:
             shape = p.reduced_shape(x.shape, axes, keepdims)
@@ -99,13 +111,13 @@ def _extremum(primitive: Primitive, ufunc: np.ufunc) -> Callable[..., Any]:
         if empty and 0 not in p.reduced_shape(x.shape, axes, False):
             raise ValueError(f"np.{name} over an empty axis of {x!r} has no value; give initial=")
         result: Any = _reduce(primitive, x, axis, keepdims)
-        return store(out, result if initial is None else ufunc(result, initial), name)
+        return store(out, _with_initial(pair, result, initial), name)
 
     return handler
 
 
-max_ = implements(np.max, np.amax)(_extremum(p.reduce_max, np.maximum))
-min_ = implements(np.min, np.amin)(_extremum(p.reduce_min, np.minimum))
+max_ = implements(np.max, np.amax)(_extremum(p.reduce_max, maximum, "max"))
+min_ = implements(np.min, np.amin)(_extremum(p.reduce_min, minimum, "min"))
 
 
 def _as_float(x: Tracer, dtype: Any) -> Tracer:
@@ -157,9 +169,18 @@ def var(
 
 
 @implements(np.std)
-def std(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, **options: Any) -> Any:
+def std(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    ddof: float = 0,
+    keepdims: bool = False,
+    **options: Any,
+) -> Any:
     """The square root of ``np.var``. Its gradient at zero variance is infinite times zero: NaN."""
-    return store(out, np.sqrt(var(a, axis, dtype, **options)), "std")
+    variance = var(a, axis, dtype, None, ddof, keepdims, **options)
+    return store(out, np.sqrt(variance), "std")
 
 
 def _index_of(primitive: Primitive) -> Callable[..., Any]:

@@ -16,6 +16,7 @@ from bital.numpy_language.dispatch import (
     operand,
     plain,
     trace_of,
+    unsupported,
 )
 from bital.numpy_language.tracer import Tracer, bind, innermost
 from bital.primitives import shape as p
@@ -48,6 +49,10 @@ def reshape(a: Any, /, shape: Any = None, order: str = "C", *, copy: Any = None)
         wanted[wanted.index(-1)] = x.size // rest
     if math.prod(wanted) != x.size or min(wanted, default=0) < 0:
         raise ValueError(f"cannot reshape array of shape {x.shape} into shape {tuple(wanted)}")
+    if order not in ("C", "F"):
+        raise unsupported(
+            f"reshape(..., order={order!r})", "order='C' or 'F': memory order is not traced"
+        )
     if order == "F":
         return np.transpose(reshape_to(np.transpose(x), tuple(reversed(wanted))))
     return reshape_to(x, tuple(wanted))
@@ -221,9 +226,11 @@ def filled(shape: Any, value: Any, dtype: Any) -> Tracer:
     if isinstance(value, Tracer):
         return copy(broadcast_to(cast(value, dtype or value.dtype), wanted))
     array = np.asarray(operand(value))
+    type_ = np.dtype(dtype or array.dtype)
     if array.ndim:
-        return copy(broadcast_to(trace_of(array.astype(dtype or array.dtype)), wanted))
-    literal = Literal(array[()], np.dtype(dtype or array.dtype))
+        return copy(broadcast_to(trace_of(array.astype(type_)), wanted))
+    # A Python int must fit the dtype; an array's element is converted as astype does.
+    literal = Literal(value if type(value) is int else array.astype(type_)[()], type_)
     if not wanted:
         # an equation, so that the scalar is a value of the trace like any other
         result: Tracer = bind(p.reshape, literal, shape=())

@@ -420,6 +420,11 @@ class Tracer(ArrayMethods):
         memory = self._memory
         return memory is not None and not memory.is_root(self) and memory.holds_others(self)
 
+    def _is_scalar(self) -> bool:
+        """Whether NumPy would have a scalar here: a value without memory that others could see."""
+        memory = self._memory
+        return not self.shape and (memory is None or memory.is_root(self))
+
     def owe(self, result: Tracer) -> Tracer:
         """Let `result` stand for this view after ``v += x``, until its array receives it.
 

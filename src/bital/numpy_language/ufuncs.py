@@ -123,30 +123,37 @@ for _ufunc, _primitive in _COMPARISONS.items():
     UFUNCS[_ufunc] = _comparison(_ufunc, _primitive)
 
 
-def floating(ufunc: np.ufunc, x: Any) -> Tracer:
-    """The operand in the floating dtype that a unary ufunc computes in."""
+def in_loop_of(ufunc: np.ufunc, x: Any) -> Tracer:
+    """The operand in the dtype that a unary ufunc computes in."""
     value = operand(x)
     return trace_of(cast(value, resolve(ufunc, kind_of(value))[0]))
 
 
 @implements_ufunc(np.positive)
-@implements_ufunc(np.conjugate)
 def positive(x: Any) -> Tracer:
-    return trace_of(operand(x)).copy()
+    copied: Tracer = in_loop_of(np.positive, x).copy()
+    return copied
+
+
+@implements_ufunc(np.conjugate)
+def conjugate(x: Any) -> Tracer:
+    copied: Tracer = in_loop_of(np.conjugate, x).copy()
+    return copied
 
 
 @implements_ufunc(np.square)
 def square(x: Any) -> Tracer:
-    x = trace_of(x)
+    x = in_loop_of(np.square, x)
     return elementwise(np.multiply, p.mul, x, x)
 
 
 @implements_ufunc(np.reciprocal)
 def reciprocal(x: Any) -> Tracer:
-    x = trace_of(x)
+    x = in_loop_of(np.reciprocal, x)
     if x.dtype.kind == "f":
         return elementwise(np.true_divide, p.div, 1, x)
-    return elementwise(np.floor_divide, p.floor_divide, 1, x)
+    rest = elementwise(np.fmod, p.fmod, 1, x)  # 1 // -3 is -1, and 1 / -3 rounds to 0
+    return elementwise(np.floor_divide, p.floor_divide, 1 - rest, x)
 
 
 @implements_ufunc(np.float_power)
@@ -165,7 +172,7 @@ def divmod_(x: Any, y: Any) -> tuple[Tracer, Tracer]:
 @implements_ufunc(np.modf)
 def modf(x: Any) -> tuple[Tracer, Tracer]:
     """Parts keep x's sign; the fraction of an infinity is zero."""
-    x = floating(np.modf, x)
+    x = in_loop_of(np.modf, x)
     whole = elementwise(np.trunc, p.trunc, x)
     fraction = np.where(np.isinf(x), 0.0, x - whole)
     return elementwise(np.copysign, p.copysign, fraction, x), whole
@@ -174,13 +181,13 @@ def modf(x: Any) -> tuple[Tracer, Tracer]:
 @implements_ufunc(np.degrees)
 @implements_ufunc(np.rad2deg)
 def degrees(x: Any) -> Tracer:
-    return elementwise(np.multiply, p.mul, floating(np.degrees, x), 180.0 / math.pi)
+    return elementwise(np.multiply, p.mul, in_loop_of(np.degrees, x), 180.0 / math.pi)
 
 
 @implements_ufunc(np.radians)
 @implements_ufunc(np.deg2rad)
 def radians(x: Any) -> Tracer:
-    return elementwise(np.multiply, p.mul, floating(np.radians, x), math.pi / 180.0)
+    return elementwise(np.multiply, p.mul, in_loop_of(np.radians, x), math.pi / 180.0)
 
 
 @implements_ufunc(np.heaviside)
@@ -241,10 +248,7 @@ def where(condition: Any, *branches: Any) -> Any:
         return np.nonzero(condition)
     x, y = map(operand, branches)
     dtype = result_dtype(x, y)
-    result = bind(p.select, as_bool(condition), cast(x, dtype), cast(y, dtype))
-    if is_weak(x) and is_weak(y) and dtype.kind in "if":
-        return Tracer(result._trace, result._atom)
-    return result
+    return bind(p.select, as_bool(condition), cast(x, dtype), cast(y, dtype))
 
 
 @implements(np.clip)
@@ -260,6 +264,10 @@ def clip(
     """``minimum(maximum(a, a_min), a_max)``: where a equals a bound, half its gradient passes."""
     low, high = (a_min if min is None else min), (a_max if max is None else max)
     result: Any = trace_of(a).copy()
+    if result.dtype.kind in "iu":  # a Python int beyond the dtype is no bound
+        limits = np.iinfo(result.dtype)
+        low = None if type(low) is int and low <= limits.min else low
+        high = None if type(high) is int and high >= limits.max else high
     if low is not None:
         result = np.maximum(result, low)
     if high is not None:
@@ -279,13 +287,15 @@ def store(out: Any, result: Tracer, name: str) -> Any:
 @implements(np.round, np.around)
 def round_(a: Any, decimals: int = 0, out: Any = None) -> Any:
     x = trace_of(a)
-    if x.dtype.kind != "f":
+    if x.dtype.kind in "iu" and decimals >= 0:
         return store(out, x.copy(), "round")
     if decimals == 0:
         return store(out, np.rint(x), "round")
+    if x.dtype == np.bool_:
+        raise TypeError("np.round of bools takes no decimals")
     factor = 10.0 ** abs(decimals)
     scaled = np.rint(x * factor) / factor if decimals > 0 else np.rint(x / factor) * factor
-    return store(out, scaled, "round")
+    return store(out, cast(scaled, x.dtype), "round")
 
 
 @implements(np.nan_to_num)
@@ -306,10 +316,10 @@ def power_operator(x: Any, y: Any) -> Any:
     """``x ** y`` with NumPy's short cuts for the exponents -1, 0.5, 1 and 2."""
     x = operand(x)
     if type(y) in (int, float) and isinstance(x, Tracer) and not is_weak(x):
-        if y == 2:
-            return elementwise(np.multiply, p.mul, x, x)
-        if y == 1:
-            return x.copy() if x.dtype.kind == "f" or type(y) is int else cast(x, np.float64)
+        if y == 2 and (x.dtype.kind == "f" or type(y) is int):
+            return square(x)
+        if y == 1 and x.dtype.kind == "f":
+            return x.copy()
         if x.dtype.kind == "f" and y == -1:
             return reciprocal(x)
         if x.dtype.kind == "f" and y == 0.5:

@@ -1,0 +1,162 @@
+"""Each row under ``bital.jit`` on each executor: value, shape and dtype as NumPy's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+from agreement import attempt, brief, compare, run_all
+from tables import DTYPES, FLOATS, ROWS, Row
+
+import bital
+
+COMPILED = [row for row in ROWS if row.jit]
+NUMBERS = (2, -1, 300, 0, 2.5, 1e300, True, np.float32(1.5))
+CORNERS = (np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 3.0, 1e-7, 6e4)
+BINARY = [
+    row
+    for row in COMPILED
+    if isinstance(row.function, np.ufunc) and row.function.nin == 2 and not row.function.signature
+]
+
+
+def named(rows: list[Row]) -> Any:
+    return pytest.mark.parametrize("row", rows, ids=lambda row: row.name)
+
+
+@named(COMPILED)
+def test_values(row: Row, executor: str) -> None:
+    traced = bital.jit(row.function)
+    run_all(
+        partial(compare, row, traced, row.arguments(dtype), f"{row.name} in {dtype}")
+        for dtype in row.dtypes
+    )
+
+
+@named([row for row in COMPILED if row.shapes])
+def test_shapes(row: Row, executor: str) -> None:
+    """0-d, empty and broadcasting operands."""
+    traced = bital.jit(row.function)
+    run_all(
+        partial(compare, row, traced, row.arguments(row.main_dtype, shapes), f"{row.name} {shapes}")
+        for shapes in row.shapes
+    )
+
+
+def _layouts(array: Any) -> list[Any]:
+    """The same elements, lying differently in memory."""
+    wide = np.repeat(array, 2, axis=-1)
+    backwards = array[(slice(None, None, -1),) * array.ndim].copy()
+    frozen = array.copy()
+    frozen.flags.writeable = False
+    return [
+        np.asfortranarray(array),
+        backwards[(slice(None, None, -1),) * array.ndim],
+        wide[..., ::2],
+        frozen,
+    ]
+
+
+@named(COMPILED)
+def test_memory_layouts(row: Row, executor: str) -> None:
+    """Fortran order, negative strides, gaps, read-only memory."""
+    arguments = row.arguments(row.main_dtype)
+    traced = bital.jit(row.function)
+    for layout in range(4):
+        laid = [_layouts(a)[layout] if np.ndim(a) else a for a in arguments]
+        compare(row, traced, laid, f"{row.name}, layout {layout}")
+
+
+@named([row for row in COMPILED if row.corners])
+def test_corner_values(row: Row, executor: str) -> None:
+    """NaN, infinities, signed zeros; the ends of integer ranges."""
+    traced = bital.jit(row.function)
+    cases = []
+    for dtype in (d for d in ("float64", "float32", "int8", "int64", "uint8") if d in row.dtypes):
+        for seed in range(4 if dtype == "float64" else 1):
+            rng = np.random.default_rng(seed)
+            arguments = [
+                _corners(rng, argument) if row.is_free(index) else argument
+                for index, argument in enumerate(row.arguments(dtype, seed=seed))
+            ]
+            cases.append(
+                partial(compare, row, traced, arguments, f"{row.name} of {brief(arguments)}")
+            )
+    run_all(cases)
+
+
+def _corners(rng: np.random.Generator, like: Any) -> Any:
+    if like.dtype.kind == "f":
+        return rng.choice(np.array(CORNERS), like.shape).astype(like.dtype)
+    limits = np.iinfo(like.dtype)
+    values = np.array([limits.min, limits.max, 0, 1, limits.max // 2, 7], like.dtype)
+    return rng.choice(values, like.shape)
+
+
+@named(BINARY)
+def test_corner_pairs(row: Row, executor: str) -> None:
+    traced = bital.jit(row.function)
+    cases = []
+    for dtype in FLOATS:
+        values = np.array(CORNERS).astype(dtype)
+        pair = [values[:, np.newaxis], values]
+        cases.append(partial(compare, row, traced, pair, f"{row.name} of corners in {dtype}"))
+    run_all(cases)
+
+
+@named(BINARY)
+def test_promotion(row: Row, executor: str) -> None:
+    """Operands of two dtypes, and Python numbers beside arrays, which are weak (NEP 50)."""
+    traced = bital.jit(row.function)
+    cases = []
+    for dtype in DTYPES:
+        x = row.arguments(dtype)[0]
+        for other in DTYPES:
+            pair = [x, row.arguments(other)[1]]
+            cases.append(partial(compare, row, traced, pair, f"{row.name} of {dtype}, {other}"))
+        cases += [case for number in NUMBERS for case in _with_number(row, x, number)]
+    run_all(cases)
+
+
+def _with_number(row: Row, x: Any, number: Any) -> Iterator[Callable[[], None]]:
+    for left in (False, True):
+        function = (
+            (lambda a: row.function(number, a)) if left else lambda a: row.function(a, number)
+        )
+        closed = Row(row.name, function, row.operands[:1], ())
+        where = f"{row.name} of {x.dtype} and {number!r}{' in front' if left else ''}"
+        yield partial(compare, closed, bital.jit(function), [x if left else x[0, 0]], where)
+
+
+@named(BINARY)
+def test_numbers_as_arguments(row: Row, executor: str) -> None:
+    """A Python number that is an argument stays weak inside of the trace."""
+    traced = bital.jit(row.function)
+    cases = []
+    for dtype in ("int8", "float32"):
+        x = row.arguments(dtype)[0]
+        pairs = [pair for number in (1, 2.0) for pair in ([x, number], [number, x])]
+        cases += [partial(compare, row, traced, p, f"{row.name} of {brief(p)}") for p in pairs]
+    for pair in ([1, 2], [2, 0.5], [1.5, 1], [0.5, 1.5], [True, 2], [0.5, False]):
+        cases.append(partial(compare, row, traced, pair, f"{row.name} of {pair}"))
+    run_all(cases)
+
+
+@named([row for row in COMPILED if row.mapped])
+def test_second_call_does_not_retrace(row: Row, executor: str) -> None:
+    calls = 0
+
+    def counted(*arguments: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        return row.function(*arguments)
+
+    traced = bital.jit(counted)
+    for seed in range(2):
+        arguments = row.arguments(row.main_dtype, seed=seed)
+        if not isinstance(attempt(row.function, arguments), Exception):
+            compare(row, traced, arguments, f"{row.name}, call {seed}")
+            assert calls == 1, f"{row.name} was traced {calls} times"

@@ -1,0 +1,89 @@
+"""The tables are complete: every supported name, every primitive, every line of known gaps."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from agreement import without_warnings
+from tables import ROWS
+
+import bital
+from bital.executors.numpy.expressions import EXPRESSIONS, STATEMENTS
+from bital.numpy_language import supported
+from bital.passes import optimize
+from bital.primitives import REGISTRY
+from bital.program import Program, subprograms
+from bital.transforms import jvp, vjp
+
+HERE = Path(__file__).parent
+
+
+def test_each_supported_name_has_a_row() -> None:
+    covered = {name for row in ROWS for name in row.covers}
+    assert set(supported()) - covered == set()
+    assert covered - set(supported()) == set()
+
+
+def test_row_names_are_unique() -> None:
+    assert [name for name, count in Counter(row.name for row in ROWS).items() if count > 1] == []
+
+
+def _primitives(program: Program) -> set[str]:
+    names = set()
+    for equation in program.equations:
+        names.add(equation.primitive.name)
+        for inner in subprograms(equation):
+            names |= _primitives(inner)
+    return names
+
+
+def test_each_primitive_is_reached_by_a_row() -> None:
+    reached: set[str] = set()
+    for row in ROWS:
+        if not row.jit:
+            continue
+        with without_warnings():
+            try:
+                program = bital.trace(row.function, *row.arguments(row.main_dtype))
+            except (ValueError, IndexError, TypeError):
+                continue  # a row of an error
+        wrt = [type.dtype.kind == "f" for type in program.input_types]
+        reached |= _primitives(program) | _primitives(jvp(program, wrt))
+        if "custom_linear" not in reached or row.differentiable:
+            reached |= _primitives(vjp(program, wrt))
+    assert set(REGISTRY) - reached == set()
+
+
+def test_the_numpy_executor_knows_each_primitive() -> None:
+    """Passes replace what has no line of NumPy: a custom rule is inlined before anything runs."""
+    replaced = {"stop_gradient", "custom_vjp_call", "custom_linear"}
+    assert set(REGISTRY) == EXPRESSIONS.keys() | STATEMENTS.keys() | replaced
+    assert not (EXPRESSIONS.keys() | STATEMENTS.keys()) & replaced
+    program = bital.trace(next(row for row in ROWS if row.name == "custom_vjp").function, 1.0)
+    assert _primitives(program) == {"custom_vjp_call", "tanh"} | _rules(program)
+    assert not _primitives(optimize(program, checked=True)) & replaced
+
+
+def _rules(program: Program) -> set[str]:
+    return {n for e in program.equations for inner in subprograms(e) for n in _primitives(inner)}
+
+
+@pytest.mark.parametrize("path", sorted(HERE.glob("known_gaps/*.txt")), ids=lambda path: path.stem)
+def test_known_gaps_name_tests_and_rows(path: Path) -> None:
+    """A line that matches nothing would never be found to be stale."""
+    names = {row.name for row in ROWS}
+    tests = {
+        t
+        for file in HERE.glob("test_*.py")
+        for t in re.findall(r"def (test_\w+)", file.read_text())
+    }
+    for line in path.read_text().splitlines():
+        if not line or line.startswith("#"):
+            continue
+        match = re.fullmatch(r"(test_\w+)\[(.+)\]  # \S.*", line)
+        assert match, f"{path.name}: not of the form `test[row]  # reason`: {line!r}"
+        assert match.group(1) in tests, line
+        assert match.group(2) in names, line

@@ -1,0 +1,83 @@
+"""Options and settings of the whole suite."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Iterator
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+import bital
+
+_GAPS = Path(__file__).parent / "conformance" / "known_gaps"
+_QUIET = (HealthCheck.too_slow, HealthCheck.filter_too_much)
+
+# The same examples at every run; `HYPOTHESIS_PROFILE=explore` looks for new ones.
+settings.register_profile(
+    "fixed",
+    derandomize=True,
+    database=None,
+    deadline=None,
+    max_examples=60,
+    suppress_health_check=_QUIET,
+)
+settings.register_profile(
+    "explore", deadline=None, max_examples=1000, print_blob=True, suppress_health_check=_QUIET
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--executor",
+        action="append",
+        metavar="NAME",
+        help="run the conformance tests on this executor (by default on all installed)",
+    )
+
+
+def installed_executors() -> list[str]:
+    built_in = importlib.import_module("bital.executors.executor")._BUILT_IN
+    return sorted({*built_in, *(entry.name for entry in entry_points(group="bital.executors"))})
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "executor" in metafunc.fixturenames:
+        names = metafunc.config.getoption("--executor") or installed_executors()
+        metafunc.parametrize("executor", names, indirect=True)
+
+
+@pytest.fixture
+def executor(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The name of an executor, on which everything in the test runs."""
+    with bital.config.executor(request.param):
+        yield request.param
+
+
+def read_gaps(executor: str) -> dict[str, str]:
+    """Known gaps of an executor: ``test[row]`` -> reason, from lines ``test[row]  # reason``."""
+    path = _GAPS / f"{executor}.txt"
+    gaps = {}
+    for line in path.read_text().splitlines() if path.exists() else ():
+        test, _, reason = line.partition("  # ")
+        if test.strip() and not test.startswith("#"):
+            gaps[test.strip()] = reason.strip()
+    return gaps
+
+
+def pytest_collection_modifyitems(items: list[Any]) -> None:
+    """Known gaps must fail: one that no longer does breaks the build."""
+    gaps = {name: read_gaps(name) for name in installed_executors()}
+    for item in items:
+        params = getattr(item, "callspec", None) and item.callspec.params
+        if not params or "executor" not in params or "row" not in params:
+            continue
+        key = f"{item.originalname}[{params['row'].name}]"
+        reason = gaps.get(params["executor"], {}).get(key)
+        if reason is not None:
+            item.add_marker(pytest.mark.xfail(reason=reason, strict=True))

@@ -1,0 +1,22 @@
+"""The tables: a row for each supported NumPy name, and for each way of calling it that matters.
+
+To add a NumPy function, add a row here; the tests in ``tests/conformance`` do the rest.
+"""
+
+from tables import indexing, linalg, methods, own, reductions, shapes, ufuncs
+from tables.row import DTYPES as DTYPES
+from tables.row import FLOATS as FLOATS
+from tables.row import INTEGERS as INTEGERS
+from tables.row import TOLERANCES as TOLERANCES
+from tables.row import Operand as Operand
+from tables.row import Row as Row
+
+ROWS: list[Row] = [
+    *ufuncs.ROWS,
+    *reductions.ROWS,
+    *shapes.ROWS,
+    *indexing.ROWS,
+    *linalg.ROWS,
+    *methods.ROWS,
+    *own.ROWS,
+]
