@@ -376,6 +376,27 @@ def resolve(
     return (sparse if fewer else categorical)(name=identifier)
 
 
+def listed(name: str, requests: Any) -> list[Any]:
+    """Return what ``compile`` was asked for as a list, once every name in it means something.
+
+    Raises
+    ------
+    ArgumentError
+        If it is not a metric or a list of metrics.
+    """
+    if requests is None:
+        return []
+    found = list(requests) if isinstance(requests, (list, tuple)) else [requests]
+    for request in found:
+        if isinstance(request, (list, dict)) and "class_name" not in request:
+            raise ArgumentError(
+                f"compile({name}={requests!r}): must be a list of metrics, for the one output."
+            )
+        if not isinstance(request, str) or request not in ("accuracy", "acc"):
+            get(request)  # a wrong name fails here, not at the first fit
+    return found
+
+
 def unique(names: list[str]) -> None:
     """Raise if two metrics have one name.
 

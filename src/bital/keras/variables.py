@@ -211,6 +211,11 @@ def holding(variables: Iterable[Variable], values: Iterable[Any]) -> Iterator[No
             variable._value = value
 
 
+def values_of(variables: Iterable[Variable]) -> tuple[Any, ...]:
+    """Return the values, not copied."""
+    return tuple([variable.value for variable in variables])
+
+
 def commit(variables: Iterable[Variable], values: Iterable[Any]) -> None:
     """Give the variables new values of their own shapes and dtypes, without a copy."""
     for variable, value in zip(variables, values, strict=True):

@@ -152,6 +152,14 @@ class TestFit:
         for a, b in zip(one.get_weights(), other.get_weights(), strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-5)
 
+    def test_class_weights_are_for_training_alone(self):
+        model = classifier(keras.optimizers.SGD(0.0))
+        options = {"validation_split": 0.2, "verbose": 0, "shuffle": False}
+        plain = model.fit(X, LABELS, **options).history
+        weighted = model.fit(X, LABELS, class_weight={0: 1, 1: 2, 2: 5}, **options).history
+        assert weighted["val_loss"] == plain["val_loss"]
+        assert weighted["loss"][0] > plain["loss"][0]
+
     def test_weighted_metrics(self):
         model = classifier(metrics=["accuracy"], weighted_metrics=["sparse_categorical_accuracy"])
         weights = np.where(np.arange(53) < 10, 1.0, 0.0)

@@ -44,6 +44,21 @@ class Data:
             )
         return self._rows(slice(0, place)), self._rows(slice(place, None))
 
+    def by_class(self, class_weight: Any, dtype: Any) -> Data:
+        """Return the samples with each weight multiplied by that of the sample's label.
+
+        Raises
+        ------
+        ArgumentError
+            If ``class_weight`` is not a dict with a weight for each label.
+        """
+        if class_weight is None:
+            return self
+        weights = _class_weights(class_weight, self.y, dtype)
+        if self.weights is not None:
+            weights = self.weights * weights.reshape((-1,) + (1,) * (self.weights.ndim - 1))
+        return Data(self.x, self.y, weights)
+
     def batches(
         self, size: int, dtype: Any, order: np.ndarray | None = None
     ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray | None]]:
@@ -210,35 +225,25 @@ def targets(
     return loss.prepare(y, output_shape, dtype)
 
 
-def sample_weights(
-    sample_weight: Any, class_weight: Any, y: np.ndarray, dtype: Any
-) -> np.ndarray | None:
-    """Return a weight for each sample, from weights given by sample and by class.
+def sample_weights(sample_weight: Any, samples: int, dtype: Any) -> np.ndarray | None:
+    """Return a checked weight for each sample, or None.
 
     Raises
     ------
     DataError
         If the weights are not finite numbers, one for each sample, at least 0.
-    ArgumentError
-        If ``class_weight`` is not a dict of weights for each label.
     """
-    weights = None
-    if sample_weight is not None:
-        weights = numbers("sample_weight", sample_weight)
-        if len(weights) != len(y):
-            raise DataError(
-                f"sample_weight has {len(weights)} weights for {len(y)} samples; give one each."
-            )
-        require_finite("sample_weight", weights, dtype)
-        if (weights < 0).any():
-            raise DataError(f"sample_weight has negative weights, such as {weights.min()}.")
-        weights = weights.astype(dtype)
-    if class_weight is None:
-        return weights
-    by_class = _class_weights(class_weight, y, dtype)
-    if weights is None:
-        return by_class
-    return weights * by_class.reshape((-1,) + (1,) * (weights.ndim - 1))
+    if sample_weight is None:
+        return None
+    weights = numbers("sample_weight", sample_weight)
+    if len(weights) != samples:
+        raise DataError(
+            f"sample_weight has {len(weights)} weights for {samples} samples; give one each."
+        )
+    require_finite("sample_weight", weights, dtype)
+    if (weights < 0).any():
+        raise DataError(f"sample_weight has negative weights, such as {weights.min()}.")
+    return weights.astype(dtype)
 
 
 def _class_weights(class_weight: Any, y: np.ndarray, dtype: Any) -> np.ndarray:
@@ -258,6 +263,16 @@ def _class_weights(class_weight: Any, y: np.ndarray, dtype: Any) -> np.ndarray:
         raise ArgumentError(f"fit(class_weight=...) has no weight for the labels {missing}.")
     weights = [checks.number("fit", "class_weight", class_weight[k.item()], 0) for k in kinds]
     return np.array(weights, dtype)[place.reshape(-1)]
+
+
+def padded(rows: np.ndarray, limit: int) -> np.ndarray:
+    """Return the rows, filled up with rows of zeros to a `bucket` size."""
+    size = bucket(len(rows), limit)
+    if size == len(rows):
+        return rows
+    whole = np.zeros((size, *rows.shape[1:]), rows.dtype)
+    whole[: len(rows)] = rows
+    return whole
 
 
 def bucket(rows: int, limit: int) -> int:

@@ -20,10 +20,11 @@ from bital.errors import ArgumentError, DataError, ModelStateError
 from bital.keras import checks, losses, metrics, optimizers, random_state
 from bital.keras.callbacks import Callback, CallbackList, History
 from bital.keras.callbacks.progress import reporter
+from bital.keras.metrics import listed
 from bital.keras.models import data, interrupts
 from bital.keras.models.logs import as_result, require_finite_loss
 from bital.keras.models.step import Steps, Sums, predictor
-from bital.keras.variables import Variable, commit
+from bital.keras.variables import commit, values_of
 
 # Sums over an epoch are exact for any batch size, so batches that only look can be large.
 _LOOKING_BATCH = 1024
@@ -73,8 +74,8 @@ class Trainer:
         chosen = optimizers.get(optimizer)
         self.loss = None if loss is None else losses.get(loss)
         self._requests = [
-            *((request, False) for request in _listed("metrics", metrics)),
-            *((request, True) for request in _listed("weighted_metrics", weighted_metrics)),
+            *((request, False) for request in listed("metrics", metrics)),
+            *((request, True) for request in listed("weighted_metrics", weighted_metrics)),
         ]
         self.optimizer = chosen
         self.run_eagerly = checks.boolean("compile", "run_eagerly", run_eagerly)
@@ -155,10 +156,11 @@ class Trainer:
         every = checks.integer("fit", "validation_freq", validation_freq)
         seed = random_state.fresh_seed() if seed is None else checks.integer("fit", "seed", seed, 0)
         checks.boolean("fit", "shuffle", shuffle)
-        train = self._data("fit", x, y, sample_weight, class_weight)
+        train = self._data("fit", x, y, sample_weight)
         test = self._validation(validation_data)
         if test is None and validation_split:
             train, test = train.split(validation_split)
+        train = train.by_class(class_weight, self.dtype)
         self._require_trainable("fit")
         looking = data.batch_size("fit", validation_batch_size, max(size, _LOOKING_BATCH))
         steps = math.ceil(len(train) / size)
@@ -266,7 +268,7 @@ class Trainer:
             if listeners is not None:
                 listeners.predict_batch_begin(batch)
             rows = x[start : start + limit].astype(self.dtype, copy=False)
-            outputs = self._outputs(_padded(rows, limit))[: len(rows)]
+            outputs = self._outputs(data.padded(rows, limit))[: len(rows)]
             if len(rows) == len(x):
                 out = np.array(outputs)
             else:
@@ -290,7 +292,8 @@ class Trainer:
 
         Random layers draw from a seed of the optimizer's step alone. Raises as ``fit``.
         """
-        samples = self._data("train_on_batch", x, y, sample_weight, class_weight)
+        samples = self._data("train_on_batch", x, y, sample_weight)
+        samples = samples.by_class(class_weight, self.dtype)
         self._require_trainable("train_on_batch")
         batch = next(samples.batches(len(samples), self.dtype))
         steps = self._steps()
@@ -355,9 +358,9 @@ class Trainer:
         rate = np.asarray(optimizer.learning_rate, self.dtype)
         with self._lock, np.errstate(all="ignore"):
             weights, state, others, sums = self._train_program(
-                _values(steps.trainable),
+                values_of(steps.trainable),
                 optimizer.state,
-                _values(steps.others),
+                values_of(steps.others),
                 sums,
                 *batch,
                 key,
@@ -370,14 +373,16 @@ class Trainer:
 
     def _test_step(self, steps: Steps, batch: Any, sums: Sums) -> Sums:
         with self._lock, np.errstate(all="ignore"):
-            return self._test_program(_values(steps.trainable), _values(steps.others), sums, *batch)
+            return self._test_program(
+                values_of(steps.trainable), values_of(steps.others), sums, *batch
+            )
 
     def _outputs(self, x: np.ndarray) -> Any:
         variables = self.weights
         with self._lock, np.errstate(all="ignore"):
             if self._predict_program is None:
                 self._predict_program = self._jit(predictor(self, variables))
-            return self._predict_program(_values(variables), x)
+            return self._predict_program(values_of(variables), x)
 
     def _logs(self, sums: Sums) -> dict[str, float]:
         found = [sums[0][0] / sums[0][1] if sums[0][1] else 0.0]
@@ -449,9 +454,7 @@ class Trainer:
             self.build((None, *x.shape[1:]))
         return x
 
-    def _data(
-        self, who: str, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None
-    ) -> data.Data:
+    def _data(self, who: str, x: Any, y: Any, sample_weight: Any = None) -> data.Data:
         if self.optimizer is None or self.loss is None:
             raise ModelStateError(
                 f"{who} needs a loss: write model.compile(optimizer='adam', loss='mse') first, or "
@@ -459,7 +462,7 @@ class Trainer:
             )
         x = self._features(x)
         y = data.targets(y, len(x), self.loss, self.output_shape, self.dtype)
-        weights = data.sample_weights(sample_weight, class_weight, y, self.dtype)
+        weights = data.sample_weights(sample_weight, len(x), self.dtype)
         if self._metrics is None:
             found = [
                 (metrics.resolve(request, self.loss, y.shape, self.output_shape), weighted)
@@ -489,30 +492,3 @@ class Trainer:
         except (DataError, ArgumentError) as error:
             error.add_note("This is about validation_data.")
             raise
-
-
-def _listed(name: str, requests: Any) -> list[Any]:
-    if requests is None:
-        return []
-    found = list(requests) if isinstance(requests, (list, tuple)) else [requests]
-    for request in found:
-        if isinstance(request, (list, dict)) and "class_name" not in request:
-            raise ArgumentError(
-                f"compile({name}={requests!r}): must be a list of metrics, for the one output."
-            )
-        if not isinstance(request, str) or request not in ("accuracy", "acc"):
-            metrics.get(request)  # a wrong name fails here, not at the first fit
-    return found
-
-
-def _values(variables: list[Variable]) -> tuple[Any, ...]:
-    return tuple([variable.value for variable in variables])
-
-
-def _padded(rows: np.ndarray, limit: int) -> np.ndarray:
-    size = data.bucket(len(rows), limit)
-    if size == len(rows):
-        return rows
-    whole = np.zeros((size, *rows.shape[1:]), rows.dtype)
-    whole[: len(rows)] = rows
-    return whole
