@@ -109,22 +109,21 @@ def start_weights(seed=0, hidden=50):
 
 
 def train(step, x, t, epochs, seed=0, watch=None):
-    """Run ``step`` over the data. Returns the weights, seconds per step, and what was watched."""
+    """Run ``step`` over the data. Returns the weights, a step's median time, what was watched."""
     weights = start_weights(seed)
     random = np.random.default_rng(seed)
     weights = step(weights, x[:BATCH_SIZE], t[:BATCH_SIZE])  # bital records the step here, once
-    seen, seconds, count = [], 0.0, 0
+    seen, seconds = [], []
     for _ in range(epochs):
         order = random.permutation(len(x))
-        begin = time.perf_counter()
         for i in range(0, len(x) - BATCH_SIZE + 1, BATCH_SIZE):
             batch = order[i : i + BATCH_SIZE]
+            begin = time.perf_counter()
             weights = step(weights, x[batch], t[batch])
-            count += 1
-        seconds += time.perf_counter() - begin
+            seconds.append(time.perf_counter() - begin)
         if watch is not None:
             seen.append(watch(weights))
-    return weights, seconds / count, seen
+    return weights, np.median(seconds), seen
 
 
 def largest_difference(first, second):

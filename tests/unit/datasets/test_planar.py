@@ -1,5 +1,6 @@
 """Points made by formula and seed."""
 
+import doctest
 import hashlib
 
 import numpy as np
@@ -23,6 +24,13 @@ makers = pytest.mark.parametrize("name", sorted(MAKERS))
 def sorted_rows(x, y):
     rows = np.column_stack([y, np.round(x, 9)])
     return rows[np.lexsort(rows.T[::-1])]
+
+
+@pytest.mark.parametrize("module", [datasets, datasets.planar, datasets.mnist])
+def test_the_examples_in_docstrings_run(module):
+    found = doctest.testmod(module)
+    assert found.attempted > 0
+    assert found.failed == 0
 
 
 def test_xor_is_the_truth_table():
