@@ -30,6 +30,11 @@ def attempt(function: Callable[..., Any], arguments: Sequence[Any]) -> Any:
             return fault
 
 
+def runs(row: Row) -> bool:
+    """Whether NumPy takes the row's operands; some rows are there to raise."""
+    return not isinstance(attempt(row.function, row.arguments(row.main_dtype)), Exception)
+
+
 def brief(value: Any) -> str:
     """A value on one line."""
     text = " ".join(repr(value).split())

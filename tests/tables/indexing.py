@@ -155,7 +155,7 @@ WRITING: list[Row] = [
     _write("i, i", _plain, v=Operand((3, 3))),
     _write("i, :, i", _plain, v=Operand((3, 5))),
     _write("0, :, i", _plain, v=Operand((3, 5))),
-    _write(":, i, None, 0", _plain, v=Operand((4, 3, 1))),
+    _write(":, i, None, 0", _plain, v=Operand((3, 4, 1))),
     _write("j, i", _plain, v=Operand((3, 3))),
     _write(":, j, 1:", _plain, v=Operand((4, 2, 1, 2))),
     _write("m", _plain),

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import bital
-from tables.row import FLOATS, Row, row
+from tables.row import FLOATS, Operand, Row, row
 
 
 @bital.custom_vjp
@@ -26,7 +26,14 @@ def _backward(y: Any, ct: Any) -> Any:
 
 _smooth_step.defvjp(_forward, _backward)
 
-_KEY = np.array([7, 0], np.uint64)
+
+def _bits(x: Any, key: Any) -> Any:
+    """Philox as NumPy's generator gives it, where NumPy itself runs the row."""
+    if isinstance(key, np.ndarray):
+        raw = np.random.Philox(key=key, counter=0).random_raw(x.size // 2)
+        return raw.view(np.uint32).reshape(x.shape)
+    return bital.random_bits(key, x.shape, np.uint32)
+
 
 ROWS: list[Row] = [
     row(
@@ -39,7 +46,9 @@ ROWS: list[Row] = [
     row("custom_vjp", _smooth_step, covers=(), differentiable=False, dtypes=FLOATS, corners=False),
     row(
         "random bits",
-        lambda x: x + bital.random_bits(_KEY, x.shape, np.uint32) * 2.0**-32,
+        lambda x, key: x + _bits(x, key) * 2.0**-32,
+        Operand((3, 4)),
+        Operand((2,), 0, 99, dtype="uint64"),
         covers=(),
         dtypes=("float64",),
     ),

@@ -281,7 +281,7 @@ def as_atom(trace: Trace, value: Any) -> Atom:
         return trace.lift(value)
     if isinstance(value, (Literal, Var)):
         return value
-    if isinstance(value, (bool, int, float)):
+    if type(value) in _DEFAULT_DTYPES:
         return Literal(value, _DEFAULT_DTYPES[type(value)])
     array = as_array(value)
     return trace.lift_array(array)

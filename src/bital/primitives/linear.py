@@ -48,9 +48,9 @@ def _reference(x: Any, y: Any, contract: AxisPair, batch: AxisPair) -> Any:
     inner = int(np.prod([x.shape[a] for a in contract[0]], dtype=int))
     left = x.transpose(*batch[0], *x_free, *contract[0])
     right = y.transpose(*batch[1], *contract[1], *y_free)
-    left = left.reshape(*shape, int(np.prod(rows, dtype=int)), inner)
-    right = right.reshape(*shape, inner, int(np.prod(columns, dtype=int)))
-    return np.matmul(left, right).reshape(*shape, *rows, *columns)
+    left = left.reshape((*shape, int(np.prod(rows, dtype=int)), inner))
+    right = right.reshape((*shape, inner, int(np.prod(columns, dtype=int))))
+    return np.matmul(left, right).reshape((*shape, *rows, *columns))
 
 
 def _jvp(

@@ -1,0 +1,107 @@
+"""Each row's Program, and what transforms and passes make of it: well formed, equal in value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from agreement import assert_equal_results, runs, without_warnings
+from tables import ROWS, Row
+
+import bital
+from bital.executors import get_executor
+from bital.passes import optimize
+from bital.primitives import REGISTRY, evaluate
+from bital.program import ArrayType, Program, check, parse
+from bital.transforms import batch, jvp, split, vjp
+
+COMPILED = [row for row in ROWS if row.jit and runs(row)]
+SIZE = 2
+
+
+def _trace(row: Row) -> Program:
+    with without_warnings():
+        return bital.trace(row.function, *row.arguments(row.main_dtype))
+
+
+def _floating(program: Program) -> list[bool]:
+    return [type.dtype.kind == "f" for type in program.input_types]
+
+
+def _transformed(program: Program) -> Iterator[tuple[str, Program]]:
+    """The Program and its transforms, in the orders in which users nest them."""
+    yield "program", program
+    forward, reverse = jvp(program, _floating(program)), vjp(program, _floating(program))
+    yield "jvp", forward
+    yield "vjp", reverse
+    yield "batch", batch(program, SIZE)
+    yield "batch of vjp", batch(reverse, SIZE)
+    yield "vjp of batch", vjp(batch(program, SIZE), _floating(program))
+    if not any(e.primitive.name == "custom_linear" for e in forward.equations):
+        yield "jvp of vjp", jvp(reverse, _floating(reverse))
+        yield "vjp of jvp", vjp(forward, _floating(forward))
+
+
+def _values(row: Row, types: tuple[ArrayType, ...]) -> tuple[Any, ...]:
+    """The row's operands, stacked where a batch axis stands in front, then any tangents."""
+    rng = np.random.default_rng(0)
+    arguments = row.arguments(row.main_dtype)
+    values = []
+    for index, type in enumerate(types):
+        value = arguments[index] if index < len(arguments) else rng.standard_normal(type.shape)
+        if np.shape(value) != type.shape:
+            value = np.stack([value] * SIZE)
+        values.append(np.asarray(value, type.dtype) if type.shape else type.dtype.type(value))
+    return tuple(values)
+
+
+@pytest.mark.parametrize("row", COMPILED, ids=lambda row: row.name)
+def test_programs(row: Row, executor: str) -> None:
+    """Well formed through every pass; the text parses back; the executor gives what is meant."""
+    for name, program in _transformed(_trace(row)):
+        check(program)
+        optimized = optimize(program, checked=True)
+        assert optimized.input_types == program.input_types, name
+        assert optimized.output_types == program.output_types, name
+        _check_text(program)
+        _check_text(optimized)
+        if all(e.primitive.name != "custom_linear" for e in program.equations):
+            _check_values(row, program, executor, f"{name} of {row.name}")
+
+
+def _check_text(program: Program) -> None:
+    text = str(program)
+    parsed = parse(text, REGISTRY)
+    assert str(parsed) == text
+    if not program.constants:  # these count by identity
+        assert parsed.structure() == program.structure()
+
+
+def _check_values(row: Row, program: Program, executor: str, where: str) -> None:
+    values = _values(row, program.input_types)
+    before = [np.copy(value) for value in values]
+    with without_warnings():
+        want = [np.asarray(result) for result in evaluate(program, values)]
+        run = get_executor(executor).compile(program)
+        for _ in range(2):  # buffers are kept from call to call
+            assert_equal_results(run(list(values)), want, 1e-12, where)
+    for value, kept in zip(values, before, strict=True):
+        np.testing.assert_array_equal(value, kept)
+
+
+@pytest.mark.parametrize("row", COMPILED, ids=lambda row: row.name)
+def test_both_halves_of_a_derivative(row: Row) -> None:
+    """``split`` cuts a vjp into halves that together are the whole."""
+    program = _trace(row)
+    both = vjp(program, _floating(program))
+    forward, backward = split(both, len(program.inputs), len(program.outputs))
+    values = _values(row, both.input_types)
+    count = len(program.inputs)
+    with without_warnings():
+        want = evaluate(both, values)
+        results = evaluate(check(forward), values[:count])
+        outputs, residuals = results[: len(program.outputs)], results[len(program.outputs) :]
+        gradients = evaluate(check(backward), (*residuals, *values[count:]))
+    assert_equal_results([*outputs, *gradients], want, 1e-14, row.name)
