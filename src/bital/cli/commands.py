@@ -84,6 +84,8 @@ def _train_options(command: Callable[..., None]) -> Callable[..., None]:
                      help="Share of hidden units left out at each step."),
         click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True,
                      help="Start weights, order of the images, dropout."),
+        click.option("--threads", type=click.IntRange(1, 1024), default=1, show_default=True,
+                     help="For matrix products. More help wide layers on an idle machine."),
         click.option("--out", type=click.Path(path_type=Path), metavar="FOLDER",
                      help="A new or empty folder.  [default: runs/mnist-1, -2, ...]"),
         click.option("--quiet", is_flag=True, help="No table and no bar while it trains."),

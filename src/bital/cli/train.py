@@ -8,7 +8,8 @@ part; the test part is looked at once, at the end.
 import math
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -44,6 +45,7 @@ class Settings:
     dropout: float
     seed: int
     executor: str
+    threads: int
 
     @property
     def network(self) -> str:
@@ -137,6 +139,24 @@ def rate_of_epoch(settings: Settings, epoch: int) -> float:
     return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * epoch / settings.epochs))
 
 
+@contextmanager
+def blas_threads(count: int, say: Say) -> Iterator[None]:
+    """Let matrix products use this many threads.
+
+    More than one is no faster for a network of the books' size, and many times slower as soon as
+    another program wants a core too. It also changes the order of sums, so that a seed would give
+    other weights on a machine with more cores.
+    """
+    try:
+        from threadpoolctl import threadpool_limits
+    except ModuleNotFoundError:
+        say("The number of threads is NumPy's own choice: threadpoolctl is not installed.")
+        yield
+    else:
+        with threadpool_limits(limits=count, user_api="blas"):
+            yield
+
+
 class Recorder(keras.callbacks.Callback):
     """After each epoch: one row of metrics, and the model if it is the best so far.
 
@@ -196,14 +216,15 @@ def run(settings: Settings, folder: RunFolder, show_progress: bool, say: Say) ->
     progress = Progress() if show_progress else None
     recorder = Recorder(settings, folder, progress)
     try:
-        model.fit(
-            *parts["train"],
-            batch_size=settings.batch_size,
-            epochs=settings.epochs,
-            validation_data=parts["validation"],
-            callbacks=[recorder] if progress is None else [progress, recorder],
-            verbose=0,
-        )
+        with blas_threads(settings.threads, say):
+            model.fit(
+                *parts["train"],
+                batch_size=settings.batch_size,
+                epochs=settings.epochs,
+                validation_data=parts["validation"],
+                callbacks=[recorder] if progress is None else [progress, recorder],
+                verbose=0,
+            )
     except KeyboardInterrupt:  # fit raises it between two steps: the model is whole
         status = "interrupted"
     except NonFiniteLossError as error:

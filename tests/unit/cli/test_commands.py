@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from PIL import Image
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import bital.cli
 from bital import keras
@@ -56,6 +57,7 @@ def test_train_writes_a_whole_run_folder(invoke, small, tmp_path):
         "dropout": 0.0,
         "seed": 3,
         "executor": "numpy",
+        "threads": 1,
     }
     assert config["versions"]["bital"] == bital.__version__
     with (path / "metrics.csv").open() as file:
@@ -98,7 +100,7 @@ class FakeModel:
 
 
 def test_the_best_epoch_is_kept_and_the_loss_decides_between_equals(tmp_path):
-    settings = train.Settings((), "relu", "adam", 0.5, "constant", 1, 5, 0.0, 0, "numpy")
+    settings = train.Settings((), "relu", "adam", 0.5, "constant", 1, 5, 0.0, 0, "numpy", 1)
     recorder = train.Recorder(settings, RunFolder(tmp_path), None)
     recorder.model = model = FakeModel()
     measured = [(0.5, 1.0), (0.7, 0.8), (0.7, 0.6), (0.7, 0.7), (0.6, 0.1)]
@@ -186,6 +188,29 @@ def test_without_matplotlib_training_goes_on(invoke, small, tmp_path, monkeypatc
     assert result.exit_code == 0
     assert result.output.count("Pictures need matplotlib.") == 1
     assert names(tmp_path / "run") == [n for n in FILES if not n.endswith(".png")]
+
+
+def test_training_limits_its_threads_and_nobody_elses(invoke, small, monkeypatch):
+    seen = []
+
+    def blas():
+        return {p["num_threads"] for p in threadpool_info() if p["user_api"] == "blas"}
+
+    monkeypatch.setattr(train.Recorder, "on_epoch_begin", lambda *_: seen.append(blas()))
+    with threadpool_limits(2, "blas"):
+        assert invoke(*FAST, "--out", "one").exit_code == 0
+        assert blas() == {2}
+    with threadpool_limits(1, "blas"):
+        assert invoke(*FAST, "--threads", "2", "--out", "two").exit_code == 0
+        assert blas() == {1}
+    assert seen == [{1}, {1}, {2}, {2}]
+
+
+def test_without_threadpoolctl_training_goes_on(invoke, small, monkeypatch):
+    monkeypatch.setitem(sys.modules, "threadpoolctl", None)
+    result = invoke(*FAST, "--out", "run")
+    assert result.exit_code == 0
+    assert "threadpoolctl is not installed" in result.output
 
 
 def test_ctrl_c_keeps_the_best_epoch_and_everything_about_it(invoke, small, tmp_path, monkeypatch):

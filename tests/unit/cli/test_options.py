@@ -44,6 +44,7 @@ def test_layer_sizes(text, sizes):
         ("--dropout", "nan", "must be at least 0 and less than 1"),
         ("--seed", "-1", "not in the range"),
         ("--seed", str(2**32), "not in the range"),
+        ("--threads", "0", "not in the range"),
         ("--executor", "warp", "warp"),
         ("--speed", "9", "No such option"),
     ],
