@@ -25,6 +25,8 @@ class Commands(click.Group):
         except KeyboardInterrupt:
             click.echo("\nStopped.", err=True)
             ctx.exit(INTERRUPTED)
+        except BrokenPipeError:  # `bital predict ... | head`: click ends quietly
+            raise
         except (BitalError, OSError) as error:
             raise click.ClickException(str(error)) from error
 

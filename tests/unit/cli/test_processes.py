@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 SOURCE = Path(__file__).parents[3] / "src"
@@ -105,6 +106,19 @@ def test_a_wrong_command_line_is_answered_quickly_and_without_traceback(tmp_path
     assert (code, out) == (2, "")
     assert "'abc' is not a size" in err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes are those of POSIX")
+def test_a_reader_that_has_seen_enough_is_no_failure_to_talk_about(tmp_path):
+    options = ("--hidden", "none", "--epochs", "1", "--out", "run", "--quiet")
+    assert run(tmp_path, "train", "mnist", *options)[0] == 0
+    np.save(tmp_path / "many.npy", np.zeros((20_000, 784), np.uint8))
+    process = start(tmp_path, "predict", "run", "many.npy")
+    assert process.stdout.readline().startswith("(gray values divided by 255)")
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    assert process.wait(timeout=60) == 1
+    process.stderr.close()
 
 
 @pytest.mark.slow
