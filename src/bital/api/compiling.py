@@ -31,10 +31,11 @@ Function = Callable[..., Any]
 class _Entry:
     """One recording, and what it was compiled to once it was run."""
 
-    __slots__ = ("compiled", "recorded")
+    __slots__ = ("compiled", "donated", "recorded")
 
-    def __init__(self, recorded: Recorded) -> None:
+    def __init__(self, recorded: Recorded, donated: list[int]) -> None:
         self.recorded = recorded
+        self.donated = donated  # positions among the leaves
         self.compiled: Compiled | None = None
 
 
@@ -65,7 +66,7 @@ class _Jitted:
         key = (self._key(args, leaves), structure, executor)
         entry = self._entries.get(key)
         if entry is None:
-            entry = _Entry(self._record(args, kwargs, leaves))
+            entry = _Entry(self._record(args, kwargs, leaves), self._donated_leaves(args))
             if not entry.recorded.captured:  # what was captured belongs to one call
                 self._entries[key] = entry
         recorded = entry.recorded
@@ -73,24 +74,23 @@ class _Jitted:
         if traced or recorded.captured:
             outputs = apply(recorded.program, [*leaves, *recorded.captured])
         else:
-            outputs = self._run(entry, args, leaves, executor)
+            outputs = self._run(entry, leaves, executor)
         return _result(recorded, outputs)
 
-    def _run(self, entry: _Entry, args: Sequence[Any], leaves: list[Any], executor: str) -> Any:
+    def _run(self, entry: _Entry, leaves: list[Any], executor: str) -> Any:
         program = entry.recorded.program
         values = [as_value(x, var.type) for x, var in zip(leaves, program.inputs, strict=True)]
-        donated = self._donated_leaves(args) if self._donate else ()
         if entry.compiled is None:
-            entry.compiled = compile_program(program, executor, donated)
-        if donated:
-            _protect_shared(values, donated)
+            entry.compiled = compile_program(program, executor, entry.donated)
+        if entry.donated:
+            _protect_shared(values, entry.donated)
         return entry.compiled(values)
 
     def _key(self, args: Sequence[Any], leaves: Sequence[Any]) -> Any:
         types = tuple(
             [
                 (x.shape, x.dtype)
-                if isinstance(x, np.ndarray)
+                if isinstance(x, (np.ndarray, np.generic))
                 else leaf_type(x)
                 if isinstance(x, Tracer)
                 else type(x)
@@ -160,15 +160,21 @@ def _open(value: Any, kind: type) -> Any:
 def _protect_shared(values: list[Any], donated: Collection[int]) -> None:
     """Copy donated arrays that are not wholly the caller's to give: views, and shared ones."""
     owners: dict[int, int] = {}
+    strange = []  # views whose memory does not plainly belong to an array
     for value in values:
         owner = getattr(value, "base", None)
         owners[id(value)] = owners.get(id(value), 0) + 1
         if owner is not None:
             owners[id(owner)] = owners.get(id(owner), 0) + 1
+            if type(owner) is not np.ndarray or owner.base is not None:
+                strange.append(value)
     for index in donated:
         value = values[index]
         if isinstance(value, np.ndarray) and (
-            not value.flags.writeable or value.base is not None or owners[id(value)] > 1
+            not value.flags.writeable
+            or value.base is not None
+            or owners[id(value)] > 1
+            or any(np.may_share_memory(value, other) for other in strange)
         ):
             values[index] = value.copy()
 

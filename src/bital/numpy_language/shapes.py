@@ -175,7 +175,8 @@ def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> T
         )
     x = trace_of(x)
     x._check_view()
-    return Tracer(x._trace, cast(x, wanted)._atom)
+    result: Tracer = cast(x, wanted)
+    return Tracer(result._trace, result._atom)
 
 
 @implements(np.shape)

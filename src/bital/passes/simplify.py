@@ -112,7 +112,7 @@ def simplify(program: Program) -> Program:
 def _rewrite(state: _Simplifier, equation: Equation, inputs: list[Atom]) -> list[Atom]:
     if equation.primitive.name == "custom_vjp_call":  # differentiation is over
         return inline(state.builder, simplify(equation.params["primal"]), inputs)
-    folded = _fold(state, equation, inputs)
+    folded = _fold(state, equation, inputs) or _fold_uniform(state, equation, inputs)
     if folded is not None:
         return [folded]
     params = dict(equation.params)
@@ -152,6 +152,20 @@ def _fold(state: _Simplifier, equation: Equation, inputs: list[Atom]) -> Atom | 
     if not out.type.shape:
         return Literal(result[()], out.type.dtype)
     return state.builder.constant(np.ascontiguousarray(result), out.name)
+
+
+def _fold_uniform(state: _Simplifier, equation: Equation, inputs: list[Atom]) -> Atom | None:
+    """An elementwise equation of numbers that are equal everywhere gives one such number."""
+    if equation.primitive.name not in _BROADCASTING:
+        return None
+    values = [state.scalar(atom) for atom in inputs]
+    if any(value is None for value in values):
+        return None
+    (out,) = equation.outputs
+    with np.errstate(all="ignore"):
+        number = equation.primitive.reference(*values, **equation.params)
+    literal = Literal(np.asarray(number)[()], out.type.dtype)
+    return literal if not out.type.shape else _as_atom(broadcast_to(literal, shape=out.type.shape))
 
 
 _BROADCASTING = frozenset(
