@@ -21,6 +21,7 @@ from bital.api.recording import (
     with_literals,
 )
 from bital.errors import ArgumentError, DifferentiationError, ShapeError
+from bital.primitives.control import custom_vjp_call
 from bital.program import Program
 from bital.transforms import batch, split
 from bital.transforms import jvp as jvp_transform
@@ -41,7 +42,7 @@ class _Chosen(NamedTuple):
 
 
 def _choose(fun: Function, args: Sequence[Any], kwargs: dict[str, Any], argnums: Any) -> _Chosen:
-    positions = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    positions = tuple(argnums) if isinstance(argnums, (tuple, list)) else (argnums,)
     for position in positions:
         if not isinstance(position, int) or not -len(args) <= position < len(args):
             raise ArgumentError(
@@ -324,7 +325,8 @@ def jacobian(fun: Function, argnums: int | Sequence[int] = 0) -> Function:
 
     The result has the structure of `fun`'s outputs, holding the structure of the arguments, of
     arrays of shape ``output.shape + argument.shape``. Where there are no more inputs than outputs
-    it is computed forward, a column an input; else in reverse, a row an output.
+    it is computed forward, a column an input; else, and through a `custom_vjp`, in reverse, a row
+    an output.
 
     Raises
     ------
@@ -350,7 +352,8 @@ def jacobian(fun: Function, argnums: int | Sequence[int] = 0) -> Function:
                 raise DifferentiationError(
                     f"{function_name(fun)} returned {type_}, which has no derivative"
                 )
-        if sum(t.size for t in inputs) <= sum(t.size for t in program.output_types):
+        fewer_inputs = sum(t.size for t in inputs) <= sum(t.size for t in program.output_types)
+        if fewer_inputs and not _reverse_only(program):
             blocks = _columns(recorded, inputs, arguments)
         else:
             blocks = _rows(recorded, inputs, arguments)
@@ -358,6 +361,10 @@ def jacobian(fun: Function, argnums: int | Sequence[int] = 0) -> Function:
         return tree.unflatten(recorded.structure, rows)
 
     return wrapped
+
+
+def _reverse_only(program: Program) -> bool:
+    return any(equation.primitive is custom_vjp_call for equation in program.equations)
 
 
 def _basis(types: Sequence[Any]) -> tuple[int, list[Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import threading
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Hashable, Sequence
@@ -228,6 +229,7 @@ class _Eager:
     def __init__(self, size: int = 256) -> None:
         self._size = size
         self._seen: OrderedDict[Hashable, Compiled | None] = OrderedDict()
+        self._lock = threading.Lock()
 
     def run(self, key: Hashable, make: Callable[[], Program], values: list[Any]) -> list[Any]:
         key = (key, config.executor_name())
@@ -241,10 +243,11 @@ class _Eager:
         return compiled(values)
 
     def _remember(self, key: Hashable, compiled: Compiled | None) -> None:
-        self._seen[key] = compiled
-        self._seen.move_to_end(key)
-        while len(self._seen) > self._size:
-            self._seen.popitem(last=False)
+        with self._lock:
+            self._seen[key] = compiled
+            self._seen.move_to_end(key)
+            while len(self._seen) > self._size:
+                self._seen.popitem(last=False)
 
 
 _eager = _Eager()

@@ -83,10 +83,10 @@ custom_vjp_call: Primitive = Primitive(
 # custom_linear(*residuals, *tangents): a linear map that is known by its transpose alone.
 
 
-def _no_forward_mode(*args: Any, **params: Any) -> Any:
+def no_forward_mode(*args: Any, **params: Any) -> Any:
     raise DifferentiationError(
         "forward mode met a function with a custom vjp: only its backward rule is known, so there "
-        "is no jvp to run. Use bital.vjp or bital.grad (or bital.jacobian in reverse mode) on it."
+        "is no jvp to run. Use bital.grad, bital.vjp or bital.jacobian on it"
     )
 
 
@@ -119,8 +119,8 @@ def _batch_linear(
 custom_linear: Primitive = Primitive(
     "custom_linear",
     abstract_eval=lambda *xs, backward, out_types: list(out_types),
-    reference=_no_forward_mode,
-    jvp=_no_forward_mode,
+    reference=no_forward_mode,
+    jvp=no_forward_mode,
     transpose=_linear_transpose,
     batch=_batch_linear,
     multiple_results=True,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from bital.primitives.control import custom_linear, no_forward_mode
 from bital.primitives.primitive import NOT_DIFFERENTIABLE, Tangent, instantiate
 from bital.program import Atom, Builder, Literal, Program, Var, building
 
@@ -33,6 +34,8 @@ def jvp(program: Program, wrt: Sequence[bool]) -> Program:
     with building(builder):
         outputs, moved = push_forward(builder, program, inputs, tangents)
         full = [instantiate(t, out.type) for t, out in zip(moved, outputs, strict=True)]
+    if any(equation.primitive is custom_linear for equation in builder.equations):
+        no_forward_mode()
     return builder.build([*outputs, *full])
 
 
