@@ -173,6 +173,8 @@ def as_slices(start: Shape, stop: Shape, step: Shape) -> tuple[slice, ...]:
     """NumPy's index for these ranges: stop -1 with a negative step means "to the front"."""
     return tuple(
         slice(first, None if by < 0 and last < 0 else last, by)
+        if range(first, last, by)
+        else slice(0, 0, 1)
         for first, last, by in zip(start, stop, step, strict=True)
     )
 
