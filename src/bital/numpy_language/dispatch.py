@@ -281,7 +281,7 @@ def _without_neutral(
                 if key == "like" and isinstance(value, Tracer):
                     continue
                 raise unsupported(f"{name}(..., {key}={value!r})")
-        elif value is not np._NoValue:  # type: ignore[attr-defined]
+        elif value is not np._NoValue:
             kept[key] = value
     return kept
 

@@ -16,8 +16,9 @@ from bital.numpy_language.dispatch import (
     trace_of,
     unsupported,
 )
-from bital.numpy_language.shapes import broadcast_to, reshape_to
+from bital.numpy_language.shapes import broadcast_to, copy, moveaxis, reshape_to, transpose
 from bital.numpy_language.tracer import Tracer, bind
+from bital.numpy_language.ufuncs import store, where
 from bital.primitives import indexing as p
 from bital.primitives import shape as shape_p
 
@@ -189,7 +190,7 @@ def _gather(x: Tracer, parsed: Index) -> Tracer:
         if not isinstance(entry, range)
     }
     rest = [axis for axis in range(x.ndim) if axis not in arrays]
-    moved = np.transpose(x, [*arrays, *rest])
+    moved = transpose(x, [*arrays, *rest])
     result = bind(p.gather, moved, *map(_as_index, arrays.values()))
     spread = result.ndim - len(rest)
     lengths = [x.shape[axis] for axis in rest]
@@ -201,7 +202,7 @@ def _gather(x: Tracer, parsed: Index) -> Tracer:
     result = reshape_to(result, result.shape[:spread] + tail)
     target = place + before
     order = [*range(spread, spread + target), *range(spread), *range(spread + target, result.ndim)]
-    return np.transpose(result, order)
+    return transpose(result, order)
 
 
 def _as_index(entry: Any) -> Any:
@@ -242,7 +243,7 @@ def _written_by_mask(x: Tracer, mask: Tracer, value: Any) -> Tracer:
             "it marks. Write np.where(mask, values, x) with values of x's shape"
         )
     mask = reshape_to(mask, mask.shape + (1,) * (x.ndim - mask.ndim))
-    result: Tracer = np.where(mask, trace_of(cast(trace_of(value), x.dtype)), x)
+    result: Tracer = where(mask, trace_of(cast(trace_of(value), x.dtype)), x)
     return result
 
 
@@ -264,7 +265,7 @@ def _written_window(x: Tracer, parsed: Index, update: Tracer) -> Tracer:
     ranges = [e if isinstance(e, range) else range(e, e + 1) for e in parsed.entries]
     update = reshape_to(update, tuple(len(r) for r in ranges))
     if all(r == range(n) for r, n in zip(ranges, x.shape, strict=True)):
-        return update.copy()
+        return copy(update)
     result: Tracer = bind(shape_p.slice_update, x, update, **_bounds(ranges))
     return result
 
@@ -281,7 +282,8 @@ def read_shape(x: Tracer, index: Any) -> tuple[int, ...]:
         else item
         for item in items
     )
-    return probe[plain_items].shape
+    shape: tuple[int, ...] = probe[plain_items].shape
+    return shape
 
 
 def _grid(x: Tracer, parsed: Index) -> list[Any]:
@@ -312,7 +314,7 @@ def _to_grid(update: Tracer, x: Tracer, parsed: Index, rank: int) -> Tracer:
     spread = rank - len(ranges)
     place = sum(axis < first for axis in ranges) if parsed.adjacent else 0
     place += sum(position <= first for position in parsed.new_axes) if parsed.adjacent else 0
-    front = np.moveaxis(update, range(place, place + spread), range(spread))
+    front = moveaxis(update, [*range(place, place + spread)], [*range(spread)])
     lengths = tuple(len(parsed.entries[axis]) for axis in ranges)
     return reshape_to(front, front.shape[:spread] + lengths)
 
@@ -322,7 +324,6 @@ def _to_grid(update: Tracer, x: Tracer, parsed: Index, rank: int) -> Tracer:
 
 @implements(np.take)
 def take(a: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "raise") -> Any:
-    from bital.numpy_language.ufuncs import store
 
     x = trace_of(a)
     if axis is None:

@@ -18,7 +18,7 @@ from bital.numpy_language.dispatch import (
     trace_of,
     unsupported,
 )
-from bital.numpy_language.shapes import expand_dims, filled, split_points
+from bital.numpy_language.shapes import expand_dims, filled, moveaxis, split_points
 from bital.numpy_language.tracer import Tracer, bind
 from bital.numpy_language.ufuncs import store
 from bital.primitives import shape as p
@@ -68,7 +68,7 @@ def vstack(tup: Sequence[Any], *, dtype: Any = None) -> Any:
 
 @implements(np.hstack)
 def hstack(tup: Sequence[Any], *, dtype: Any = None) -> Any:
-    xs = [np.atleast_1d(trace_of(x)) for x in tup]
+    xs: list[Any] = [np.atleast_1d(trace_of(x)) for x in tup]
     return concatenate(xs, 0 if xs[0].ndim == 1 else 1, dtype=dtype)
 
 
@@ -116,7 +116,7 @@ def hsplit(ary: Any, indices_or_sections: Any) -> list[Tracer]:
 
 @implements(np.unstack)
 def unstack(x: Any, /, *, axis: int = 0) -> tuple[Tracer, ...]:
-    return tuple(np.moveaxis(trace_of(x), axis, 0))
+    return tuple(moveaxis(trace_of(x), axis, 0))
 
 
 @implements(np.flip)

@@ -15,6 +15,7 @@ from bital.numpy_language.dispatch import (
     result_dtype,
     trace_of,
 )
+from bital.numpy_language.shapes import broadcast_to, moveaxis, squeeze, transpose
 from bital.numpy_language.tracer import Tracer, bind
 from bital.numpy_language.ufuncs import store
 from bital.primitives import linear as p
@@ -50,7 +51,7 @@ def dot(a: Any, b: Any, out: Any = None) -> Any:
 
 
 @implements(np.inner)
-def inner(a: Any, b: Any, /) -> Tracer:
+def inner(a: Any, b: Any, /) -> Any:
     x, y = _pair(a, b)
     if x.ndim == 0 or y.ndim == 0:
         return x * y
@@ -60,7 +61,7 @@ def inner(a: Any, b: Any, /) -> Tracer:
 
 
 @implements(np.vdot)
-def vdot(a: Any, b: Any, /) -> Tracer:
+def vdot(a: Any, b: Any, /) -> Any:
     x, y = _pair(a, b)
     return dot(x.reshape(-1), y.reshape(-1))
 
@@ -84,11 +85,11 @@ def matmul(a: Any, b: Any, dtype: Any = None) -> Tracer:
     if x.ndim <= 2 or y.ndim <= 2:
         result = contract(x, y, ((i,), (j,)))
         if y.ndim > 2 and x.ndim == 2:  # rows of x stand before y's batch axes
-            result = np.moveaxis(result, 0, -2)
+            result = moveaxis(result, 0, -2)
         return result
     batch = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
-    x = np.broadcast_to(x, batch + x.shape[-2:])
-    y = np.broadcast_to(y, batch + y.shape[-2:])
+    x = broadcast_to(x, batch + x.shape[-2:])
+    y = broadcast_to(y, batch + y.shape[-2:])
     axes = tuple(range(len(batch)))
     return contract(x, y, ((len(batch) + 1,), (len(batch),)), (axes, axes))
 
@@ -130,7 +131,7 @@ def einsum(*operands: Any, optimize: Any = True, dtype: Any = None, out: Any = N
         kept = set(output).union(*(label for label, _ in rest))
         terms = [*rest, _contract_pair(chosen, kept)]
     (label, result) = _sum_away(terms[0], set(output))
-    return store(out, np.transpose(result, [label.index(c) for c in output]), "einsum")
+    return store(out, transpose(result, [label.index(c) for c in output]), "einsum")
 
 
 def _as_subscripts(operands: tuple[Any, ...]) -> tuple[tuple[list[str], str], list[Any]]:
@@ -181,7 +182,7 @@ def _take_diagonals(label: str, x: Tracer) -> tuple[str, Tracer]:
     for letter in dict.fromkeys(label):
         while label.count(letter) > 1:
             i, j = label.index(letter), label.rindex(letter)
-            x = np.moveaxis(x, (i, j), (0, 1))
+            x = moveaxis(x, (i, j), (0, 1))
             if x.shape[0] != x.shape[1]:
                 raise ValueError(f"einsum: axes {letter!r} have lengths {x.shape[0]}, {x.shape[1]}")
             index = np.arange(x.shape[0])
@@ -247,4 +248,4 @@ def _drop_stretched(a: str, x: Tracer, b: str, y: Tracer, shared: list[str]) -> 
     axes = tuple(a.index(c) for c in shared if x.shape[a.index(c)] == 1 != y.shape[b.index(c)])
     if not axes:
         return a, x
-    return "".join(c for i, c in enumerate(a) if i not in axes), np.squeeze(x, axis=axes)
+    return "".join(c for i, c in enumerate(a) if i not in axes), squeeze(x, axes)

@@ -151,7 +151,7 @@ class ArrayMethods:
 
     def __iter__(self) -> Iterator[Any]:
         if not self.shape:
-            raise TypeError("iteration over a traced 0-d array")
+            raise TypeError(f"{self!r} cannot be iterated over: it is 0-d")
         return (self[index] for index in range(self.shape[0]))
 
     def __getitem__(self: Any, index: Any) -> Any:

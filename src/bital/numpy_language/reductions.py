@@ -16,6 +16,7 @@ from bital.numpy_language.dispatch import (
     operand,
     trace_of,
 )
+from bital.numpy_language.shapes import filled
 from bital.numpy_language.tracer import Tracer, bind
 from bital.numpy_language.ufuncs import as_bool, store
 from bital.primitives import Primitive
@@ -107,7 +108,7 @@ def _extremum(primitive: Primitive, pair: Primitive, name: str) -> Callable[...,
         empty = x.size == 0 and any(x.shape[each] == 0 for each in axes)
         if empty and initial is not None:
             shape = p.reduced_shape(x.shape, axes, keepdims)
-            return np.full(shape, initial, dtype=x.dtype, like=x)
+            return filled(shape, initial, x.dtype)
         if empty and 0 not in p.reduced_shape(x.shape, axes, False):
             raise ValueError(f"np.{name} over an empty axis of {x!r} has no value; give initial=")
         result: Any = _reduce(primitive, x, axis, keepdims)

@@ -54,7 +54,7 @@ def reshape(a: Any, /, shape: Any = None, order: str = "C", *, copy: Any = None)
             f"reshape(..., order={order!r})", "order='C' or 'F': memory order is not traced"
         )
     if order == "F":
-        return np.transpose(reshape_to(np.transpose(x), tuple(reversed(wanted))))
+        return transpose(reshape_to(transpose(x), tuple(reversed(wanted))))
     return reshape_to(x, tuple(wanted))
 
 
@@ -294,17 +294,18 @@ def identity(n: int, dtype: Any = None) -> Tracer:
 
 @implements(np.arange)
 def arange(*args: Any, **kwargs: Any) -> Tracer:
-    return trace_of(np.arange(*[plain(each, "np.arange")[()] for each in args], **kwargs))
+    numbers: list[Any] = [plain(each, "np.arange")[()] for each in args]
+    return trace_of(np.arange(*numbers, **kwargs))
 
 
 @implements(np.array, np.asarray, np.asanyarray)
 def array(object: Any, dtype: Any = None, **options: Any) -> Tracer:
     """``np.array([x, y], like=x)``: nested lists of traced values are stacked."""
-    result = _stack_nested(object)
+    result: Tracer = _stack_nested(object)
     return result if dtype is None else astype(result, dtype)
 
 
-def _stack_nested(value: Any) -> Tracer:
+def _stack_nested(value: Any) -> Any:
     if isinstance(value, (list, tuple)) and value:
         return np.stack([_stack_nested(item) for item in value])
     return copy(trace_of(value))

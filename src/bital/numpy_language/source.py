@@ -9,20 +9,19 @@ import linecache
 import os
 import re
 import sys
-from pathlib import Path
 from types import CodeType, FrameType
 
 import numpy as np
 
 from bital.program import SourceLocation
 
-_PACKAGE = Path(__file__).parent.parent
+_PACKAGE = os.path.dirname(os.path.dirname(__file__))
 # Frames of these are machinery; layers and losses count as user code, for they are plain NumPy.
 _FOLDERS = ("program", "primitives", "numpy_language", "transforms", "passes", "executors", "api")
 _MACHINERY = (
-    *(str(_PACKAGE / folder) + os.sep for folder in _FOLDERS),
-    *(str(_PACKAGE / name) for name in ("testing.py", "tree.py")),
-    str(Path(np.__file__).parent) + os.sep,
+    *(os.path.join(_PACKAGE, folder, "") for folder in _FOLDERS),
+    *(os.path.join(_PACKAGE, name) for name in ("testing.py", "tree.py")),
+    os.path.join(os.path.dirname(np.__file__), ""),
 )
 
 

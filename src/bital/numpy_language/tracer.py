@@ -291,7 +291,8 @@ def as_array(value: Any) -> Array:
     """A plain operand as an array of a dtype that can be traced, or an error that says why not."""
     if isinstance(value, np.ma.MaskedArray):
         raise ArgumentError(
-            "a masked array's mask would be lost in a trace; write np.where(mask, filler, data)"
+            f"a masked array (of shape {value.shape}) would lose its mask in a trace; "
+            "write np.where(mask, filler, data)"
         )
     array = np.asarray(value)
     if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
@@ -367,7 +368,7 @@ class Tracer(ArrayMethods):
 
     def __len__(self) -> int:
         if not self.shape:
-            raise TypeError("len() of a traced 0-d array")
+            raise TypeError(f"{self!r} has no length: it is 0-d")
         return self.shape[0]
 
     def __repr__(self) -> str:

@@ -195,7 +195,7 @@ def heaviside(x: Any, y: Any) -> Tracer:
     dtype = resolve(np.heaviside, kind_of(operand(x)), kind_of(operand(y)))[0]
     x, y = (trace_of(cast(operand(v), dtype)) for v in (x, y))
     step = np.where(x > 0, 1.0, np.where(x == 0, y, 0.0))
-    result: Tracer = np.where(np.isnan(x), x, step)
+    result: Tracer = where(np.isnan(x), x, step)
     return result
 
 
@@ -290,7 +290,7 @@ def round_(a: Any, decimals: int = 0, out: Any = None) -> Any:
     if x.dtype.kind in "iu" and decimals >= 0:
         return store(out, x.copy(), "round")
     if decimals == 0:
-        return store(out, np.rint(x), "round")
+        return store(out, elementwise(np.rint, p.rint, x), "round")
     if x.dtype == np.bool_:
         raise TypeError("np.round of bools takes no decimals")
     factor = 10.0 ** abs(decimals)
