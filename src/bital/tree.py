@@ -107,7 +107,9 @@ def _unflatten(structure: Structure, leaves: Any) -> Any:
         return None
     children = [_unflatten(child, leaves) for child in structure.children]
     if issubclass(kind, dict):
-        return kind(zip(structure.keys, children, strict=True))
+        filled = kind()  # not kind(pairs), which a defaultdict does not take
+        filled.update(zip(structure.keys, children, strict=True))
+        return filled
     if hasattr(kind, "_fields"):  # a named tuple
         return kind(*children)
     return kind(children)

@@ -40,7 +40,7 @@ def concatenate(
     if axis is None:
         xs, axis = [x.reshape(-1) for x in xs], 0
     if any(x.ndim == 0 for x in xs):
-        raise ValueError("zero-dimensional arrays cannot be concatenated; use np.stack")
+        raise ValueError(f"0-d arrays cannot be concatenated, got {xs}; use np.stack")
     axis = normalize_axis(axis, xs[0].ndim)
     rests = [(*x.shape[:axis], *x.shape[axis + 1 :]) for x in xs]
     if any(x.ndim != xs[0].ndim for x in xs) or any(rest != rests[0] for rest in rests):
@@ -105,7 +105,7 @@ def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Trace
 @implements(np.vsplit)
 def vsplit(ary: Any, indices_or_sections: Any) -> list[Tracer]:
     if np.ndim(ary) < 2:
-        raise ValueError("np.vsplit takes arrays of 2 or more axes")
+        raise ValueError(f"np.vsplit takes arrays of 2 or more axes, got {ary!r}")
     return _split(ary, indices_or_sections, 0, True)
 
 

@@ -78,7 +78,7 @@ def matmul(a: Any, b: Any, dtype: Any = None) -> Tracer:
     if dtype is not None:
         x, y = trace_of(cast(x, dtype)), trace_of(cast(y, dtype))
     if x.ndim == 0 or y.ndim == 0:
-        raise ValueError("np.matmul does not take scalars; write a * b")
+        raise ValueError(f"np.matmul does not take scalars, got {x!r} and {y!r}; write a * b")
     i, j = x.ndim - 1, max(y.ndim - 2, 0)
     if x.shape[i] != y.shape[j]:
         raise _mismatch("matmul", x, y, i, j)

@@ -65,7 +65,10 @@ _current = _Current()
 def current_builder() -> Builder:
     """The builder that primitives append to when a rule calls them."""
     if _current.builder is None:
-        raise RuntimeError("a primitive was called outside of a Builder; use `building(builder)`")
+        raise RuntimeError(
+            f"a primitive was called outside of a Builder (in {threading.current_thread().name}); "
+            "use `with building(builder):`"
+        )
     return _current.builder
 
 

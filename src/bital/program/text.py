@@ -15,7 +15,6 @@ nested Programs. Constants stand above the equations, values in full: the text i
 from __future__ import annotations
 
 import ast
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -59,6 +58,8 @@ class Names:
 
 
 def format_program(program: Program, indent: str = "") -> str:
+    import json  # only for constants; an import that `import bital` can do without
+
     names = Names()
     inputs = ", ".join(f"{names.of(var)}: {var.type}" for var in program.inputs)
     lines = [f"program {program.name}({inputs}) {{"]
@@ -242,6 +243,8 @@ class _Parser:
         return env[name]
 
     def constant(self, type: ArrayType) -> np.ndarray[Any, Any]:
+        import json
+
         end = self.text.find("\n", self.position)
         items = json.loads(self.text[self.position : end])
         array = _decode(items, type)

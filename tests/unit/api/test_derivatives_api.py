@@ -285,7 +285,7 @@ class TestVjpAndJvp:
         np.testing.assert_array_equal(pull_back((np.ones(2), 0))[0], [2.0, 2.0])
 
     def test_has_aux_of_vjp_and_jvp(self):
-        y, pull_back, aux = bital.vjp(lambda x: (np.sin(x), x > 1), X, has_aux=True)
+        _, pull_back, aux = bital.vjp(lambda x: (np.sin(x), x > 1), X, has_aux=True)
         np.testing.assert_array_equal(pull_back(np.ones(2))[0], np.cos(X))
         assert aux.tolist() == [False, True]
         _y, dy, aux = bital.jvp(lambda x: (np.sin(x), x > 1), (X,), (np.ones(2),), has_aux=True)

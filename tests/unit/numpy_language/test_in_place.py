@@ -277,7 +277,7 @@ class TestViews:
 
     def test_a_stale_view_is_found_in_a_branch_and_in_a_result(self):
         def branch(x):
-            v = x[0]
+            v = x[:1]
             x[0] = -9.0
             return x.sum() if v else x.sum() * 2
 
@@ -290,6 +290,16 @@ class TestViews:
             bital.grad(branch)(X)
         with pytest.raises(ViewError):
             bital.jit(result)(X)
+
+    def test_one_element_is_a_number_of_its_own(self):
+        def f(x):
+            first = x[0]
+            x[0] = 9.0
+            second = x.reshape(2, 3)[1, 2]
+            second += 1.0
+            return x * first + second
+
+        agrees(f, X)
 
     def test_a_view_taken_after_the_write_is_right(self):
         def f(x):
