@@ -47,7 +47,9 @@ def _reached(row: Row, dtype: str) -> set[str]:
     with without_warnings():
         program = bital.trace(row.function, *arguments)
     wrt = [type.dtype.kind == "f" for type in program.input_types]
-    return set().union(*map(_primitives, (program, jvp(program, wrt), vjp(program, wrt))))
+    derivative = vjp(program, wrt)
+    names = _primitives(program) | _primitives(derivative)
+    return names if "custom_vjp_call" in names else names | _primitives(jvp(program, wrt))
 
 
 def test_each_primitive_is_reached_by_a_row() -> None:
@@ -55,7 +57,8 @@ def test_each_primitive_is_reached_by_a_row() -> None:
     for row in ROWS:
         for dtype in {row.main_dtype, "int64"} & set(row.dtypes) if row.jit else ():
             reached |= _reached(row, dtype)
-    assert set(REGISTRY) - reached == set()
+    # A custom rule's linear map lives between the two halves of a vjp, and in no finished Program.
+    assert set(REGISTRY) - reached == {"custom_linear"}
 
 
 def test_the_numpy_executor_knows_each_primitive() -> None:

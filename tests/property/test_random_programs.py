@@ -182,14 +182,22 @@ def test_gradients(steps: Steps) -> None:
 @settings(max_examples=25)
 def test_second_derivatives(steps: Steps) -> None:
     """Forward over reverse equals reverse over forward, and a difference of gradients."""
-    x, *rest = steps.inputs(0)
-    direction = np.asarray(np.random.default_rng(5).standard_normal(x.shape))
-    slope = bital.grad(lambda x: loss(steps)(x, *rest))
-    _, forward = bital.jvp(slope, (x,), (direction,))
-    reverse = bital.grad(lambda x: np.sum(slope(x) * direction))(x)
-    assert_close([forward], [reverse], 1e-8)
-    above, below = slope(x + 1e-4 * direction), slope(x - 1e-4 * direction)
-    np.testing.assert_allclose(forward, (above - below) / 2e-4, rtol=1e-4, atol=1e-5)
+    xs = tuple(steps.inputs(0))
+    every = tuple(range(len(xs)))
+    directions = tuple(np.asarray(np.sin(2.0 + np.arange(x.size))).reshape(x.shape) for x in xs)
+
+    def along(*values: Any) -> Any:
+        slopes = bital.grad(loss(steps), argnums=every)(*values)
+        return sum(np.sum(s * d) for s, d in zip(slopes, directions, strict=True))
+
+    _, forward = bital.jvp(along, xs, directions)
+    reverse = bital.grad(along, argnums=every)(*xs)
+    pulled = sum(np.sum(r * d) for r, d in zip(reverse, directions, strict=True))
+    np.testing.assert_allclose(forward, pulled, rtol=1e-9, atol=1e-9)
+    above, below = (
+        along(*(x + h * d for x, d in zip(xs, directions, strict=True))) for h in (1e-4, -1e-4)
+    )
+    np.testing.assert_allclose(forward, (above - below) / 2e-4, rtol=1e-5, atol=1e-5)
 
 
 @given(programs())
