@@ -251,5 +251,6 @@ def trace(fun: Function, *args: Any, **kwargs: Any) -> Program:
     }
     """
     inner = fun if isinstance(fun, _Jitted) else _Jitted(fun, (), (), None)
-    recorded = inner._record(args, kwargs, tree.leaves((list(args), kwargs)))
+    dynamic = [a for i, a in enumerate(args) if i not in inner._static]
+    recorded = inner._record(args, kwargs, tree.leaves((dynamic, kwargs)))
     return recorded.program

@@ -388,7 +388,7 @@ def _columns(recorded: Recorded, inputs: Sequence[Any], arguments: list[Any]) ->
         columns, offset, row = np.moveaxis(slope, 0, -1), 0, []
         for type_ in inputs:
             part = columns[..., offset : offset + type_.size]
-            row.append(np.reshape(part, (*columns.shape[:-1], *type_.shape)))
+            row.append(np.reshape(part, (*columns.shape[:-1], *type_.shape))[()])
             offset += type_.size
         blocks.append(row)
     return blocks
@@ -408,7 +408,7 @@ def _rows(recorded: Recorded, inputs: Sequence[Any], arguments: list[Any]) -> li
         rows = [result[offset : offset + type_.size] for result in results]
         blocks.append(
             [
-                np.reshape(row, (*type_.shape, *argument.shape))
+                np.reshape(row, (*type_.shape, *argument.shape))[()]
                 for row, argument in zip(rows, inputs, strict=True)
             ]
         )

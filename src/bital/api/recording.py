@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ast
+import functools
 import inspect
 import re
+import textwrap
 import threading
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -155,14 +159,25 @@ def check_leaves(fun: Callable[..., Any], what: str, value: Any) -> None:
 
 
 def argument_names(fun: Callable[..., Any], args: Sequence[Any]) -> list[str | None]:
-    """A name for each leaf: ``x``; ``W1`` for ``params['W1']``; ``params_0`` for ``params[0]``."""
+    """The user's name for each leaf.
+
+    ``x``; ``W1`` for ``params['W1']``, or where the function says ``W1, b1 = params``; otherwise
+    ``params_0`` for ``params[0]``.
+    """
     try:
         parameters = list(inspect.signature(fun).parameters.values())
     except (TypeError, ValueError):
         parameters = []
+    unpacked = _unpacked_names(getattr(inspect.unwrap(fun), "__code__", None))
     names: list[str | None] = []
     for index, argument in enumerate(args):
         parameter = parameters[index].name if index < len(parameters) else None
+        given = unpacked.get(parameter or "", ())
+        if isinstance(argument, (tuple, list)) and len(given) == len(argument) == len(
+            tree.leaves(argument)
+        ):
+            names += given
+            continue
         for path, _ in tree.flatten_with_path(argument):
             last = re.search(r"\['(\w+)'\]$|\.(\w+)$", path)
             if last:
@@ -171,6 +186,27 @@ def argument_names(fun: Callable[..., Any], args: Sequence[Any]) -> list[str | N
                 name = parameter and parameter + re.sub(r"\W+", "_", path).rstrip("_")
             names.append(name if name and name.isidentifier() else None)
     return names
+
+
+@functools.cache
+def _unpacked_names(code: CodeType | None) -> dict[str, tuple[str, ...]]:
+    """``{"params": ("W1", "b1")}`` for a function that says ``W1, b1 = params``."""
+    try:
+        parsed = ast.parse(textwrap.dedent(inspect.getsource(code)))  # type: ignore[arg-type]
+    except (OSError, TypeError, SyntaxError):
+        return {}
+    found = {}
+    for node in ast.walk(parsed):
+        if (
+            isinstance(node, ast.Assign)
+            and isinstance(node.value, ast.Name)
+            and isinstance(node.targets[0], (ast.Tuple, ast.List))
+        ):
+            targets = node.targets[0].elts
+            names = tuple(each.id for each in targets if isinstance(each, ast.Name))
+            if len(names) == len(targets):
+                found[node.value.id] = names
+    return found
 
 
 # --- running --------------------------------------------------------------------------------

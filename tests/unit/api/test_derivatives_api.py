@@ -340,6 +340,10 @@ class TestJacobians:
         with pytest.raises(DifferentiationError, match="int64"):
             bital.jacobian(lambda x: (x, np.argmax(x)))(X)
 
+    def test_numbers_come_as_numpy_scalars(self):
+        j, h = bital.jacobian(lambda x: (x * 2, 1.0))(1.0), bital.hessian(lambda x: x**3)(2.0)
+        assert [type(v) for v in (*j, h)] == [np.float64] * 3
+
     def test_of_empty_arrays(self):
         assert bital.jacobian(lambda x: x * 2)(np.ones(0)).shape == (0, 0)
         assert bital.grad(lambda x: np.sum(x * 2))(np.ones((0, 3))).shape == (0, 3)

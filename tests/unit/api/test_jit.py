@@ -115,6 +115,29 @@ class TestRetracing:
         assert jitted(1.0) == 2.0
 
 
+class TestTrace:
+    def test_of_a_jitted_function_with_static_arguments(self):
+        f = bital.jit(lambda x, n, *, k: x * n + k, static_argnums=1)
+        program = bital.trace(f, np.ones(2), 3, k=2.0)
+        assert [var.name for var in program.inputs] == ["x", "k"]
+        assert "mul(x, 3.0:float64)" in str(program)
+
+    def test_names_of_arguments_in_trees(self):
+        program = bital.trace(
+            lambda params, x: params["W"] @ x + params["b"][0],
+            {"W": np.eye(2), "b": [1.0]},
+            np.ones(2),
+        )
+        assert [var.name for var in program.inputs] == ["W", "params_b_0", "x"]
+
+    def test_a_program_runs_on_its_own(self):
+        program = bital.trace(np.tanh, np.ones(2))
+        with pytest.raises(bital.errors.ExecutorError):
+            bital.executors.get_executor("none")
+        run = bital.executors.get_executor("numpy").compile(program)
+        assert run([np.zeros(2)])[0].tolist() == [0.0, 0.0]
+
+
 class TestForms:
     def test_decorators(self):
         @bital.jit

@@ -1,5 +1,6 @@
 """The numpy executor computes what the primitives' references say, in memory of its own."""
 
+import gc
 import linecache
 import threading
 import traceback
@@ -88,6 +89,14 @@ def test_a_failure_shows_the_generated_line():
     assert frames[-1].filename.startswith("<bital.")
     assert "x[i]" in frames[-1].line
     assert linecache.getline(frames[-1].filename, 1).startswith("def ")
+
+
+def test_the_text_of_a_function_goes_with_it():
+    before = set(linecache.cache)
+    for k in range(5):
+        assert bital.jit(lambda x, k=k: x + float(k))(1.0) == 1.0 + k
+    gc.collect()
+    assert not [name for name in set(linecache.cache) - before if name.startswith("<bital.")]
 
 
 @pytest.mark.parametrize("index", [3, -4, 10**9])

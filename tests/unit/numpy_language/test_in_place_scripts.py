@@ -43,39 +43,50 @@ class Writer:
         return parts[self.rng.integers(4)]
 
     def statement(self):
+        kinds = [self.alias, self.copy, self.view, self.reshaped, self.element, self.write]
+        kinds += [self.view, self.write, self.augmented, self.augmented, self.out, self.mask]
+        if self.plain:
+            kinds.append(self.plain_array)
         u = self.pick()
-        n = self.lengths[u]
-        same = self.pick(n)
+        kinds[self.rng.integers(len(kinds))](u, self.lengths[u])
+
+    def alias(self, u, n):
+        self.new(n, u)
+
+    def copy(self, u, n):
+        copies = [f"{u}.copy()", f"{u} + 0.0", f"{u} * {self.pick(n)}", f"{u}.flatten()"]
+        if u not in self.plain_names:  # a copy that NumPy alone makes says nothing to the trace
+            self.new(n, copies[self.rng.integers(4)])
+
+    def view(self, u, n):
         window = self.window(n)
-        kind = self.rng.integers(14 if self.plain else 13)
-        if kind == 0:
-            self.new(n, u)
-        elif kind == 1:
-            copies = [f"{u}.copy()", f"{u} + 0.0", f"{u} * {same}", f"{u}.flatten()"]
-            if u not in self.plain_names:
-                self.new(n, copies[self.rng.integers(4)])
-        elif kind in (2, 3):
-            self.new(self.length_of(window, n), f"{u}[{window}]")
-        elif kind == 4:
-            self.new(n, f"{u}.reshape(1, -1).T.reshape(-1)" if n else f"{u}[:]")
-        elif kind == 5 and n:
-            self.lines.append(f"{u}[{self.rng.integers(n)}] = {self.number()}")
-        elif kind == 6:
-            self.lines.append(f"{u}[{window}] = {self.number()}")
-        elif kind == 7:
-            self.lines.append(f"{u}[{window}] += {self.number()}")
-        elif kind == 8:
-            self.lines.append(f"{u} *= {self.number()}")
-        elif kind == 9:
-            self.lines.append(f"{u} += {same}")
-        elif kind == 10:
-            self.lines.append(f"np.add({u}, {same}, out={self.pick(n)})")
-        elif kind == 11 and n:
-            self.lines.append(f"{u}[[0, {n - 1}]] -= {self.number()}")
-        elif kind == 12:
-            self.lines.append(f"{u}[{u} > 1.0] = {self.number()}")
-        elif kind == 13:
-            self.plain_names.add(self.new(N, f"np.arange({N}.0)"))
+        self.new(self.length_of(window, n), f"{u}[{window}]")
+
+    def reshaped(self, u, n):
+        self.new(n, f"{u}.reshape(1, -1).T.reshape(-1)" if n else f"{u}[:]")
+
+    def element(self, u, n):
+        if n:
+            index = [f"{self.rng.integers(n)}", f"[0, {n - 1}]"][self.rng.integers(2)]
+            sign = ["=", "-="][self.rng.integers(2)]
+            self.lines.append(f"{u}[{index}] {sign} {self.number()}")
+
+    def write(self, u, n):
+        sign = ["=", "+=", "*="][self.rng.integers(3)]
+        self.lines.append(f"{u}[{self.window(n)}] {sign} {self.number()}")
+
+    def augmented(self, u, n):
+        operands = [f"*= {self.number()}", f"+= {self.pick(n)}"]
+        self.lines.append(f"{u} {operands[self.rng.integers(2)]}")
+
+    def out(self, u, n):
+        self.lines.append(f"np.add({u}, {self.pick(n)}, out={self.pick(n)})")
+
+    def mask(self, u, n):
+        self.lines.append(f"{u}[{u} > 1.0] = {self.number()}")
+
+    def plain_array(self, u, n):
+        self.plain_names.add(self.new(N, f"np.arange({N}.0)"))
 
     def script(self, count):
         while len(self.lines) < count:
@@ -97,13 +108,10 @@ def compare(seed, plain):
     with np.errstate(all="ignore"):
         expected = f(x.copy(), y.copy(), np.float64(1.0))
         outcome = {}
-        for name, transform in {
-            "jit": bital.jit,
-            "vjp": lambda f: lambda *a: bital.vjp(f, *a)[0],
-        }.items():
+        for name, run in (("jit", bital.jit(f)), ("vjp", lambda *args: bital.vjp(f, *args)[0])):
             given = x.copy(), y.copy(), np.float64(1.0)
             try:
-                got = transform(f)(*given)
+                got = run(*given)
             except HONEST as fault:
                 outcome[name] = type(fault)
                 continue

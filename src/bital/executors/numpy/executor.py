@@ -5,15 +5,14 @@ from __future__ import annotations
 import itertools
 import linecache
 import threading
-from collections.abc import Collection, Sequence
+import weakref
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
-
-import numpy as np
 
 from bital.executors.executor import Compiled
 from bital.executors.numpy.source import Source, emit
 from bital.passes import optimize
-from bital.program import Array, ArrayType, Program
+from bital.program import Array, Program
 
 _numbers = itertools.count()
 
@@ -28,24 +27,25 @@ class NumpyExecutor:
         filename = f"<bital.{program.name}.{next(_numbers)}>"
         # Known to linecache, so that tracebacks and debuggers show the generated lines.
         linecache.cache[filename] = (len(source.text), None, source.text.splitlines(True), filename)
-        namespace: dict[str, Any] = {"np": np, **source.constants}
-        if source.slots:
-            namespace["workspace"] = _Workspace(source.slots)
+        namespace: dict[str, Any] = dict(source.constants)
         exec(compile(source.text, filename, "exec"), namespace)  # our own text, made from a Program
+        if source.has_workspace:
+            namespace["workspace"] = _Workspace(namespace["workspace"])
         function = namespace[source.name]
 
         def run(arguments: Sequence[Any]) -> list[Array]:
             results: list[Array] = function(*arguments)
             return results
 
+        weakref.finalize(run, linecache.cache.pop, filename, None).atexit = False
         return run
 
 
 class _Workspace(threading.local):
-    """Buffers for values that no result contains, one set a thread, made at its first call."""
+    """The emitted text's buffers, one set a thread, made at its first call."""
 
-    def __init__(self, slots: Sequence[ArrayType]) -> None:
-        self._buffers = [np.empty(slot.shape, slot.dtype) for slot in slots]
+    def __init__(self, make: Callable[[], list[Array]]) -> None:
+        self._buffers = make()
 
     def __call__(self) -> list[Array]:
         return self._buffers

@@ -8,11 +8,14 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from bital.executors.numpy.expressions import EXPRESSIONS, OVERWRITES, STATEMENTS, writes_out
 from bital.passes.memory import VIEWS, Plan, plan
 from bital.program import Array, ArrayType, Atom, Equation, Literal, Program, Var
 from bital.program.text import Names
 
+_PRINTED = 64  # elements: longer constants are named, not printed
 _RESERVED = {*keyword.kwlist, *dir(builtins), "np", "workspace"}
 
 
@@ -22,12 +25,14 @@ class Source:
 
     name: str
     text: str
-    constants: dict[str, Array]
-    slots: list[ArrayType]
+    constants: dict[str, Array]  # those that are too long to stand in the text
+    has_workspace: bool
 
 
 def emit(program: Program, donated: Collection[int] = ()) -> Source:
     """Print a Program as a NumPy function that takes its inputs and returns a list.
+
+    The text stands alone, unless it names constants that are too long to print.
 
     Parameters
     ----------
@@ -55,13 +60,37 @@ class _Emitter:
 
     def source(self) -> Source:
         program = self.program
-        name = self.function
+        lines, constants = ["import numpy as np", "", *self._workspace()], {}
+        for var, array in program.constants.items():
+            name = self.names.of(var)
+            if array.size <= _PRINTED and np.isfinite(array).all():
+                lines.append(f"{name} = np.array({array.tolist()}, np.{_dtype(array.dtype)})")
+            else:
+                lines.append(f"# {name}: a constant, {_shape(var.type)}, too long to print")
+                constants[name] = array
+        lines += [""] * bool(program.constants)
+        lines += self._function()
+        text = "\n".join(lines) + "\n"
+        return Source(self.function, text, constants, bool(self.plan.slots))
+
+    def _workspace(self) -> list[str]:
+        if not self.plan.slots:
+            return []
+        buffers = [f"        np.empty({t.shape}, np.{_dtype(t.dtype)})," for t in self.plan.slots]
+        return [
+            "def workspace():",
+            "    # Made once a thread and written over at each call. No result is among them.",
+            "    return [",
+            *buffers,
+            "    ]",
+            "",
+        ]
+
+    def _function(self) -> list[str]:
+        program = self.program
         arguments = ", ".join(self.names.of(var) for var in program.inputs)
-        lines = [f"def {name}({arguments}):"]
+        lines = [f"def {self.function}({arguments}):"]
         lines += [f"    # {self.names.of(var)}: {_shape(var.type)}" for var in program.inputs]
-        constants = {self.names.of(var): array for var, array in program.constants.items()}
-        for var in program.constants:
-            lines.append(f"    # {self.names.of(var)}: a constant, {_shape(var.type)}")
         if self.plan.slots:
             buffers = ", ".join(f"buffer_{index}" for index in range(len(self.plan.slots)))
             lines.append(f"    {buffers}{',' * (len(self.plan.slots) == 1)} = workspace()")
@@ -71,8 +100,7 @@ class _Emitter:
             lines += [f"    {line}" for line in statements[:-1]]
             lines.append(f"    {statements[-1]}{comment}")
         results = ", ".join(self._results())
-        lines.append(f"    return [{results}]")
-        return Source(name, "\n".join(lines) + "\n", constants, self.plan.slots)
+        return [*lines, f"    return [{results}]"]
 
     def _equation(self, equation: Equation) -> list[str]:
         name = equation.primitive.name
@@ -159,7 +187,12 @@ def format_literal(literal: Literal, typed: bool) -> str:
         text = str(value.item())
     if not typed:
         return text
-    return f"np.{dtype.name if dtype.kind != 'b' else 'bool_'}({text})"
+    return f"np.{_dtype(dtype)}({text})"
+
+
+def _dtype(dtype: np.dtype[Any]) -> str:
+    """The name of a dtype in NumPy's namespace."""
+    return "bool_" if dtype.kind == "b" else dtype.name
 
 
 def _shape(type: ArrayType) -> str:
