@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 from agreement import attempt, brief, compare, run_all
-from tables import DTYPES, FLOATS, ROWS, Row
+from tables import DTYPES, FLOATS, ROWS, Operand, Row
+from tables.calls import CALLS
 
 import bital
 
@@ -43,6 +44,16 @@ def test_shapes(row: Row, executor: str) -> None:
     run_all(
         partial(compare, row, traced, row.arguments(row.main_dtype, shapes), f"{row.name} {shapes}")
         for shapes in row.shapes
+    )
+
+
+@pytest.mark.parametrize("text", CALLS)
+def test_ways_of_calling(text: str, executor: str) -> None:
+    called = Row(text, eval(f"lambda x: {text}", {"np": np}), (Operand((2, 3, 4)),), (), rtol=8.0)
+    traced = bital.jit(called.function)
+    run_all(
+        partial(compare, called, traced, called.arguments(dtype), f"{text} in {dtype}")
+        for dtype in ("float64", "float32", "int8", "bool")
     )
 
 

@@ -121,7 +121,7 @@ def _entry(item: Any, length: int, axis: int) -> Any:
 
 def _known(item: Any) -> Any:
     """An item of an index with lists made arrays, and a traced mask replaced by its value."""
-    if isinstance(item, (bool, np.bool_)):
+    if isinstance(item, (bool, np.bool_)) or (_is_mask(item) and not item.ndim):
         raise IndexError(f"a single bool ({item}) as an index: write x[np.newaxis] or np.where")
     if isinstance(item, Tracer) and item.dtype == np.bool_:
         value = item.known_value()

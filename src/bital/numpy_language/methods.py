@@ -99,7 +99,6 @@ class ArrayMethods:
     take, dot, round = _method(np.take), _method(np.dot), _method(np.round)
     ravel = _method(np.ravel)
     copy = __copy__ = _method(np.copy)
-    astype = _method(np.astype)
 
     def __deepcopy__(self, memo: Any) -> Any:
         return np.copy(self)  # type: ignore[call-overload]
@@ -118,6 +117,19 @@ class ArrayMethods:
     def clip(self, min: Any = None, max: Any = None, out: Any = None) -> Any:
         """As ``np.clip``."""
         return np.clip(self, min, max, out=out)  # type: ignore[call-overload]
+
+    def astype(
+        self: Any,
+        dtype: Any,
+        order: str = "K",
+        casting: Any = "unsafe",
+        subok: bool = True,
+        copy: bool = True,
+    ) -> Any:
+        """As ``np.astype``; `casting` may forbid conversions that lose something."""
+        if not np.can_cast(self.dtype, dtype, casting):
+            raise TypeError(f"{self!r} cannot become {np.dtype(dtype)} by the rule {casting!r}")
+        return np.astype(self, dtype, copy=copy)
 
     def fill(self, value: Any) -> None:
         """Set every element."""

@@ -26,6 +26,8 @@ from bital.primitives.elementwise import add, maximum, minimum, mul, select
 
 def _axes(x: Tracer, axis: Any) -> tuple[int, ...]:
     """Axes as reductions take them: a number, which has none, may be reduced along axis 0."""
+    if isinstance(axis, list):
+        raise TypeError(f"reductions take axis= as an int, a tuple or None, not as a list: {axis}")
     if not x.shape and axis in (0, -1):
         return ()
     return tuple(sorted(normalize_axes(axis, x.ndim)))

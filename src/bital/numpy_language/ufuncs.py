@@ -263,11 +263,13 @@ def clip(
 ) -> Any:
     """``minimum(maximum(a, a_min), a_max)``: where a equals a bound, half its gradient passes."""
     low, high = (a_min if min is None else min), (a_max if max is None else max)
-    result: Any = trace_of(a).copy()
+    result: Any = trace_of(a)
     if result.dtype.kind in "iu":  # a Python int beyond the dtype is no bound
         limits = np.iinfo(result.dtype)
         low = None if type(low) is int and low <= limits.min else low
         high = None if type(high) is int and high >= limits.max else high
+    if low is None and high is None:
+        result = positive(result)
     if low is not None:
         result = np.maximum(result, low)
     if high is not None:
