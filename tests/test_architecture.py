@@ -10,7 +10,7 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "bital"
 ENGINE = ["program", "primitives", "numpy_language", "transforms", "passes", "executors"]
-JOINING = {"api", "config", "tree", "testing"}
+JOINING = ["api", "config", "tree", "testing"]
 # What each folder may import of bital, beside itself and `errors`.
 ALLOWED = {
     "program": set(),

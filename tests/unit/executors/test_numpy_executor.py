@@ -71,13 +71,33 @@ def test_what_is_printed_is_what_runs():
 
     program = bital.trace(loss, np.ones((3, 2)), np.ones((4, 3)))
     text = program.to_numpy()
-    assert text.startswith("def loss(w, x):\n    # w: (3, 2) float64\n    # x: (4, 3) float64\n")
+    assert "def loss(w, x):\n    # w: (3, 2) float64\n    # x: (4, 3) float64\n" in text
     assert "hidden = np.tanh(" in text
-    namespace = {"np": np}
-    exec(text, namespace)
+    namespace = {}
+    exec(text, namespace)  # stands alone
     rng = np.random.default_rng(0)
     w, x = rng.standard_normal((3, 2)), rng.standard_normal((4, 3))
     np.testing.assert_allclose(namespace["loss"](w, x), [loss(w, x)])
+
+
+def test_the_text_with_constants_and_buffers_stands_alone():
+    table = np.array([[np.nan, -0.0, 1e-300], [np.inf, 3.0, -5.0]])
+
+    def f(x):
+        hidden = np.cos(np.sin(x) * 2.0)
+        return np.sum(hidden) * table, np.float32(0.1) * np.ones(2, np.float32)
+
+    program = bital.trace(f, np.ones(1000))
+    text = program.to_numpy()
+    assert "workspace" in text
+    namespace = {}
+    exec(text, namespace)
+    x = np.linspace(0, 1, 1000)
+    for _ in range(2):
+        got = namespace["f"](x)
+        for a, b in zip(got, evaluate(program, (x,)), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-13)
+            assert np.asarray(a).dtype == np.asarray(b).dtype
 
 
 def test_a_failure_shows_the_generated_line():
@@ -88,7 +108,7 @@ def test_a_failure_shows_the_generated_line():
     frames = traceback.extract_tb(caught.value.__traceback__)
     assert frames[-1].filename.startswith("<bital.")
     assert "x[i]" in frames[-1].line
-    assert linecache.getline(frames[-1].filename, 1).startswith("def ")
+    assert "def program(x, i):" in "".join(linecache.getlines(frames[-1].filename))
 
 
 def test_the_text_of_a_function_goes_with_it():
