@@ -27,7 +27,7 @@ from bital.keras.variables import Variable
 
 def __getattr__(name: str) -> Any:
     if name == "datasets":  # reads data files, so it is imported when it is asked for
-        return importlib.import_module("bital.datasets")
+        return importlib.import_module("bital.keras.datasets")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -33,9 +33,10 @@ class Names:
         self._given: dict[Var, str] = {}
         self._count = 0
 
-    def of(self, var: Var) -> str:
+    def of(self, var: Var, default: str | None = None) -> str:
+        """The name of a variable; `default` is wanted where the user gave none."""
         if var not in self._given:
-            self._given[var] = self._new(var.name)
+            self._given[var] = self._new(var.name or default)
         return self._given[var]
 
     def _new(self, wanted: str | None) -> str:

@@ -55,8 +55,10 @@ class _Emitter:
         # The function's own name too: it is a global, as the constants are.
         self.names = Names(_RESERVED | slots | {self.function})
         self.definitions = {out: e for e in program.equations for out in e.outputs}
-        for var in (*program.inputs, *program.constants):
+        for var in program.inputs:
             self.names.of(var)
+        for var in program.constants:  # globals of the text, so not of one letter
+            self.names.of(var, "constant")
 
     def source(self) -> Source:
         program = self.program
