@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 SIZES = (784, 300, 100, 10)
@@ -13,7 +15,7 @@ def weights() -> list[np.ndarray]:
     """W1, b1, W2, b2, W3, b3 in float32, He-normal, biases zero."""
     rng = np.random.default_rng(0)
     result = []
-    for rows, columns in zip(SIZES, SIZES[1:], strict=False):
+    for rows, columns in itertools.pairwise(SIZES):
         result.append(rng.normal(0, np.sqrt(2 / rows), (rows, columns)).astype(np.float32))
         result.append(np.zeros(columns, np.float32))
     return result

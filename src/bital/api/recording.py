@@ -22,7 +22,6 @@ from bital.errors import ArgumentError, InputMutationError
 from bital.executors import Compiled, get_executor
 from bital.numpy_language import Trace, Tracer, current_trace, tracing
 from bital.numpy_language.tracer import as_array, as_atom
-from bital.primitives import evaluate
 from bital.program import ArrayType, Atom, Literal, Program, type_of
 
 _LARGE_CONSTANTS = 64 << 20  # bytes
@@ -235,8 +234,8 @@ def apply_transformed(
         if trace is not None:
             return list(trace.inline(transform(), arguments))
     values = [as_value(a, var.type) for a, var in zip(arguments, program.inputs, strict=True)]
-    if program.constants:  # they are part of one Program only
-        return _interpret(transform(), values)
+    if program.constants:  # they belong to this one Program
+        return compile_program(transform())(values)
     return _eager.run((program.structure(), name), transform, values)
 
 
@@ -258,40 +257,31 @@ def compile_program(
 class _Eager:
     """Runs Programs that are made anew at each call, as under ``grad`` without ``jit``.
 
-    A structure seen for the first time is interpreted; seen again, it is compiled. The cache
-    forgets what has not been used for longest.
+    A structure is compiled once. The cache forgets what has not been used for longest.
     """
 
-    def __init__(self, size: int = 256) -> None:
+    def __init__(self, size: int = 64) -> None:
         self._size = size
-        self._seen: OrderedDict[Hashable, Compiled | None] = OrderedDict()
+        self._compiled: OrderedDict[Hashable, Compiled] = OrderedDict()
         self._lock = threading.Lock()
 
     def run(self, key: Hashable, make: Callable[[], Program], values: list[Any]) -> list[Any]:
         key = (key, config.executor_name())
-        compiled = self._seen.get(key)
+        compiled = self._compiled.get(key)
         if compiled is None:
-            if key not in self._seen:
-                self._remember(key, None)
-                return _interpret(make(), values)
             compiled = compile_program(make())
-            self._remember(key, compiled)
+            with self._lock:
+                self._compiled[key] = compiled
+                while len(self._compiled) > self._size:
+                    self._compiled.popitem(last=False)
+        else:
+            with self._lock:
+                self._compiled[key] = compiled
+                self._compiled.move_to_end(key)
         return compiled(values)
-
-    def _remember(self, key: Hashable, compiled: Compiled | None) -> None:
-        with self._lock:
-            self._seen[key] = compiled
-            self._seen.move_to_end(key)
-            while len(self._seen) > self._size:
-                self._seen.popitem(last=False)
 
 
 _eager = _Eager()
-
-
-def _interpret(program: Program, values: list[Any]) -> list[Any]:
-    results = evaluate(program, tuple(values))
-    return [np.array(r)[()] if np.ndim(r) == 0 else np.array(r) for r in results]
 
 
 def with_literals(program: Program, values: dict[int, Any]) -> Program:

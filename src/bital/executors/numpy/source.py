@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import keyword
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
@@ -65,8 +66,9 @@ class _Emitter:
         lines, constants = ["import numpy as np", "", *self._workspace()], {}
         for var, array in program.constants.items():
             name = self.names.of(var)
-            if array.size <= _PRINTED and np.isfinite(array).all():
-                lines.append(f"{name} = np.array({array.tolist()}, np.{_dtype(array.dtype)})")
+            if array.size <= _PRINTED:
+                numbers = re.sub(r"nan|inf", r"np.\g<0>", str(array.tolist()))
+                lines.append(f"{name} = np.array({numbers}, np.{_dtype(array.dtype)})")
             else:
                 lines.append(f"# {name}: a constant, {_shape(var.type)}, too long to print")
                 constants[name] = array
