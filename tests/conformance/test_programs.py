@@ -8,7 +8,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from agreement import assert_equal_results, copies, runs, without_warnings
+from agreement import assert_equal_results, attempt, copies, runs, without_warnings
 from tables import ROWS, Row
 
 import bital
@@ -121,3 +121,34 @@ def test_both_halves_of_a_derivative(row: Row) -> None:
         outputs, residuals = results[: len(program.outputs)], results[len(program.outputs) :]
         gradients = evaluate(check(backward), (*residuals, *values[count:]))
     assert_equal_results([*outputs, *gradients], want, 1e-14, row.name)
+
+
+@pytest.mark.parametrize("row", COMPILED, ids=lambda row: row.name)
+def test_derivatives_keep_their_types(row: Row) -> None:
+    """A gradient has its argument's dtype, a tangent its output's, for mixed precisions too."""
+    for dtypes in (("float32", "float64"), ("float64", "float16"), ("float32", "int8")):
+        arguments = [row.arguments(dtypes[i % 2])[i] for i in range(len(row.operands))]
+        if isinstance(attempt(row.function, arguments), Exception):
+            continue
+        with without_warnings():
+            program = bital.trace(row.function, *arguments)
+        floating = _floating(program)
+        reverse = check(vjp(program, floating))
+        wanted = [t for t, chosen in zip(program.input_types, floating, strict=True) if chosen]
+        count = len(program.outputs)
+        assert list(reverse.output_types) == [*program.output_types, *wanted]
+        assert optimize(reverse, checked=True).output_types == reverse.output_types
+        if all(e.primitive.name != "custom_vjp_call" for e in program.equations):
+            forward = check(jvp(program, floating))
+            assert forward.output_types[count:] == program.output_types
+        values = [np.asarray(v) for v in _values_of(reverse, arguments)]
+        with without_warnings():
+            results = evaluate(reverse, tuple(values))
+        for result, type in zip(results, reverse.output_types, strict=True):
+            assert ArrayType(np.shape(result), np.asarray(result).dtype) == type
+
+
+def _values_of(program: Program, arguments: list[Any]) -> Iterator[Any]:
+    yield from arguments
+    for type in program.input_types[len(arguments) :]:
+        yield np.ones(type.shape, type.dtype)

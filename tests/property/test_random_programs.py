@@ -76,6 +76,39 @@ _BINARY: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
+# These have kinks, jumps and other dtypes on the way.
+_ROUGH_UNARY: dict[str, Callable[[Any], Any]] = {
+    "abs": np.abs,
+    "sign": np.sign,
+    "clip": lambda x: np.clip(x, -0.5, 0.5),
+    "round": lambda x: np.round(x, 1),
+    "largest": lambda x: np.max(x, axis=0) if x.ndim else x,
+    "prod": lambda x: np.prod(x, axis=-1) if x.ndim else x,
+    "integers": lambda x: (x * 10).astype(np.int64) % 3 * 0.25,
+    "small integers": lambda x: ((x * 100).astype(np.int8) // np.int8(7) & 3) / 4,
+    "half precision": lambda x: x.astype(np.float16).astype(np.float64),
+    "counts": lambda x: (x > 0).sum(axis=0) / 20 if x.ndim else x,
+    "place of largest": lambda x: x.reshape(-1)[np.argmax(x)],
+    "rectified": lambda x: np.maximum(x, 0),
+    "assigned by mask": lambda x: _masked(x),
+}
+_ROUGH_BINARY: dict[str, Callable[[Any, Any], Any]] = {
+    "maximum": np.maximum,
+    "minimum": np.minimum,
+    "greater of": lambda x, y: np.where(x > y, x, -y),
+    "both": lambda x, y: np.logical_and(x > 0, y > 0) * 0.5,
+    "picked by": lambda x, y: x[(y.reshape(-1) * 9).astype(np.int64) % x.shape[0]],
+    "remainder": lambda x, y: np.remainder(x, 0.5 + y * y),
+}
+_FUNCTIONS = {**_UNARY, **_BINARY, **_ROUGH_UNARY, **_ROUGH_BINARY}
+
+
+def _masked(x: Any) -> Any:
+    x = x.copy()
+    x[x > 0.3] = -0.3
+    return x
+
+
 @dataclass(frozen=True)
 class Steps:
     """A drawn program: each step names a function and the earlier values that it takes."""
@@ -87,8 +120,7 @@ class Steps:
     def __call__(self, *inputs: Any) -> list[Any]:
         values = list(inputs)
         for name, places in self.steps:
-            function: Callable[..., Any] = _UNARY[name] if len(places) == 1 else _BINARY[name]
-            values.append(function(*(values[place] for place in places)))
+            values.append(_FUNCTIONS[name](*(values[place] for place in places)))
         return [values[place] for place in self.outputs]
 
     def inputs(self, seed: int) -> list[Any]:
@@ -97,18 +129,19 @@ class Steps:
 
 
 @st.composite
-def programs(draw: Any) -> Steps:
+def programs(draw: Any, rough: bool = False) -> Steps:
+    unary = sorted({**_UNARY, **_ROUGH_UNARY} if rough else _UNARY)
+    binary = sorted({**_BINARY, **_ROUGH_BINARY} if rough else _BINARY)
     shapes = draw(st.lists(st.sampled_from(_SHAPES), min_size=1, max_size=3))
     values: list[Any] = [np.full(shape, 0.5) for shape in shapes]
     steps: list[tuple[str, tuple[int, ...]]] = []
     for _ in range(draw(st.integers(1, 14))):
         count = draw(st.sampled_from((1, 2, 2)))
-        name = draw(st.sampled_from(sorted(_UNARY if count == 1 else _BINARY)))
+        name = draw(st.sampled_from(unary if count == 1 else binary))
         recent = st.integers(max(0, len(values) - 4), len(values) - 1)
         places = tuple(draw(recent) for _ in range(count))
-        function: Any = _UNARY[name] if count == 1 else _BINARY[name]
         try:
-            value = np.asarray(function(*(values[place] for place in places)))
+            value = np.asarray(_FUNCTIONS[name](*(values[place] for place in places)))
         except (ValueError, IndexError):
             continue  # shapes do not fit: the step is left out
         if value.size <= 2000 and value.ndim <= 3 and value.size:
@@ -141,6 +174,17 @@ def test_values(steps: Steps) -> None:
     assert_close(traced(*first), kept, 0.0)
     assert_close(result, kept, 0.0)
     assert_close(first, before, 0.0)
+
+
+@given(programs(rough=True))
+def test_values_with_jumps_and_other_dtypes(steps: Steps) -> None:
+    traced = bital.jit(steps)
+    for seed in range(2):
+        inputs = steps.inputs(seed)
+        assert_close(traced(*inputs), steps(*inputs))
+    every = tuple(range(len(inputs)))
+    eager = bital.grad(loss(steps), argnums=every)(*inputs)
+    assert_close(bital.jit(bital.grad(loss(steps), argnums=every))(*inputs), eager)
 
 
 @given(programs())
@@ -200,13 +244,51 @@ def test_second_derivatives(steps: Steps) -> None:
     np.testing.assert_allclose(forward, (above - below) / 2e-4, rtol=1e-5, atol=1e-5)
 
 
-@given(programs())
+@given(programs(rough=True))
 @settings(max_examples=40)
 def test_mapping(steps: Steps) -> None:
     rows = [steps.inputs(seed) for seed in range(3)]
     stacked = [np.stack(column) for column in zip(*rows, strict=True)]
     wanted = [np.stack(ys) for ys in zip(*(steps(*row) for row in rows), strict=True)]
     assert_close(bital.vmap(steps)(*stacked), wanted)
+
+
+@given(programs())
+@settings(max_examples=25)
+def test_mapping_and_differentiating_in_any_order(steps: Steps) -> None:
+    rows = [tuple(steps.inputs(seed)) for seed in range(2)]
+    stacked = tuple(np.stack(column) for column in zip(*rows, strict=True))
+    every = tuple(range(len(stacked)))
+    slope = bital.grad(loss(steps), argnums=every)
+    want = [np.stack(parts) for parts in zip(*(slope(*row) for row in rows), strict=True)]
+    assert_close(bital.vmap(slope)(*stacked), want)
+    total = bital.grad(lambda *xs: np.sum(bital.vmap(loss(steps))(*xs)), argnums=every)
+    assert_close(total(*stacked), want)
+    assert_close(bital.jit(bital.vmap(bital.jit(slope)))(*stacked), want)
+
+
+@given(programs(), st.floats(-0.5, 0.5))
+@settings(max_examples=25)
+def test_branches_on_values(steps: Steps, threshold: float) -> None:
+    """Under ``grad`` alone Python may branch on what was computed so far."""
+
+    def branching(*xs: Any) -> Any:
+        value = loss(steps)(*xs)
+        if value > threshold:
+            return value * value
+        return loss(steps)(*(x + 0.01 for x in xs)) if value < -threshold else 3.0 * value
+
+    inputs = steps.inputs(0)
+    every = tuple(range(len(inputs)))
+    value, slopes = bital.value_and_grad(branching, argnums=every)(*inputs)
+    np.testing.assert_allclose(value, branching(*inputs), rtol=1e-12)
+    direction = [np.cos(x) for x in inputs]
+    above, below = (
+        branching(*(x + h * d for x, d in zip(inputs, direction, strict=True)))
+        for h in (1e-5, -1e-5)
+    )
+    along = sum(np.sum(s * d) for s, d in zip(slopes, direction, strict=True))
+    np.testing.assert_allclose(along, (above - below) / 2e-5, rtol=1e-5, atol=1e-7)
 
 
 @given(programs())
