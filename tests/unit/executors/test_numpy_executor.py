@@ -100,6 +100,24 @@ def test_the_text_with_constants_and_buffers_stands_alone():
             assert np.asarray(a).dtype == np.asarray(b).dtype
 
 
+@pytest.mark.parametrize("shape", [(0,), (0, 1, 1), (3, 0), (1, 5, 1), (2, 2)])
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int8", "uint64", "bool", "float16"])
+def test_constants_keep_shape_dtype_and_bits(shape, dtype):
+    size = int(np.prod(shape))
+    values = np.resize(np.array([np.nan, -0.0, np.inf, -np.inf, 0.1, 1.0]), size)
+    if np.dtype(dtype).kind != "f":
+        values = np.resize(np.array([0, 1, 100]), size)
+    constant = values.astype(dtype).reshape(shape)
+    builder = Builder("f")
+    with building(builder):
+        (out,) = COMPILE(builder.build([builder.constant(constant)]))([])
+    assert same_bits(out, constant)
+    large = np.tile(constant, (500,) + (1,) * (len(shape) - 1))
+    builder = Builder("f")
+    (out,) = COMPILE(builder.build([builder.constant(large)]))([])
+    assert same_bits(out, large)
+
+
 def test_a_failure_shows_the_generated_line():
     f = bital.jit(lambda x, i: x[i] * 2.0)
     f(np.ones(3), np.array([1, 2]))

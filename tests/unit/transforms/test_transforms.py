@@ -226,5 +226,5 @@ def test_what_is_not_linear_cannot_be_transposed():
         out = P["exp"](tangent)
         half = _LinearHalf(builder, [tangent])
         half.accumulate(out, tangent)
-        with pytest.raises(DifferentiationError, match="exp stands where its operand must be linear"):
+        with pytest.raises(DifferentiationError, match="exp stands where its operand"):
             half.pull_back()

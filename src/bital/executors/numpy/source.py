@@ -67,8 +67,7 @@ class _Emitter:
         for var, array in program.constants.items():
             name = self.names.of(var)
             if array.size <= _PRINTED:
-                numbers = re.sub(r"nan|inf", r"np.\g<0>", str(array.tolist()))
-                lines.append(f"{name} = np.array({numbers}, np.{_dtype(array.dtype)})")
+                lines.append(f"{name} = {_constant(array)}")
             else:
                 lines.append(f"# {name}: a constant, {_shape(var.type)}, too long to print")
                 constants[name] = array
@@ -165,6 +164,14 @@ class _Emitter:
                 results.append(name)
             given.add(root)
         return results
+
+
+def _constant(array: Array) -> str:
+    dtype = f"np.{_dtype(array.dtype)}"
+    if not array.size:
+        return f"np.zeros({array.shape}, {dtype})"
+    numbers = re.sub(r"nan|inf", r"np.\g<0>", str(array.tolist()))
+    return f"np.array({numbers}, {dtype})"
 
 
 def _is_stretched(definitions: dict[Var, Equation], atom: Var) -> bool:
