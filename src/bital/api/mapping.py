@@ -9,7 +9,14 @@ from typing import Any
 import numpy as np
 
 from bital import tree
-from bital.api.recording import apply, argument_names, function_name, leaf_type, record
+from bital.api.recording import (
+    apply,
+    argument_names,
+    check_leaves,
+    function_name,
+    leaf_type,
+    record,
+)
 from bital.errors import ShapeError
 from bital.transforms import batch
 
@@ -24,7 +31,7 @@ def vmap(fun: Function, in_axes: Any = 0, out_axes: int = 0) -> Function:
     fun : callable
     in_axes : int, None, or a tuple of these, default 0
         For each positional argument the axis to map over, in all of its leaves; None: the same
-        argument for all.
+        argument for all. Keyword arguments are mapped over axis 0.
     out_axes : int, default 0
         Where the axis stands in all outputs.
 
@@ -40,18 +47,26 @@ def vmap(fun: Function, in_axes: Any = 0, out_axes: int = 0) -> Function:
     """
 
     @functools.wraps(fun)
-    def wrapped(*args: Any) -> Any:
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
         axes = in_axes if isinstance(in_axes, (tuple, list)) else (in_axes,) * len(args)
         if len(axes) != len(args):
             raise ShapeError(f"vmap: in_axes={in_axes} does not fit {len(args)} arguments")
-        leaves, structure = tree.flatten(args)
+        check_leaves(fun, "argument ", args)
+        check_leaves(fun, "keyword argument ", kwargs)
+        leaves, structure = tree.flatten((args, kwargs))
         of_leaf = [axis for axis, arg in zip(axes, args, strict=True) for _ in tree.leaves(arg)]
+        of_leaf += [0] * len(tree.leaves(kwargs))
         size = _mapped_size(fun, leaves, of_leaf)
         rows = [_first_row(x, axis) for x, axis in zip(leaves, of_leaf, strict=True)]
+
+        def call(new: list[Any]) -> Any:
+            new_args, new_kwargs = tree.unflatten(structure, new)
+            return fun(*new_args, **new_kwargs)
+
         recorded = record(
             fun,
             rows,
-            lambda new: fun(*tree.unflatten(structure, new)),
+            call,
             names=argument_names(fun, args),
             values_known=False,
             freeze=False,

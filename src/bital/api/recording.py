@@ -145,8 +145,12 @@ def leaf_type(leaf: Any) -> tuple[ArrayType, type | None]:
 def check_leaves(fun: Callable[..., Any], what: str, value: Any) -> None:
     """Refuse arguments that cannot be traced, naming where they stand."""
     for path, leaf in tree.flatten_with_path(value):
-        if isinstance(leaf, Tracer) or type(leaf) in (bool, int, float):
+        if isinstance(leaf, Tracer) or type(leaf) in (bool, float):
             continue
+        if type(leaf) is int and not -(2**63) <= leaf < 2**63:
+            raise ArgumentError(
+                f"{function_name(fun)}: {what}{path} is an int beyond int64; write it as a float"
+            )
         try:
             as_array(leaf)
         except (ArgumentError, ValueError, TypeError) as fault:
@@ -245,7 +249,10 @@ def as_value(argument: Any, wanted: ArrayType) -> Any:
         argument = as_array(argument)
     if isinstance(argument, np.ndarray) and argument.shape:
         return argument
-    return wanted.dtype.type(argument)
+    try:
+        return wanted.dtype.type(argument)
+    except OverflowError:
+        raise ArgumentError(f"an argument is {argument}, beyond {wanted.dtype}") from None
 
 
 def compile_program(
