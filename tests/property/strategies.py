@@ -52,7 +52,7 @@ def indices(draw: Any, shape: tuple[int, ...]) -> Any:
             items.append(Ellipsis)
             dotted = True
             axis += draw(st.integers(0, len(shape) - axis))
-        elif kind == "mask" and axis < len(shape):
+        elif kind == "mask" and axis < len(shape) and shape[axis]:
             items.append(draw(hnp.arrays(bool, (shape[axis],))))
             axis += 1
         elif kind != "dots" and axis < len(shape):

@@ -52,9 +52,12 @@ def _accumulator(x: Tracer, dtype: Any) -> Tracer:
 def _masked(x: Tracer, where: Any, neutral: Any, name: str) -> Tracer:
     if where is True:
         return x
+    mask = trace_of(where)
+    if mask.dtype != np.bool_:
+        raise TypeError(f"np.{name}: where= must be an array of bools, got {mask!r}")
     if neutral is None:
         raise ValueError(f"np.{name} with where= needs initial=, as in NumPy")
-    masked: Tracer = bind(select, as_bool(where), x, cast(neutral, x.dtype))
+    masked: Tracer = bind(select, mask, x, cast(neutral, x.dtype))
     return masked
 
 
