@@ -1,6 +1,7 @@
 """The shape of the engine: who imports whom, how large things are, how errors are worded."""
 
 import ast
+import os
 import json
 import subprocess
 import sys
@@ -203,24 +204,25 @@ def test_faces_are_loaded_at_first_use():
 
 
 @pytest.mark.slow
-def test_import_time():
-    """At most 0.1 s of processor time above NumPy; more only where NumPy itself takes longer.
+def test_import_time(tmp_path):
+    """At most 0.1 s of processor time above NumPy, from bytecode as an installed package has it.
 
     The best of several runs, each in a process of its own: what else the machine does adds to the
     others.
     """
     code = (
-        "from time import process_time as now; a = now(); import numpy; b = now(); import bital; "
-        "print(b - a, now() - b)"
+        "from time import process_time as now; import numpy; a = now(); import bital; "
+        "print(now() - a)"
     )
-    runs = []
-    for _ in range(9):
-        run = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    environment["PYTHONPYCACHEPREFIX"] = str(tmp_path)
+    runs = [
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, check=True, env=environment
         )
-        runs.append([float(word) for word in run.stdout.split()])
-    numpy, extra = (min(column) for column in zip(*runs, strict=True))
-    assert extra <= max(0.1, 1.2 * numpy), (numpy, extra)
+        for _ in range(9)
+    ]
+    assert min(float(run.stdout) for run in runs) <= 0.1
 
 
 def test_an_unknown_attribute_of_the_package():
