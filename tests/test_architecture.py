@@ -1,8 +1,8 @@
 """The shape of the engine: who imports whom, how large things are, how errors are worded."""
 
 import ast
-import os
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
