@@ -51,6 +51,8 @@ READING: list[Row] = [
     _read("i, i"),
     _read("i, :, i"),
     _read("0, :, i"),
+    _read("i, ..., i, 0"),
+    _read(":, i, ..., 0"),
     _read(":, i, 0"),
     _read(":, i, None, 0"),
     _read("j, i"),

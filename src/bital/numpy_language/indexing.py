@@ -63,7 +63,9 @@ def parse(x: Tracer, index: Any) -> Index:
     entries: list[Any] = []
     new_axes: list[int] = []
     runs = ""  # "a" for an array or int, "." for what separates them
-    for item in items:
+    for position, item in enumerate(items):
+        if places and position == place:
+            runs += "."  # ``...`` separates even where it stands for no axis
         if item is None:
             new_axes.append(len(entries))
             runs += "."
