@@ -24,6 +24,7 @@ def _written(x: Any, y: Any) -> Any:
     x = x.copy()
     x[..., -1] = np.mean(y)
     x[0] += np.sin(x[-1])
+    x[0] *= 0.5
     return x
 
 
@@ -90,7 +91,7 @@ _ROUGH_UNARY: dict[str, Callable[[Any], Any]] = {
     "counts": lambda x: (x > 0).sum(axis=0) / 20 if x.ndim else x,
     "place of largest": lambda x: x.reshape(-1)[np.argmax(x)],
     "rectified": lambda x: np.maximum(x, 0),
-    "assigned by mask": lambda x: _masked(x),
+    "assigned by mask": lambda x: _masked(x) if x.ndim else x,
 }
 _ROUGH_BINARY: dict[str, Callable[[Any, Any], Any]] = {
     "maximum": np.maximum,

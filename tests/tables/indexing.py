@@ -259,6 +259,16 @@ WRITING += [
     ),
     row("x[mask] = v", lambda x, m, v: _assign(x, m, v), _M, mask(4, 5), Operand(()), covers=()),
     row(
+        "x[mask of a wrong shape] = v",
+        lambda x, m, v: _assign(x, m, v),
+        _M,
+        mask(1, 5),
+        Operand(()),
+        covers=(),
+        differentiable=False,
+        mapped=False,
+    ),
+    row(
         "x[mask of rows] = v",
         lambda x, m, v: _assign(x, m, v),
         _M,

@@ -123,8 +123,6 @@ def _entry(item: Any, length: int, axis: int) -> Any:
 
 def _known(item: Any) -> Any:
     """An item of an index with lists made arrays, and a traced mask replaced by its value."""
-    if isinstance(item, (bool, np.bool_)) or (_is_mask(item) and not item.ndim):
-        raise IndexError(f"a single bool ({item}) as an index: write x[np.newaxis] or np.where")
     if isinstance(item, Tracer) and item.dtype == np.bool_:
         value = item.known_value()
         if value is None:
@@ -132,7 +130,9 @@ def _known(item: Any) -> Any:
                 f"x[mask] with a traced mask ({item!r}) has a length that is not known before the "
                 "values are. Write np.where(mask, x, 0), or x[mask] = v to write where it is true"
             )
-        return np.asarray(value)
+        item = np.asarray(value)
+    if isinstance(item, (bool, np.bool_)) or (_is_mask(item) and not item.ndim):
+        raise IndexError(f"a single bool ({item}) as an index: write x[np.newaxis] or np.where")
     if isinstance(item, list):
         if any(isinstance(each, Tracer) for each in item):
             return np.stack(item)
@@ -216,10 +216,17 @@ def _as_index(entry: Any) -> Any:
 
 def written(x: Tracer, index: Any, value: Any) -> Tracer:
     """What x is after ``x[index] = value``."""
-    if isinstance(index, Tracer) and index.dtype == np.bool_ and index.known_value() is None:
-        return _written_by_mask(x, index, value)
+    value = operand(value)
+    if isinstance(index, Tracer) and index.dtype == np.bool_:
+        if np.ndim(value) <= x.ndim - index.ndim:
+            return _written_by_mask(x, index, value)
+        if index.known_value() is None:
+            raise TracerBoolError(
+                f"x[mask] = values with a traced mask ({index!r}) would have to know how many "
+                "elements it marks. Write np.where(mask, values, x) with values of x's shape"
+            )
     parsed = parse(x, index)
-    update = trace_of(cast(trace_of(_as_dtype(x, value)), x.dtype))  # unsafe casting, as NumPy's
+    update = trace_of(cast(value, x.dtype))  # unsafe casting, as NumPy's
     if parsed.is_basic:
         return _written_window(x, parsed, update)
     grid = _grid(x, parsed)
@@ -232,20 +239,11 @@ def written(x: Tracer, index: Any, value: Any) -> Tracer:
     return result
 
 
-def _as_dtype(x: Tracer, value: Any) -> Any:
-    value = operand(value)
-    return cast(value, x.dtype) if type(value) in (bool, int, float) else value
-
-
 def _written_by_mask(x: Tracer, mask: Tracer, value: Any) -> Tracer:
-    value = operand(value)
-    if np.ndim(value) > x.ndim - mask.ndim:
-        raise TracerBoolError(
-            f"x[mask] = values with a traced mask ({mask!r}) would have to know how many elements "
-            "it marks. Write np.where(mask, values, x) with values of x's shape"
-        )
+    if mask.shape != x.shape[: mask.ndim]:
+        raise IndexError(f"a mask of shape {mask.shape} does not fit an array of {x.shape}")
     mask = reshape_to(mask, mask.shape + (1,) * (x.ndim - mask.ndim))
-    result: Tracer = where(mask, trace_of(cast(trace_of(value), x.dtype)), x)
+    result: Tracer = where(mask, trace_of(cast(value, x.dtype)), x)
     return result
 
 
