@@ -401,7 +401,9 @@ class TestUtils:
             keras.utils.set_random_seed(-1)
 
     def test_datasets_are_reachable(self):
-        assert keras.datasets is bital.datasets
+        from bital.keras.datasets import mnist
+
+        assert mnist is bital.datasets.mnist is keras.datasets.mnist
 
     def test_no_engine_code(self):
         """bital.keras is NumPy and public bital functions: it imports no folder of the engine."""
