@@ -21,7 +21,9 @@ def numerical_gradient(f: Callable[..., Any], x: Any, eps: float = 1e-4) -> Any:
     f : callable
         Takes what `x` is, returns a number.
     x : array, number, or any nesting of them
-        Left as it is: the differences are taken on a float64 copy.
+        Elements of floating arrays are moved in place and put back, so that an `f` that reads the
+        array itself and ignores its argument works too, as the textbooks write it. `f` is given
+        float64: of other dtypes, and of read-only arrays, a moved copy.
     eps : float, default 1e-4
         The step h.
 
@@ -48,17 +50,20 @@ def numerical_gradient(f: Callable[..., Any], x: Any, eps: float = 1e-4) -> Any:
     if not eps > 0:
         raise ArgumentError(f"numerical_gradient: eps must be positive, got {eps}")
     leaves, structure = tree.flatten(x)
-    arrays = []
-    for leaf in leaves:
-        array = np.array(leaf)
-        if array.dtype.kind not in "biuf":
-            raise ArgumentError(f"numerical_gradient: x holds {array.dtype}, not numbers: {leaf!r}")
-        arrays.append(array.astype(np.float64))
+    arrays = [_movable(leaf) for leaf in leaves]
+    kept = [array.copy() for array in arrays]
 
-    def value() -> float:
-        # Copies, so that an f that writes to its argument does not spoil the next difference.
-        point = [a.copy() if a.shape else float(a) for a in arrays]
-        result = f(tree.unflatten(structure, point))
+    def value_at(number: int, index: tuple[int, ...], step: float) -> float:
+        arrays[number][index] += step
+        if _is_movable(leaves[number]):
+            leaves[number][index] = arrays[number][index]
+        try:
+            result = f(tree.unflatten(structure, [a if a.shape else float(a) for a in arrays]))
+        finally:  # f may have written to its argument
+            for array, leaf, original in zip(arrays, leaves, kept, strict=True):
+                array[...] = original
+                if _is_movable(leaf):
+                    leaf[...] = original
         if np.size(result) != 1:
             raise ArgumentError(
                 "numerical_gradient: f must return one number, it returned an array of shape "
@@ -67,18 +72,33 @@ def numerical_gradient(f: Callable[..., Any], x: Any, eps: float = 1e-4) -> Any:
         return float(np.asarray(result).reshape(()))
 
     gradients = []
-    for array in arrays:
-        gradient = np.zeros_like(array)
+    for number, array in enumerate(arrays):
+        gradient = np.zeros(array.shape)
         for index in np.ndindex(array.shape):
-            kept = array[index]
-            array[index] = kept + eps
-            above = value()
-            array[index] = kept - eps
-            below = value()
-            array[index] = kept
-            gradient[index] = (above - below) / (2 * eps)
+            difference = value_at(number, index, eps) - value_at(number, index, -eps)
+            gradient[index] = difference / (2 * eps)
         gradients.append(gradient if gradient.shape else gradient[()])
     return tree.unflatten(structure, gradients)
+
+
+def _is_movable(leaf: Any) -> bool:
+    """Whether the caller's own array can hold a moved element."""
+    return (
+        isinstance(leaf, np.ndarray)
+        and leaf.dtype.kind == "f"
+        and leaf.flags.writeable
+        and bool(leaf.shape)
+    )
+
+
+def _movable(leaf: Any) -> Any:
+    """A float64 array to move elements of: the caller's own if it is one."""
+    if _is_movable(leaf) and leaf.dtype == np.float64:
+        return leaf
+    array = np.array(leaf)
+    if array.dtype.kind not in "biuf":
+        raise ArgumentError(f"numerical_gradient: x holds {array.dtype}, not numbers: {leaf!r}")
+    return array.astype(np.float64)
 
 
 def check_grads(

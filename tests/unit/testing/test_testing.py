@@ -58,6 +58,25 @@ class TestNumericalGradient:
             bital.numerical_gradient(lambda v: np.sum(v * v), x), [2000, 2000], rtol=1e-8
         )
 
+    @pytest.mark.parametrize("dtype", [np.float64, np.float32])
+    def test_a_function_of_the_array_itself(self, dtype):
+        """As the textbooks write it: the loss reads the weights and ignores its argument."""
+        weights = {"W": np.array([[1.0, 2.0], [3.0, -1.0]], dtype), "b": np.ones(2, dtype)}
+
+        def loss(ignored):
+            return float(np.sum(weights["W"].astype(np.float64) ** 2) + 3.0 * weights["b"][0])
+
+        got = bital.numerical_gradient(loss, weights["W"])
+        np.testing.assert_allclose(got, 2.0 * weights["W"], rtol=1e-2)
+        np.testing.assert_allclose(bital.numerical_gradient(loss, weights)["b"], [3, 0], rtol=1e-2)
+        assert weights["W"].tolist() == [[1.0, 2.0], [3.0, -1.0]]
+
+    def test_arrays_are_put_back_when_f_raises(self):
+        x = np.array([1.0, 2.0])
+        with pytest.raises(ZeroDivisionError):
+            bital.numerical_gradient(lambda x: 1 / 0, x)
+        assert x.tolist() == [1.0, 2.0]
+
     def test_the_error_is_of_second_order(self):
         for eps in (1e-2, 1e-3):
             got = bital.numerical_gradient(lambda x: x**3, 1.0, eps=eps)
