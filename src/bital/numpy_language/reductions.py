@@ -69,34 +69,27 @@ def _with_initial(primitive: Primitive, result: Tracer, initial: Any) -> Tracer:
     return joined
 
 
-@implements(np.sum)
-def sum_(
-    a: Any,
-    axis: Any = None,
-    dtype: Any = None,
-    out: Any = None,
-    keepdims: bool = False,
-    initial: Any = None,
-    where: Any = True,
-) -> Any:
-    x = _masked(_accumulator(trace_of(a), dtype), where, 0, "sum")
-    result = _reduce(p.reduce_sum, x, axis, keepdims)
-    return store(out, _with_initial(add, result, initial), "sum")
+def _accumulation(
+    primitive: Primitive, pair: Primitive, neutral: int, name: str
+) -> Callable[..., Any]:
+    def handler(
+        a: Any,
+        axis: Any = None,
+        dtype: Any = None,
+        out: Any = None,
+        keepdims: bool = False,
+        initial: Any = None,
+        where: Any = True,
+    ) -> Any:
+        x = _masked(_accumulator(trace_of(a), dtype), where, neutral, name)
+        result = _reduce(primitive, x, axis, keepdims)
+        return store(out, _with_initial(pair, result, initial), name)
+
+    return handler
 
 
-@implements(np.prod)
-def prod(
-    a: Any,
-    axis: Any = None,
-    dtype: Any = None,
-    out: Any = None,
-    keepdims: bool = False,
-    initial: Any = None,
-    where: Any = True,
-) -> Any:
-    x = _masked(_accumulator(trace_of(a), dtype), where, 1, "prod")
-    result = _reduce(p.reduce_prod, x, axis, keepdims)
-    return store(out, _with_initial(mul, result, initial), "prod")
+sum_ = implements(np.sum)(_accumulation(p.reduce_sum, add, 0, "sum"))
+prod = implements(np.prod)(_accumulation(p.reduce_prod, mul, 1, "prod"))
 
 
 def _extremum(primitive: Primitive, pair: Primitive, name: str) -> Callable[..., Any]:
