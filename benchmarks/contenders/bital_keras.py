@@ -8,13 +8,19 @@ from benchmarks.problem import LEARNING_RATE, SIZES, batch, weights
 from bital import keras
 
 
-def prepare() -> Callable[[], float]:
+def network() -> keras.Sequential:
+    """Compiled, with the common weights."""
     layers = [keras.layers.Dense(n, activation="relu") for n in SIZES[1:-1]]
     model = keras.Sequential(
         [keras.Input((SIZES[0],)), *layers, keras.layers.Dense(SIZES[-1], activation="softmax")]
     )
     model.compile(keras.optimizers.SGD(LEARNING_RATE), "sparse_categorical_crossentropy")
     model.set_weights(weights())
+    return model
+
+
+def prepare() -> Callable[[], float]:
+    model = network()
     x, t = batch()
 
     def run() -> float:

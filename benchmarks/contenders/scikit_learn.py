@@ -1,4 +1,4 @@
-"""scikit-learn: MLPClassifier, a step being one call of partial_fit with one batch."""
+"""scikit-learn: MLPClassifier, one call of partial_fit with one batch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from sklearn.neural_network import MLPClassifier
 from benchmarks.problem import BATCH, LEARNING_RATE, SIZES, batch, weights
 
 
-def prepare() -> Callable[[], float]:
+def classifier(**options: object) -> MLPClassifier:
+    """Plain SGD from the common weights."""
     model = MLPClassifier(
         SIZES[1:-1],
         solver="sgd",
@@ -20,11 +21,17 @@ def prepare() -> Callable[[], float]:
         momentum=0.0,
         nesterovs_momentum=False,
         shuffle=False,
+        **options,
     )
-    x, t = batch()
-    model.partial_fit(x, t, classes=np.arange(SIZES[-1]))
+    model.partial_fit(*batch(), classes=np.arange(SIZES[-1]))
     model.coefs_[:] = weights()[::2]
     model.intercepts_[:] = weights()[1::2]
+    return model
+
+
+def prepare() -> Callable[[], float]:
+    model = classifier()
+    x, t = batch()
 
     def run() -> float:
         model.partial_fit(x, t)
