@@ -58,6 +58,7 @@ class Variable(NDArrayOperatorsMixin):
     ) -> None:
         self.name = name
         self.trainable = trainable
+        self.regularizer: Any = None
         self._owner = owner
         self._dtype = np.dtype(dtype)
         if not callable(initializer):

@@ -221,7 +221,7 @@ class TestDense:
             ({"units": 3, "activation": "rellu"}, "activation='rellu'"),
             ({"units": 3, "activation": "gelu"}, "gelu_tanh"),
             ({"units": 3, "kernel_initializer": "he_norml"}, "he_normal"),
-            ({"units": 3, "kernel_regularizer": "l2"}, "no kernel regularizer yet"),
+            ({"units": 3, "kernel_constraint": "max_norm"}, "no kernel constraint yet"),
             ({"units": 3, "bias_constraint": object()}, "no bias constraint yet"),
             ({"units": 3, "unit": 3}, "no argument 'unit'"),
             ({"units": 3, "dtype": "int32"}, "dtype='int32'"),

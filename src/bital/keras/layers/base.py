@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bital.errors import ArgumentError, DataError, ModelStateError, ShapeError
-from bital.keras import checks, initializers
+from bital.keras import checks, initializers, regularizers
 from bital.keras.variables import Variable
 from bital.keras.vocabulary import snake_case
 
@@ -156,6 +156,7 @@ class Layer:
         dtype: Any = None,
         trainable: bool = True,
         name: str | None = None,
+        regularizer: Any = None,
     ) -> Variable:
         """Create a weight, in ``build`` or ``__init__``; return its variable.
 
@@ -171,6 +172,8 @@ class Layer:
             Whether ``fit`` changes it by its gradient.
         name : str, optional
             Last part of its path, unique within the layer.
+        regularizer : str, Regularizer or function, optional
+            What its size adds to the loss, while it is trainable.
 
         Raises
         ------
@@ -189,6 +192,7 @@ class Layer:
             name,
             owner=self,
         )
+        variable.regularizer = regularizers.get(regularizer)
         self._variables.append(variable)
         return variable
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from bital.errors import ArgumentError, ShapeError
-from bital.keras import activations, checks, initializers
+from bital.keras import activations, checks, initializers, regularizers
 from bital.keras.layers.base import Activated, Layer, Shape
 
 # Arguments of Keras that a later version of bital adds.
 _LATER = (
-    "kernel_regularizer",
-    "bias_regularizer",
     "activity_regularizer",
     "kernel_constraint",
     "bias_constraint",
@@ -86,14 +84,15 @@ class Dense(Activated):
         First values of the kernel.
     bias_initializer : str or Initializer, default "zeros"
         First values of the bias.
+    kernel_regularizer, bias_regularizer : str, Regularizer or function, optional
+        What their size adds to the loss.
     name, trainable, dtype, input_shape, input_dim
         As in `Layer`.
 
     Raises
     ------
     ArgumentError
-        For an argument with a value that is not allowed, or a regularizer or constraint: bital
-        has none yet.
+        For an argument with a value that is not allowed, or a constraint: bital has none yet.
 
     Examples
     --------
@@ -109,6 +108,8 @@ class Dense(Activated):
         use_bias: bool = True,
         kernel_initializer: Any = "glorot_uniform",
         bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
         *,
         name: str | None = None,
         trainable: bool = True,
@@ -130,6 +131,8 @@ class Dense(Activated):
         self.use_bias = checks.boolean("Dense", "use_bias", use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
         self.bias = None
 
     def build(self, input_shape: Shape) -> None:
@@ -148,10 +151,18 @@ class Dense(Activated):
             )
         features = input_shape[-1]
         self.kernel = self.add_weight(
-            (features, self.units), self.kernel_initializer, name="kernel"
+            (features, self.units),
+            self.kernel_initializer,
+            name="kernel",
+            regularizer=self.kernel_regularizer,
         )
         if self.use_bias:
-            self.bias = self.add_weight((self.units,), self.bias_initializer, name="bias")
+            self.bias = self.add_weight(
+                (self.units,),
+                self.bias_initializer,
+                name="bias",
+                regularizer=self.bias_regularizer,
+            )
 
     def check_input(self, input_shape: Shape) -> None:
         """Raise `ShapeError` unless the last axis fits the kernel."""
@@ -180,6 +191,8 @@ class Dense(Activated):
             "use_bias": self.use_bias,
             "kernel_initializer": initializers.VOCABULARY.serialize(self.kernel_initializer),
             "bias_initializer": initializers.VOCABULARY.serialize(self.bias_initializer),
+            "kernel_regularizer": regularizers.serialize(self.kernel_regularizer),
+            "bias_regularizer": regularizers.serialize(self.bias_regularizer),
         }
 
 

@@ -122,6 +122,9 @@ class Steps:
                 logits = self.model.preactivate(x, training=training)
                 outputs = self.activation(logits)
                 value = self.loss(y, logits, sample_weight)
+            for variable in self.trainable:
+                if variable.regularizer is not None:
+                    value = value + variable.regularizer(variable.value)
             return value, outputs, tuple(variable.value for variable in self.others)
 
     def _add(
