@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from bital.primitives.elementwise import align, broadcast_shapes
+from bital.primitives.elementwise import add, align, broadcast_shapes, convert, eq, mul
 from bital.primitives.primitive import (
     Linear,
     Operand,
@@ -117,8 +117,6 @@ def _scatter_jvp(
     primitive: Primitive, primals: list[Atom], tangents: list[Tangent]
 ) -> tuple[list[Atom], list[Tangent]]:
     """Where one place is written twice, only the write that stays has a derivative."""
-    from bital.primitives.elementwise import add, mul
-
     x, v, *indices = primals
     outputs = primitive.bind(primals, {})
     tx, tv = tangents[0], tangents[1]
@@ -134,8 +132,6 @@ def _scatter_jvp(
 
 def _last_writes(x: Atom, v: Atom, indices: list[Atom]) -> Atom:
     """1 for each element of v that x keeps, 0 for those that a later one overwrote."""
-    from bital.primitives.elementwise import convert, eq
-
     order = current_builder().constant(np.arange(v.type.size).reshape(v.type.shape))
     empty = zeros(ArrayType(x.type.shape, order.type.dtype))
     kept = gather(scatter(empty, order, *indices), *indices)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from bital.errors import ProgramError
+from bital.primitives.elementwise import add
 from bital.primitives.primitive import (
     Linear,
     Operand,
@@ -56,8 +57,6 @@ def _reference(x: Any, y: Any, contract: AxisPair, batch: AxisPair) -> Any:
 def _jvp(
     tangents: list[Tangent], out: Atom, x: Atom, y: Atom, contract: AxisPair, batch: AxisPair
 ) -> Tangent:
-    from bital.primitives.elementwise import add
-
     tx, ty = tangents
     left = None if tx is None else dot_general(tx, y, contract=contract, batch=batch)
     right = None if ty is None else dot_general(x, ty, contract=contract, batch=batch)

@@ -23,7 +23,7 @@ from bital.primitives.primitive import (
     require,
     single,
 )
-from bital.primitives.shape import concatenate, reshape, slice_
+from bital.primitives.shape import concatenate, reshape, slice_, transpose
 from bital.program import ArrayType, Atom, Literal
 
 
@@ -127,8 +127,6 @@ def _prod_jvp(
     rows = math.prod(x.type.shape[axis] for axis in kept)
 
     def flatten(a: Atom) -> Atom:
-        from bital.primitives.shape import transpose
-
         moved = transpose(a, permutation=(*kept, *axes)) if axes else a
         flat: Atom = reshape(moved, shape=(rows, count))
         return flat
