@@ -1,0 +1,1 @@
+"""The loop-nest form, and the lowering of Programs to it."""
