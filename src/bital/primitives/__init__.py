@@ -3,7 +3,16 @@
 One block a primitive; every field is required, so a gap fails when bital is imported.
 """
 
-from bital.primitives import control, elementwise, indexing, linear, random, reduction, shape
+from bital.primitives import (
+    control,
+    elementwise,
+    indexing,
+    linear,
+    loops,
+    random,
+    reduction,
+    shape,
+)
 from bital.primitives.control import evaluate as evaluate
 from bital.primitives.primitive import NOT_DIFFERENTIABLE as NOT_DIFFERENTIABLE
 from bital.primitives.primitive import NOT_LINEAR as NOT_LINEAR
@@ -11,4 +20,4 @@ from bital.primitives.primitive import REGISTRY as REGISTRY
 from bital.primitives.primitive import Linear as Linear
 from bital.primitives.primitive import Primitive as Primitive
 
-__all__ = ["control", "elementwise", "indexing", "linear", "random", "reduction", "shape"]
+__all__ = ["control", "elementwise", "indexing", "linear", "loops", "random", "reduction", "shape"]

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from bital.errors import ProgramError
-from bital.program import ArrayType, Atom, Literal, Params, Program, Var, current_builder
+from bital.program import ArrayType, Atom, Literal, Params, Var, current_builder
 
 Tangent = Atom | None  # None: zero, known to be so without looking at values
 
@@ -48,7 +48,7 @@ REGISTRY: dict[str, Primitive] = {}
 
 # Program -> Program transforms that rules of primitives with inner Programs call. The folder of
 # transforms adds itself here, since this folder cannot import it.
-program_transforms: dict[str, Callable[..., Program]] = {}
+program_transforms: dict[str, Callable[..., Any]] = {}
 
 
 class Primitive:

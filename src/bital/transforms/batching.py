@@ -9,7 +9,12 @@ from bital.primitives.shape import batched
 from bital.program import ArrayType, Atom, Builder, Literal, Program, Var, building
 
 
-def batch(program: Program, size: int, mapped: Sequence[bool] | None = None) -> Program:
+def batch(
+    program: Program,
+    size: int,
+    mapped: Sequence[bool] | None = None,
+    wanted: Sequence[bool] | None = None,
+) -> Program:
     """Vectorise.
 
     Parameters
@@ -20,12 +25,16 @@ def batch(program: Program, size: int, mapped: Sequence[bool] | None = None) -> 
         Length of the new axis.
     mapped : sequence of bool, optional
         Which inputs carry the axis, in front. By default all.
+    wanted : sequence of bool, optional
+        Which outputs carry it: those that depend on a mapped input must. By default all.
 
     Returns
     -------
     Program
-        The same function for `size` inputs at once. All outputs carry the axis, in front.
+        The same function for `size` inputs at once.
     """
+    if wanted is None:
+        wanted = [True] * len(program.outputs)
     if mapped is None:
         mapped = [True] * len(program.inputs)
     builder = Builder(f"vmap_{program.name}")
@@ -57,7 +66,10 @@ def batch(program: Program, size: int, mapped: Sequence[bool] | None = None) -> 
                 out.name = out.name or var.name
                 env[var] = out
         builder.source = None
-        results = [batched(read(a), a in carries, size) for a in program.outputs]
+        results = [
+            batched(read(a), a in carries, size) if is_wanted else read(a)
+            for a, is_wanted in zip(program.outputs, wanted, strict=True)
+        ]
     return builder.build(results)
 
 

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bital.primitives.control import custom_linear, no_forward_mode
-from bital.primitives.primitive import NOT_DIFFERENTIABLE, Tangent, instantiate
+from bital.primitives.loops import chosen, holds
+from bital.primitives.primitive import (
+    NOT_DIFFERENTIABLE,
+    Tangent,
+    instantiate,
+    program_transforms,
+)
 from bital.program import Atom, Builder, Literal, Program, Var, building
 
 
@@ -25,18 +31,45 @@ def jvp(program: Program, wrt: Sequence[bool]) -> Program:
         inputs, tangents of the chosen inputs -> outputs, tangents of all outputs. A tangent of
         an output that does not depend on the chosen inputs is a zero.
     """
+    forward, _ = push(program, wrt, [True] * len(program.outputs))
+    if holds(forward.equations, custom_linear):
+        no_forward_mode()
+    return forward
+
+
+def push(
+    program: Program, wrt: Sequence[bool], wanted: Sequence[bool]
+) -> tuple[Program, list[bool]]:
+    """As `jvp`, without tangents that are known to be zero.
+
+    Parameters
+    ----------
+    wanted : sequence of bool
+        Outputs that get a tangent in any case.
+
+    Returns
+    -------
+    Program
+    list of bool
+        Which outputs have a tangent.
+    """
     builder = Builder(f"jvp_{program.name}")
     inputs = [builder.input(var.type, var.name) for var in program.inputs]
     tangents: list[Tangent] = [
-        builder.input(var.type, f"d_{var.name}" if var.name else None) if chosen else None
-        for var, chosen in zip(program.inputs, wrt, strict=True)
+        builder.input(var.type, f"d_{var.name}" if var.name else None) if moves else None
+        for var, moves in zip(program.inputs, wrt, strict=True)
     ]
     with building(builder):
         outputs, moved = push_forward(builder, program, inputs, tangents)
-        full = [instantiate(t, out.type) for t, out in zip(moved, outputs, strict=True)]
-    if any(equation.primitive is custom_linear for equation in builder.equations):
-        no_forward_mode()
-    return builder.build([*outputs, *full])
+        given = [t is not None or always for t, always in zip(moved, wanted, strict=True)]
+        full = [
+            instantiate(t, out.type) if flag else out
+            for t, out, flag in zip(moved, outputs, given, strict=True)
+        ]
+    return builder.build([*outputs, *chosen(full, given)]), given
+
+
+program_transforms["push"] = push
 
 
 def push_forward(

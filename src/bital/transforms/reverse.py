@@ -10,9 +10,18 @@ from collections.abc import Sequence
 
 from bital.errors import DifferentiationError
 from bital.primitives.elementwise import add
-from bital.primitives.primitive import NOT_LINEAR, Linear, Operand, Tangent, zeros
-from bital.program import Atom, Builder, Equation, Program, Var, building
+from bital.primitives.loops import chosen
+from bital.primitives.primitive import (
+    NOT_LINEAR,
+    Linear,
+    Operand,
+    Tangent,
+    program_transforms,
+    zeros,
+)
+from bital.program import Atom, Builder, Equation, Program, Var, building, inline
 from bital.transforms.forward import push_forward
+from bital.transforms.partial import partition
 
 
 def vjp(program: Program, wrt: Sequence[bool], pulled: Sequence[bool] | None = None) -> Program:
@@ -63,16 +72,8 @@ class _LinearHalf:
     def __init__(self, builder: Builder, tangents: Sequence[Var]) -> None:
         self.builder = builder
         self.variables = set(tangents)
-        self.equations: list[Equation] = []
         self._cotangents: dict[Var, Atom] = {}
-        rest = []
-        for equation in builder.equations:
-            if self.variables.isdisjoint(equation.inputs):
-                rest.append(equation)
-            else:
-                self.variables.update(equation.outputs)
-                self.equations.append(equation)
-        builder.equations = rest
+        self.equations = partition(builder, self.variables)
 
     def accumulate(self, var: Var, ct: Atom) -> None:
         known = self._cotangents.get(var)
@@ -80,6 +81,9 @@ class _LinearHalf:
         if isinstance(total, Var) and total not in self.builder.inputs:
             total.name = var.name
         self._cotangents[var] = total
+
+    def reaches(self, var: Var) -> bool:
+        return var in self._cotangents
 
     def cotangent(self, var: Var) -> Atom:
         ct = self._cotangents.get(var)
@@ -110,6 +114,49 @@ class _LinearHalf:
         ct = cts if primitive.multiple_results else cts[0]
         results: list[Tangent] = primitive.transpose(ct, *operands, **equation.params)
         return results
+
+
+def transpose(
+    program: Program, linear: Sequence[bool], given: Sequence[bool]
+) -> tuple[Program, list[bool]]:
+    """Turn round a Program that is linear in some of its inputs.
+
+    Parameters
+    ----------
+    program : Program
+        inputs -> outputs.
+    linear : sequence of bool
+        The inputs that it is linear in.
+    given : sequence of bool
+        The outputs that bring a cotangent.
+
+    Returns
+    -------
+    Program
+        other inputs, cotangents of the given outputs -> cotangents of the linear inputs.
+    list of bool
+        Which of these are not known to be zero.
+    """
+    builder = Builder(f"transpose_{program.name}")
+    inputs = [
+        Var(var.type, var.name) if flag else builder.input(var.type, var.name)
+        for var, flag in zip(program.inputs, linear, strict=True)
+    ]
+    variables = chosen(inputs, linear)
+    with building(builder):
+        outputs = inline(builder, program, inputs)
+        half = _LinearHalf(builder, variables)
+        for out, flag in zip(outputs, given, strict=True):
+            if flag:
+                ct = builder.input(out.type)
+                if out in half.variables:
+                    half.accumulate(out, ct)
+        half.pull_back()
+        reached = [half.reaches(var) for var in variables]
+        return builder.build([half.cotangent(var) for var in variables]), reached
+
+
+program_transforms["transpose"] = transpose
 
 
 def split(program: Program, inputs: int, outputs: int) -> tuple[Program, Program]:
