@@ -39,6 +39,12 @@ class Buffer:
     place: str = "arena"
     position: int = -1
     name: str = ""
+    alias: Buffer | None = None
+
+    @property
+    def root(self) -> Buffer:
+        """The buffer whose memory this one is."""
+        return self if self.alias is None else self.alias.root
 
     @property
     def nbytes(self) -> int:
@@ -190,6 +196,9 @@ def index_of(value: Value) -> Index:
 
 # --- statements -----------------------------------------------------------------------------
 
+# What two sets of carried values are together.
+Join = Callable[[Sequence[Value], Sequence[Value]], Sequence[Value]]
+
 
 @dataclass(eq=False)
 class Op:
@@ -216,22 +225,21 @@ class Store:
 
 @dataclass(eq=False)
 class Carry:
-    """A value that a loop takes from turn to turn.
-
-    In a loop over lanes each lane carries its own; ``merge`` joins two lanes: neighbours first, in
-    a fixed tree, to `result` at the end.
-    """
+    """A value that a loop takes from turn to turn."""
 
     initial: Value
     inner: Value
     result: Value
-    merge: Callable[[Value, Value], Value] | None = None
     next: Value | None = None
 
 
 @dataclass(eq=False)
 class Loop:
-    """``for index in range(begin, end)``, `lanes` at a time where that is not 0."""
+    """``for index in range(begin, end)``, `lanes` at a time where that is not 0.
+
+    In a loop over lanes each lane carries its own values; ``join`` makes one of two lanes':
+    neighbours first, then neighbours of these, a fixed tree.
+    """
 
     index: Value
     begin: Value
@@ -239,6 +247,7 @@ class Loop:
     lanes: int
     carries: list[Carry]
     body: list[Statement]
+    join: Join | None = None
 
 
 @dataclass(eq=False)
@@ -304,15 +313,16 @@ class Body:
     def loop(
         self,
         end: int | Value,
+        begin: int | Value = 0,
+        index: Value | None = None,
         lanes: int = 0,
         carries: Sequence[Carry] = (),
-        begin: int | Value = 0,
+        join: Join | None = None,
     ) -> Iterator[Value]:
         """Open a loop; set each carry's `next` inside."""
-        index = self.value(INDEX)
-        made = Loop(
-            index, as_value(begin, INDEX), as_value(end, INDEX), lanes, list(carries), []
-        )
+        index = index or self.value(INDEX)
+        first, last = as_value(begin, INDEX), as_value(end, INDEX)
+        made = Loop(index, first, last, lanes, list(carries), [], join)
         self.add(made)
         self._open.append(made.body)
         try:
@@ -320,11 +330,8 @@ class Body:
         finally:
             self._open.pop()
 
-    def carry(
-        self, initial: Value, merge: Callable[[Value, Value], Value] | None = None
-    ) -> Carry:
-        dtype = initial.dtype
-        return Carry(initial, self.value(dtype), self.value(dtype), merge)
+    def carry(self, initial: Value) -> Carry:
+        return Carry(initial, self.value(initial.dtype), self.value(initial.dtype))
 
 
 # --- steps ----------------------------------------------------------------------------------
@@ -360,14 +367,14 @@ class Kernel:
 def _touched(statements: list[Statement], read: set[Buffer], written: set[Buffer]) -> None:
     for statement in statements:
         if isinstance(statement, Load):
-            read.add(statement.buffer)
+            read.add(statement.buffer.root)
         elif isinstance(statement, Store):
-            written.add(statement.buffer)
+            written.add(statement.buffer.root)
         elif isinstance(statement, Loop):
             _touched(statement.body, read, written)
         elif isinstance(statement, Multiply):
-            read.update((statement.left, statement.right))
-            written.update((statement.out, statement.scratch))
+            read.update((statement.left.root, statement.right.root))
+            written.update((statement.out.root, statement.scratch))
 
 
 @dataclass(eq=False)
@@ -380,11 +387,15 @@ class Copy:
 
 @dataclass(eq=False)
 class While:
-    """``while (condition steps; flag): body``."""
+    """``while (condition steps; flag): body``.
+
+    `lasting` are the buffers that one turn hands to the next, or to what comes after the loop.
+    """
 
     condition: list[Step]
     flag: Buffer
     body: list[Step]
+    lasting: set[Buffer]
 
 
 @dataclass(eq=False)
@@ -415,6 +426,7 @@ class Module:
     name: str
     arguments: list[Buffer] = field(default_factory=list)
     results: list[Buffer] = field(default_factory=list)
+    shapes: list[tuple[int, ...]] = field(default_factory=list)  # of the results
     constants: list[tuple[Buffer, Any]] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     sites: list[Site] = field(default_factory=list)

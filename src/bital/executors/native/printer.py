@@ -333,7 +333,7 @@ class _Function:
 
     def address(self, buffer: Buffer, offset: str) -> str:
         return self.emit(
-            f"getelementptr inbounds {memory_type(buffer.dtype)}, ptr {self.names[buffer]}, "
+            f"getelementptr inbounds {memory_type(buffer.dtype)}, ptr {self.names[buffer.root]}, "
             f"i64 {offset}"
         )
 
@@ -344,7 +344,7 @@ class _Function:
             first = self.spread(offset, "i64", lanes)
             offset = self.emit(f"add {wide('i64', lanes)} {first}, <{steps}>")
         return self.emit(
-            f"getelementptr inbounds {memory_type(buffer.dtype)}, ptr {self.names[buffer]}, "
+            f"getelementptr inbounds {memory_type(buffer.dtype)}, ptr {self.names[buffer.root]}, "
             f"{wide('i64', lanes)} {offset}"
         )
 
@@ -456,7 +456,7 @@ class _Function:
         ):
             pointers.append(f"ptr {self.address(buffer, self._offset(index)[0])}")
         bounds = [f"i64 {self.read(bound, 0)}" for bound in step.bounds]
-        scratch = f"ptr {self.names[step.scratch]}"
+        scratch = f"ptr {self.names[step.scratch.root]}"
         arguments = ", ".join([*pointers, f"i64 {step.out_stride}", *bounds, scratch])
         self.run(f"call void @{name}({arguments})")
 
@@ -467,16 +467,13 @@ class _Function:
             self._lane_loop(loop)
             return
         begin, end = self.read(loop.begin, 0), self.read(loop.end, 0)
-        lanes = {carry: self._carry_lanes(carry) for carry in loop.carries}
+        lanes = dict.fromkeys(loop.carries, self.lanes)  # inside of lanes each has its own
         initial = [self.read(carry.initial, lanes[carry]) for carry in loop.carries]
         with self._turns(begin, end, 1, loop.carries, lanes, initial) as index:
             self.env[loop.index] = index, 0
             self.statements(loop.body)
         for carry in loop.carries:
             self.env[carry.result] = self.env[carry.inner]
-
-    def _carry_lanes(self, carry: Carry) -> int:
-        return self.lanes  # inside of a loop over lanes each lane has its own
 
     @contextmanager
     def _turns(
@@ -546,8 +543,7 @@ class _Function:
         elif known % lanes:
             current = self._rest(loop, rest_begin, end, current)
         self.lanes, self.lane_index = 0, None
-        for carry, text in zip(carries, current, strict=True):
-            self.env[carry.result] = self._merge(carry, text, lanes), 0
+        self._merge(loop, current)
 
     def _lane_body(self, loop: Loop, index: str) -> None:
         self.base = index
@@ -595,31 +591,33 @@ class _Function:
             for carry, old, new in zip(loop.carries, current, results, strict=True)
         ]
 
-    def _merge(self, carry: Carry, text: str, lanes: int) -> str:
+    def _merge(self, loop: Loop, texts: list[str]) -> None:
         """Join neighbours, then neighbours of these, and so on: a fixed tree."""
-        dtype = carry.inner.dtype
-        while lanes > 1:
+        lanes = loop.lanes
+        types = [scalar_type(carry.inner.dtype) for carry in loop.carries]
+        while lanes > 1 and loop.carries:
             lanes //= 2
-            vector = wide(scalar_type(dtype), 2 * lanes)
-            halves = []
-            for first in (0, 1):
-                picks = ", ".join(f"i32 {2 * lane + first}" for lane in range(lanes))
-                halves.append(
-                    self.emit(
-                        f"shufflevector {vector} {text}, {vector} poison, <{lanes} x i32> <{picks}>"
+            body = Body()
+            sides: list[list[Value]] = []
+            for side in (0, 1):
+                picks = ", ".join(f"i32 {2 * lane + side}" for lane in range(lanes))
+                sides.append([body.value(carry.inner.dtype) for carry in loop.carries])
+                for value, type, text in zip(sides[side], types, texts, strict=True):
+                    vector = wide(type, 2 * lanes)
+                    self.env[value] = (
+                        self.emit(
+                            f"shufflevector {vector} {text}, {vector} poison, "
+                            f"<{lanes} x i32> <{picks}>"
+                        ),
+                        lanes,
                     )
-                )
-            text = self._join(carry, halves, lanes)
-        return self.emit(f"extractelement {wide(scalar_type(dtype), 1)} {text}, i64 0")
-
-    def _join(self, carry: Carry, halves: list[str], lanes: int) -> str:
-        assert carry.merge is not None
-        body = Body()
-        left, right = body.value(carry.inner.dtype), body.value(carry.inner.dtype)
-        self.env[left], self.env[right] = (halves[0], lanes), (halves[1], lanes)
-        result = carry.merge(left, right)
-        self.statements(body.statements)
-        return self.read(result, lanes)
+            assert loop.join is not None
+            joined = loop.join(*sides)
+            self.statements(body.statements)
+            texts = [self.read(value, lanes) for value in joined]
+        for carry, type, text in zip(loop.carries, types, texts, strict=True):
+            one = self.emit(f"extractelement {wide(type, 1)} {text}, i64 0")
+            self.env[carry.result] = one, 0
 
 
 def _zero(dtype: DType, lanes: int) -> str:
@@ -679,10 +677,7 @@ class _Module:
         self.text.functions.append("\n".join([*lines, "  ret void", "}", ""]))
 
     def _entry(self) -> list[str]:
-        return [
-            f"  %{name} = load ptr, ptr {_slot(slot)}"
-            for name, slot in (("status", STATUS), ("parallel", PARALLEL))
-        ]
+        return [*_from_table("%status", STATUS), *_from_table("%parallel", PARALLEL)]
 
     def _steps(self, steps: Sequence[Step]) -> None:
         for step in steps:
@@ -725,7 +720,7 @@ class _Module:
 
     def _task(self, number: int, name: str, buffers: list[Buffer]) -> None:
         lines = [f"define internal void @task.{number}(ptr %table, i64 %task, i64 %slot) {{"]
-        lines.append(f"  %status = load ptr, ptr {_slot(STATUS)}")
+        lines += _from_table("%status", STATUS)
         places = []
         for index, buffer in enumerate(buffers):
             lines += self._pointer(buffer, f"%p{index}")
@@ -735,18 +730,16 @@ class _Module:
         self.text.functions.append("\n".join(lines))
 
     def _pointer(self, buffer: Buffer, name: str) -> list[str]:
-        if buffer.place in ("arena", "scratch"):
-            lines = [
-                f"  {name}.base = load ptr, "
-                f"ptr {_slot(ARENA if buffer.place == 'arena' else SCRATCH)}"
-            ]
-            offset = str(buffer.position)
-            if buffer.place == "scratch":
-                lines.append(f"  {name}.slot = mul i64 %slot, {self.module.scratch}")
-                lines.append(f"  {name}.offset = add i64 {name}.slot, {buffer.position}")
-                offset = f"{name}.offset"
-            return [*lines, f"  {name} = getelementptr i8, ptr {name}.base, i64 {offset}"]
-        return [f"  {name} = load ptr, ptr {_slot(self.slots[buffer.place, buffer.position])}"]
+        buffer = buffer.root
+        if buffer.place == "arena":
+            lines, offset = _from_table(f"{name}.base", ARENA), str(buffer.position)
+        elif buffer.place == "scratch":
+            lines, offset = _from_table(f"{name}.base", SCRATCH), f"{name}.offset"
+            lines.append(f"  {name}.slot = mul i64 %slot, {self.module.scratch}")
+            lines.append(f"  {offset} = add i64 {name}.slot, {buffer.position}")
+        else:
+            return _from_table(name, self.slots[buffer.place, buffer.position])
+        return [*lines, f"  {name} = getelementptr i8, ptr {name}.base, i64 {offset}"]
 
     def _return_if_failed(self) -> None:
         number = next(self.count)
@@ -801,8 +794,11 @@ class _Module:
         self.lines.append(f"{after}:")
 
 
-def _slot(slot: int) -> str:
-    return f"getelementptr (ptr, ptr %table, i64 {slot})"
+def _from_table(name: str, slot: int) -> list[str]:
+    return [
+        f"  {name}.entry = getelementptr ptr, ptr %table, i64 {slot}",
+        f"  {name} = load ptr, ptr {name}.entry",
+    ]
 
 
 def _word(name: str) -> str:

@@ -1,0 +1,153 @@
+"""Where buffers live: what nobody reads is not stored, and the rest shares one arena by time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from bital.executors.loops.form import (
+    Branch,
+    Buffer,
+    Copy,
+    Kernel,
+    Loop,
+    Module,
+    Multiply,
+    Statement,
+    Step,
+    Store,
+    While,
+)
+
+_ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
+
+
+def plan(module: Module) -> None:
+    """Drop dead stores, then give every buffer of arena and scratch its offset."""
+    live = {buffer for step in module.steps for buffer in _read(step)}
+    for kernel in _kernels(module.steps):
+        kernel.body.statements[:] = _without_dead_stores(kernel.body.statements, live)
+    spans: dict[Buffer, tuple[int, int]] = {}
+    _times(module.steps, 0, spans)
+    arena = {b: span for b, span in spans.items() if b.place == "arena"}
+    module.arena = _pack(arena)
+    for kernel in _kernels(module.steps):
+        offset = 0
+        for buffer in _scratch(kernel):
+            buffer.position = offset
+            offset += _aligned(buffer.nbytes)
+        module.scratch = max(module.scratch, offset)
+
+
+def _aligned(size: int) -> int:
+    return -(-size // _ALIGNMENT) * _ALIGNMENT
+
+
+def _kernels(steps: Sequence[Step]) -> Iterator[Kernel]:
+    for step in steps:
+        if isinstance(step, Kernel):
+            yield step
+        elif isinstance(step, While):
+            yield from _kernels(step.condition)
+            yield from _kernels(step.body)
+        elif isinstance(step, Branch):
+            yield from _kernels(step.yes)
+            yield from _kernels(step.no)
+
+
+def _read(step: Step) -> set[Buffer]:
+    if isinstance(step, Kernel):
+        return step.buffers()[0]
+    if isinstance(step, Copy):
+        return {step.source.root}
+    inner = (
+        [*step.condition, *step.body] if isinstance(step, While) else [*step.yes, *step.no]
+    )
+    return {step.flag.root, *(buffer for each in inner for buffer in _read(each))}
+
+
+def _without_dead_stores(statements: list[Statement], live: set[Buffer]) -> list[Statement]:
+    kept = []
+    for statement in statements:
+        if isinstance(statement, Store):
+            buffer = statement.buffer.root
+            if buffer.place == "arena" and buffer not in live:
+                continue
+        elif isinstance(statement, Loop):
+            statement.body[:] = _without_dead_stores(statement.body, live)
+        kept.append(statement)
+    return kept
+
+
+def _scratch(kernel: Kernel) -> list[Buffer]:
+    found: dict[Buffer, None] = {}
+    for statement in kernel.body.statements:
+        if isinstance(statement, Multiply):
+            for buffer in (statement.out, statement.scratch):
+                if buffer.place == "scratch":
+                    found[buffer] = None
+    return list(found)
+
+
+def _times(steps: Sequence[Step], time: int, spans: dict[Buffer, tuple[int, int]]) -> int:
+    """Enter when each buffer is first and last touched; return the time after the steps."""
+
+    def touch(buffer: Buffer) -> None:
+        first, _ = spans.get(buffer.root, (time, time))
+        spans[buffer.root] = first, time
+
+    for step in steps:
+        if isinstance(step, Kernel):
+            for buffer in set.union(*step.buffers()):
+                touch(buffer)
+        elif isinstance(step, Copy):
+            touch(step.source)
+            touch(step.target)
+        elif isinstance(step, While):
+            begin, outer = time, dict(spans)
+            inner: dict[Buffer, tuple[int, int]] = {}
+            time = _times(step.condition, time, inner)
+            time += 1
+            inner.setdefault(step.flag.root, (begin, time))
+            time = _times(step.body, time, inner) + 1
+            _join_loop(spans, outer, inner, begin, time, step)
+        else:
+            touch(step.flag)
+            time = _times(step.yes, time + 1, spans)
+            time = _times(step.no, time + 1, spans)
+        time += 1
+    return time
+
+
+def _join_loop(
+    spans: dict[Buffer, tuple[int, int]],
+    outer: dict[Buffer, tuple[int, int]],
+    inner: dict[Buffer, tuple[int, int]],
+    begin: int,
+    end: int,
+    loop: While,
+) -> None:
+    """What only one turn knows lives within it; all else lives as long as the loop."""
+    for buffer, (first, last) in inner.items():
+        if buffer in outer:
+            spans[buffer] = outer[buffer][0], end
+        elif buffer in loop.lasting or buffer is loop.flag.root:
+            spans[buffer] = begin, end
+        else:
+            spans[buffer] = first, last
+
+
+def _pack(spans: dict[Buffer, tuple[int, int]]) -> int:
+    """Offsets, the largest buffer first, each the lowest that no buffer of its time holds."""
+    placed: list[tuple[int, int, int, int]] = []  # begin, end in bytes; first, last in time
+    total = 0
+    order = sorted(spans, key=lambda b: (-b.nbytes, spans[b]))
+    for buffer in order:
+        first, last = spans[buffer]
+        offset, size = 0, _aligned(buffer.nbytes)
+        for begin, end, since, until in sorted(placed):
+            if since <= last and first <= until and begin < offset + size and offset < end:
+                offset = end
+        buffer.position = offset
+        placed.append((offset, offset + size, first, last))
+        total = max(total, offset + size)
+    return total

@@ -1,0 +1,1 @@
+"""The ``native`` executor: Programs as machine code, through LLVM."""
