@@ -8,6 +8,7 @@ from bital.program.builder import Builder as Builder
 from bital.program.builder import building as building
 from bital.program.builder import current_builder as current_builder
 from bital.program.builder import inline as inline
+from bital.program.builder import substitute as substitute
 from bital.program.check import check as check
 from bital.program.text import parse as parse
 from bital.program.types import Array as Array

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from bital.program.types import (
@@ -106,3 +106,16 @@ def inline(builder: Builder, program: Program, arguments: Sequence[Atom]) -> lis
             Equation(equation.primitive, inputs, outputs, equation.params, source)
         )
     return [read(atom) for atom in program.outputs]
+
+
+def substitute(program: Program, values: Mapping[Var, Atom]) -> Program:
+    """The Program with numbers, or other inputs, in the place of some inputs."""
+
+    def read(atom: Atom) -> Atom:
+        return values.get(atom, atom) if isinstance(atom, Var) else atom
+
+    return program.replace(
+        inputs=[var for var in program.inputs if var not in values],
+        equations=[e.with_inputs([read(atom) for atom in e.inputs]) for e in program.equations],
+        outputs=[read(atom) for atom in program.outputs],
+    )

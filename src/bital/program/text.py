@@ -36,10 +36,21 @@ class Names:
     def of(self, var: Var, default: str | None = None) -> str:
         """The name of a variable; `default` is wanted where the user gave none."""
         if var not in self._given:
-            self._given[var] = self._new(var.name or default)
+            self._given[var] = self.new(var.name or default)
         return self._given[var]
 
-    def _new(self, wanted: str | None) -> str:
+    def call(self, var: Var, text: str) -> None:
+        """Let a variable stand for a text."""
+        self._given[var] = text
+
+    def inner(self) -> Names:
+        """A scope for an inner Program: its variables get names that nobody else has."""
+        scope = Names()
+        scope._taken, scope._count = self._taken, self._count
+        return scope
+
+    def new(self, wanted: str | None) -> str:
+        """A name that is not given yet, as `wanted` if that is free."""
         name = wanted or self._letters()
         base, suffix = name, 2
         while name in self._taken:
