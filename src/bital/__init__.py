@@ -11,18 +11,22 @@ from typing import Any
 
 from bital import config as config
 from bital import tree as tree
+from bital.api import cond as cond
 from bital.api import custom_vjp as custom_vjp
+from bital.api import fori_loop as fori_loop
 from bital.api import grad as grad
 from bital.api import hessian as hessian
 from bital.api import jacobian as jacobian
 from bital.api import jit as jit
 from bital.api import jvp as jvp
 from bital.api import random_bits as random_bits
+from bital.api import scan as scan
 from bital.api import stop_gradient as stop_gradient
 from bital.api import trace as trace
 from bital.api import value_and_grad as value_and_grad
 from bital.api import vjp as vjp
 from bital.api import vmap as vmap
+from bital.api import while_loop as while_loop
 from bital.numpy_language import supported as supported
 from bital.testing import check_grads as check_grads
 from bital.testing import numerical_gradient as numerical_gradient

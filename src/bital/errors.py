@@ -38,6 +38,8 @@ class TracerBoolError(BitalError, TypeError):
     Works::
 
         bital.jit(lambda x: np.where(x > 0, x, 0.0))(3.0)
+        bital.jit(lambda x: bital.cond(x > 0, np.sqrt, lambda x: 0.0, x))(3.0)  # one branch runs
+        bital.jit(lambda x: bital.while_loop(lambda x: x < 100, lambda x: 2 * x, x))(3.0)
     """
 
 
@@ -135,6 +137,19 @@ class DifferentiationError(BitalError, TypeError):
     Works::
 
         bital.grad(lambda x: x * x)(3.0)
+    """
+
+
+class TypeMismatchError(BitalError, TypeError):
+    """What must keep one type does not: a loop's carry, or the results of a branch.
+
+    Fails::
+
+        bital.scan(lambda c, x: (c * x, None), np.float32(1.0), np.ones(3))  # c * x is float64
+
+    Works::
+
+        bital.scan(lambda c, x: (c * x, None), 1.0, np.ones(3))  # a Python number adapts
     """
 
 

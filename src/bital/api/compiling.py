@@ -19,6 +19,7 @@ from bital.api.recording import (
     function_name,
     leaf_type,
     record,
+    reopened,
 )
 from bital.errors import ArgumentError
 from bital.executors import Compiled
@@ -147,14 +148,9 @@ def _result(recorded: Recorded, outputs: list[Any]) -> Any:
     """Outputs in their structure; those that are open in dtype as Python numbers again."""
     if any(recorded.weak):
         outputs = [
-            value if kind is None else _open(value, kind)
-            for value, kind in zip(outputs, recorded.weak, strict=True)
+            reopened(value, kind) for value, kind in zip(outputs, recorded.weak, strict=True)
         ]
     return tree.unflatten(recorded.structure, outputs)
-
-
-def _open(value: Any, kind: type) -> Any:
-    return Tracer(value._trace, value._atom, kind) if isinstance(value, Tracer) else kind(value)
 
 
 def _protect_shared(values: list[Any], donated: Collection[int]) -> None:

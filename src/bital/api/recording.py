@@ -22,7 +22,7 @@ from bital.errors import ArgumentError, InputMutationError
 from bital.executors import Compiled, get_executor
 from bital.numpy_language import Trace, Tracer, current_trace, tracing
 from bital.numpy_language.tracer import as_array, as_atom
-from bital.program import ArrayType, Atom, Literal, Program, type_of
+from bital.program import ArrayType, Atom, Literal, Program, substitute, type_of
 
 _LARGE_CONSTANTS = 64 << 20  # bytes
 
@@ -140,6 +140,13 @@ def leaf_type(leaf: Any) -> tuple[ArrayType, type | None]:
     if isinstance(leaf, np.ndarray):
         return type_of(leaf), None
     return type_of(as_array(leaf)), None
+
+
+def reopened(value: Any, weak: type | None) -> Any:
+    """A result as a number of open dtype again, where `weak` says that it is one."""
+    if weak is None:
+        return value
+    return Tracer(value._trace, value._atom, weak) if isinstance(value, Tracer) else weak(value)
 
 
 def check_leaves(fun: Callable[..., Any], what: str, value: Any) -> None:
@@ -293,16 +300,7 @@ _eager = _Eager()
 
 def with_literals(program: Program, values: dict[int, Any]) -> Program:
     """The Program with some scalar inputs fixed."""
-    known: dict[Any, Literal] = {
-        program.inputs[index]: Literal(value, program.inputs[index].type.dtype)
-        for index, value in values.items()
-    }
-
-    def read(atom: Atom) -> Atom:
-        return known.get(atom, atom)
-
-    return program.replace(
-        inputs=[var for var in program.inputs if var not in known],
-        equations=[e.with_inputs([read(atom) for atom in e.inputs]) for e in program.equations],
-        outputs=[read(atom) for atom in program.outputs],
+    inputs = {index: program.inputs[index] for index in values}
+    return substitute(
+        program, {var: Literal(values[index], var.type.dtype) for index, var in inputs.items()}
     )
