@@ -20,6 +20,7 @@ from bital.api.recording import (
     leaf_type,
     record,
     reopened,
+    stable,
 )
 from bital.errors import ArgumentError
 from bital.executors import Compiled
@@ -64,7 +65,7 @@ class _Jitted:
         dynamic = [a for i, a in enumerate(args) if i not in self._static] if self._static else args
         leaves, structure = tree.flatten((dynamic, kwargs) if kwargs else dynamic)
         executor = self._executor or config.executor_name()
-        key = (self._key(args, leaves), structure, executor)
+        key = (self._key(args, leaves), structure, executor, config.stabilizing())
         entry = self._entries.get(key)
         if entry is None:
             entry = _Entry(self._record(args, kwargs, leaves), self._donated_leaves(args))
@@ -229,7 +230,9 @@ def jit(
 
 
 def trace(fun: Function, *args: Any, **kwargs: Any) -> Program:
-    """The Program that `fun` is for arguments of these types.
+    """The Program that runs `fun` for arguments of these types.
+
+    What `bital.config.stabilize` rewrites is rewritten in it.
 
     Returns
     -------
@@ -249,4 +252,4 @@ def trace(fun: Function, *args: Any, **kwargs: Any) -> Program:
     inner = fun if isinstance(fun, _Jitted) else _Jitted(fun, (), (), None)
     dynamic = [a for i, a in enumerate(args) if i not in inner._static]
     recorded = inner._record(args, kwargs, tree.leaves((dynamic, kwargs)))
-    return recorded.program
+    return stable(recorded.program)

@@ -81,13 +81,16 @@ def _as_operand(leaf: Any, type_: ArrayType) -> Any:
     return type_.dtype.type(leaf) if type(leaf) in (bool, int, float) else leaf
 
 
+def _traced_number(leaf: Any) -> Any:
+    """A Python number as a traced one, which knows that its dtype is open."""
+    return trace_of(leaf) if type(leaf) in (int, float) else leaf
+
+
 def _fitted(leaf: Any, wanted: LeafType) -> Any:
     """A number of open dtype takes the dtype that is wanted; the rest stays as it is."""
     type_, weak = wanted
-    if not isinstance(leaf, (Tracer, int, float)) or not is_weak(leaf):
-        return leaf
-    kind = leaf.kind if isinstance(leaf, Tracer) else type(leaf)
-    if _rank(kind) > _rank(type_.dtype):
+    leaf = _traced_number(leaf)
+    if not isinstance(leaf, Tracer) or not is_weak(leaf) or _rank(leaf.kind) > _rank(type_.dtype):
         return leaf
     tracer = trace_of(cast(leaf, type_.dtype))
     return Tracer(tracer._trace, tracer._atom, weak)
@@ -161,8 +164,8 @@ class _Body:
                 continue
             if before.shape == after.shape:
                 cure = (
-                    f"return it with .astype(np.{before.dtype}), or start from np.{after.dtype}: "
-                    f"np.asarray({path.partition('[')[0]}, np.{after.dtype})"
+                    f"return it with .astype(np.{before.dtype}), or start from "
+                    f"np.asarray({path}, np.{after.dtype})"
                 )
             else:
                 cure = (
@@ -243,7 +246,7 @@ def scan(
         if not isinstance(result, (tuple, list)) or len(result) != 2:
             raise ArgumentError(
                 f"scan: {function_name(f)} must return a pair (carry, y), it returned "
-                f"{tree.structure(result)}; where there is no y, return (carry, None)"
+                f"{result!r:.80}; where there is no y, return (carry, None)"
             )
         return result
 
@@ -478,7 +481,7 @@ def cond(pred: Any, true_fun: Function, false_fun: Function, *operands: Any) -> 
     leaves, structure = tree.flatten(operands)
     check_leaves(true_fun, "operand ", operands)
     both = [_branch(fun, leaves, structure) for fun in (true_fun, false_fun)]
-    types = _common_types(both, (true_fun, false_fun))
+    types = _common_types(*both)
     if not types:
         return tree.unflatten(both[0].structure, [])
     (true, of_true), (false, of_false) = (
@@ -504,24 +507,22 @@ def _branch(fun: Function, leaves: list[Any], structure: tree.Structure) -> Reco
     return record(
         fun,
         [_probe(*leaf_type(leaf)) for leaf in leaves],
-        lambda new: fun(*tree.unflatten(structure, new)),
+        lambda new: tree.map(_traced_number, fun(*tree.unflatten(structure, new))),
         names=argument_names(fun, tree.unflatten(structure, leaves)),
         values_known=False,
         freeze=False,
     )
 
 
-def _common_types(both: Sequence[Recorded], functions: Sequence[Function]) -> list[LeafType]:
+def _common_types(true: Recorded, false: Recorded) -> list[LeafType]:
     """The types of what a cond returns: numbers of open dtype go by the other branch."""
-    true, false = both
-    names = [function_name(fun) for fun in functions]
     if true.structure != false.structure:
         raise TypeMismatchError(
-            f"cond: {names[0]} returns the structure {true.structure} and {names[1]} "
+            f"cond: true_fun returns the structure {true.structure} and false_fun "
             f"{false.structure}; the branches must return one structure"
         )
     paths = tree.flatten_with_path(tree.unflatten(true.structure, range(len(true.weak))))
-    columns = [zip(each.program.output_types, each.weak, strict=True) for each in both]
+    columns = [zip(each.program.output_types, each.weak, strict=True) for each in (true, false)]
     types = []
     for (path, _), a, b in zip(paths, *columns, strict=True):
         first, second = (a, b) if a[1] is not None else (b, a)  # the first is open, if one is
@@ -529,10 +530,11 @@ def _common_types(both: Sequence[Recorded], functions: Sequence[Function]) -> li
             first, second = second, first
         common = _grown(first, second)
         if common[0] != second[0]:
+            same = a[0].shape == b[0].shape
+            cure = f".astype(np.{a[0].dtype})" if same else f"np.broadcast_to(..., {a[0].shape})"
             raise TypeMismatchError(
-                f"cond: result{path} of {names[0]} is {a[0]}, of {names[1]} {b[0]}; the branches "
-                f"must return equal shapes and dtypes. Convert one with "
-                f".astype(np.{a[0].dtype}), or bring it to shape {a[0].shape}"
+                f"cond: result{path} of true_fun is {a[0]}, of false_fun {b[0]}; the branches must "
+                f"return equal shapes and dtypes. Convert one, for example with {cure}"
             )
         types.append(second)
     return types

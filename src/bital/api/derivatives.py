@@ -18,10 +18,12 @@ from bital.api.recording import (
     function_name,
     leaf_type,
     record,
+    stable,
     with_literals,
 )
 from bital.errors import ArgumentError, DifferentiationError, ShapeError
 from bital.primitives.control import custom_vjp_call
+from bital.primitives.loops import holds, while_loop
 from bital.program import Program
 from bital.transforms import batch, split
 from bital.transforms import jvp as jvp_transform
@@ -148,7 +150,7 @@ def value_and_grad(
         wrt = recorded.wrt_arguments
 
         def transform() -> Program:
-            both = vjp_transform(recorded.program, wrt, pulled)
+            both = vjp_transform(stable(recorded.program), wrt, pulled)
             return with_literals(both, {len(wrt): 1})
 
         arguments = [*chosen.leaves, *recorded.captured]
@@ -245,7 +247,7 @@ def vjp(fun: Function, *primals: Any, has_aux: bool = False) -> Any:
     count, total = main.leaf_count, structure.leaf_count
     floating = [type.dtype.kind == "f" for type in recorded.program.output_types[:count]]
     pulled = floating + [False] * (total - count)
-    program = vjp_transform(recorded.program, recorded.wrt_arguments, pulled)
+    program = vjp_transform(stable(recorded.program), recorded.wrt_arguments, pulled)
     forward, backward = split(program, len(recorded.program.inputs), total)
     results = apply(forward, [*chosen.leaves, *recorded.captured])
     outputs, residuals = results[:total], results[total:]
@@ -309,7 +311,7 @@ def jvp(
     recorded = _record_chosen(fun, chosen)
     types = recorded.program.input_types[: len(chosen.leaves)]
     moved = _matching(function_name(fun), "tangent", tuple(tangents), chosen.structure, types)
-    program = jvp_transform(recorded.program, recorded.wrt_arguments)
+    program = jvp_transform(stable(recorded.program), recorded.wrt_arguments)
     results = apply(program, [*chosen.leaves, *recorded.captured, *moved])
     count = len(recorded.program.outputs)
     value = tree.unflatten(recorded.structure, results[:count])
@@ -325,8 +327,8 @@ def jacobian(fun: Function, argnums: int | Sequence[int] = 0) -> Function:
 
     The result has the structure of `fun`'s outputs, holding the structure of the arguments, of
     arrays of shape ``output.shape + argument.shape``. Where there are no more inputs than outputs
-    it is computed forward, a column an input; else, and through a `custom_vjp`, in reverse, a row
-    an output.
+    it is computed forward, a column an input, and so through a `while_loop`; else, and through a
+    `custom_vjp`, in reverse, a row an output.
 
     Raises
     ------
@@ -352,8 +354,7 @@ def jacobian(fun: Function, argnums: int | Sequence[int] = 0) -> Function:
                 raise DifferentiationError(
                     f"{function_name(fun)} returned {type_}, which has no derivative"
                 )
-        fewer_inputs = sum(t.size for t in inputs) <= sum(t.size for t in program.output_types)
-        if fewer_inputs and not _reverse_only(program):
+        if _is_forward(program, sum(type_.size for type_ in inputs)):
             blocks = _columns(recorded, inputs, arguments)
         else:
             blocks = _rows(recorded, inputs, arguments)
@@ -363,8 +364,12 @@ def jacobian(fun: Function, argnums: int | Sequence[int] = 0) -> Function:
     return wrapped
 
 
-def _reverse_only(program: Program) -> bool:
-    return any(equation.primitive is custom_vjp_call for equation in program.equations)
+def _is_forward(program: Program, inputs: int) -> bool:
+    """Whether columns are to be computed: where there are fewer, or no other way."""
+    if holds(program.equations, custom_vjp_call):
+        return False
+    fewer = inputs <= sum(type_.size for type_ in program.output_types)
+    return fewer or holds(program.equations, while_loop)
 
 
 def _basis(types: Sequence[Any]) -> tuple[int, list[Any]]:
@@ -379,7 +384,7 @@ def _basis(types: Sequence[Any]) -> tuple[int, list[Any]]:
 
 
 def _columns(recorded: Recorded, inputs: Sequence[Any], arguments: list[Any]) -> list[list[Any]]:
-    program = jvp_transform(recorded.program, recorded.wrt_arguments)
+    program = jvp_transform(stable(recorded.program), recorded.wrt_arguments)
     total, basis = _basis(inputs)
     mapped = [False] * len(arguments) + [True] * len(inputs)
     results = apply(batch(program, total, mapped), [*arguments, *basis])
@@ -395,7 +400,7 @@ def _columns(recorded: Recorded, inputs: Sequence[Any], arguments: list[Any]) ->
 
 
 def _rows(recorded: Recorded, inputs: Sequence[Any], arguments: list[Any]) -> list[list[Any]]:
-    program = recorded.program
+    program = stable(recorded.program)
     outputs = program.output_types
     both = vjp_transform(program, recorded.wrt_arguments)
     forward, backward = split(both, len(program.inputs), len(outputs))

@@ -22,6 +22,7 @@ from bital.errors import ArgumentError, InputMutationError
 from bital.executors import Compiled, get_executor
 from bital.numpy_language import Trace, Tracer, current_trace, tracing
 from bital.numpy_language.tracer import as_array, as_atom
+from bital.passes import stabilize
 from bital.program import ArrayType, Atom, Literal, Program, substitute, type_of
 
 _LARGE_CONSTANTS = 64 << 20  # bytes
@@ -265,7 +266,12 @@ def as_value(argument: Any, wanted: ArrayType) -> Any:
 def compile_program(
     program: Program, executor: str | None = None, donated: Collection[int] = ()
 ) -> Compiled:
-    return get_executor(executor or config.executor_name()).compile(program, donated)
+    return get_executor(executor or config.executor_name()).compile(stable(program), donated)
+
+
+def stable(program: Program) -> Program:
+    """What runs, or is differentiated, in the place of what was recorded."""
+    return stabilize(program) if config.stabilizing() else program
 
 
 class _Eager:
@@ -280,7 +286,7 @@ class _Eager:
         self._lock = threading.Lock()
 
     def run(self, key: Hashable, make: Callable[[], Program], values: list[Any]) -> list[Any]:
-        key = (key, config.executor_name())
+        key = (key, config.executor_name(), config.stabilizing())
         compiled = self._compiled.get(key)
         if compiled is None:
             compiled = compile_program(make())

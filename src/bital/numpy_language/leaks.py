@@ -42,6 +42,13 @@ _ANY = (
     "np.stack for a list, np.where for a choice, np.take for an index, np.zeros_like(x) or "
     "np.zeros(n, like=x) for an array to fill, has_aux=True to hand a value out"
 )
+_CHOICE = """one of these:
+     each element:     np.where(x > 0, a, b)
+     if ... else:      bital.cond(x > 0, lambda x: x / 2, lambda x: 3 * x, x)
+     while x > 1:      bital.while_loop(lambda x: x > 1, lambda x: x / 2, x)
+     for i in range(n) with a traced n:  bital.fori_loop(0, n, lambda i, x: x * i, x)
+     an argument that steers Python code:  bital.jit(f, static_argnums=...)
+     bital.grad without jit takes Python branches as they come"""
 _NAMES = {
     _JOIN: "array asarray asanyarray ascontiguousarray asfortranarray fromiter mat matrix "
     "masked_array poly1d polyval asmatrix require",
@@ -118,15 +125,12 @@ def unknown_value_error(tracer: Any, wanted: str) -> BitalError:
     """The error for a tracer whose value is asked for while it is unknown."""
     what, where, instead = _describe(wanted)
     if wanted == "a truth value" or instead == _ANY:
-        instead = (
-            "np.where(condition, a, b) for a choice; an argument that steers Python code can be "
-            "made static, bital.jit(f, static_argnums=...); bital.grad without jit takes Python "
-            "branches as they come"
-        )
+        instead = _CHOICE
     return _refusal(
         TracerBoolError,
-        f"{what} needs the value of a traced array ({tracer!r}), which is unknown while bital.jit "
-        f"or bital.vmap records the function once for all values.\n  at {where}\n"
+        f"{what} needs the value of a traced array ({tracer!r}), which is unknown while bital.jit, "
+        "bital.vmap, a loop or a branch records the function once for all values.\n"
+        f"  at {where}\n"
         f"  instead: {instead}",
     )
 
