@@ -35,7 +35,113 @@ def _bits(x: Any, key: Any) -> Any:
     return bital.random_bits(key, x.shape, np.uint32)
 
 
+def _steps(x: Any, w: Any) -> Any:
+    """A recurrence over the rows of x, by scan or by a Python loop."""
+
+    w = w.astype(x.dtype)
+
+    def step(h: Any, each: Any) -> Any:
+        h = np.tanh(h * w[0] + each)
+        return h, h * w[1]
+
+    h = w[2] * 0.5
+    if not isinstance(x, np.ndarray):
+        return bital.scan(step, h, x, reverse=True)
+    ys = []
+    for each in x[::-1]:
+        h, y = step(h, each)
+        ys.append(y)
+    return h, np.stack(ys[::-1])
+
+
+def _branches(x: Any, w: Any) -> Any:
+    """One branch for each row of x, chosen by its values."""
+    w = w.astype(x.dtype)
+
+    def upper(each: Any) -> Any:
+        return each * w, np.sum(each)
+
+    def lower(each: Any) -> Any:
+        return np.sin(each), np.sum(each * w)
+
+    if not isinstance(x, np.ndarray):
+        chosen = [bital.cond(each[0] > each[1], upper, lower, each) for each in x]
+    else:
+        chosen = [(upper if each[0] > each[1] else lower)(each) for each in x]
+    return tuple(np.stack(results) for results in zip(*chosen, strict=True))
+
+
+def _table(x: Any, n: Any) -> Any:
+    """An index that only the branch taken may use."""
+    if not isinstance(x, np.ndarray):
+        return bital.cond(n < 4, lambda: x[n] ** 2, lambda: x[0])
+    return x[n] ** 2 if n < 4 else x[0]
+
+
+def _until(x: Any) -> Any:
+    """A number of turns that depends on the values."""
+
+    def turn(state: Any) -> Any:
+        return state[0] * 1.5 + x, state[1] + 1
+
+    state = x, 0
+    if not isinstance(x, np.ndarray):
+        return bital.while_loop(lambda state: np.sum(state[0] ** 2) < 40.0, turn, state)
+    while np.sum(state[0] ** 2) < 40.0:
+        state = turn(state)
+    return state
+
+
+def _powers(x: Any) -> Any:
+    """A loop over integers that writes into its state."""
+
+    def body(i: Any, state: Any) -> Any:
+        state = state.copy()
+        state[i] = state[i - 1] * np.sin(x) + i
+        return state
+
+    state = np.stack([x] * 4)
+    if not isinstance(x, np.ndarray):
+        return bital.fori_loop(1, 4, body, state)
+    for i in range(1, 4):
+        state = body(i, state)
+    return state
+
+
+CONTROL_FLOW: list[Row] = [
+    row("scan", _steps, Operand((3, 4)), Operand((3, 4)), covers=(), dtypes=("float32", "float64")),
+    row(
+        "cond",
+        _branches,
+        Operand((3, 4), spread=True),
+        Operand((4,)),
+        covers=(),
+        dtypes=("float32", "float64"),
+        corners=False,
+    ),
+    row(
+        "cond that guards an index",
+        _table,
+        Operand((4,)),
+        Operand((), 0, 9, dtype="int64"),
+        covers=(),
+        dtypes=("float64",),
+    ),
+    row(
+        "while_loop",
+        _until,
+        Operand((3,), 0.5, 1.5),
+        covers=(),
+        dtypes=("float64",),
+        corners=False,
+        differentiable=False,
+        reverse=False,
+    ),
+    row("fori_loop", _powers, Operand((3,)), covers=(), dtypes=("float32", "float64")),
+]
+
 ROWS: list[Row] = [
+    *CONTROL_FLOW,
     row(
         "stop_gradient",
         lambda x: bital.stop_gradient(x * x) + 0 * x,

@@ -105,6 +105,8 @@ class Row:
         Whether the row is mapped with ``bital.vmap``.
     jit : bool
         Whether shapes are known without values; if not, only eager derivatives can trace it.
+    reverse : bool
+        Whether it has a reverse mode.
     """
 
     name: str
@@ -119,6 +121,7 @@ class Row:
     rtol: float = 1.0
     mapped: bool = True
     jit: bool = True
+    reverse: bool = True
 
     def __repr__(self) -> str:
         return self.name

@@ -7,7 +7,7 @@ from typing import Any
 
 from bital.executors.numpy.expressions import EXPRESSIONS, OVERWRITES, STATEMENTS, writes_out
 from bital.passes.memory import VIEWS, Plan, plan
-from bital.primitives.loops import CONTROL_FLOW, cut
+from bital.primitives.loops import cut
 from bital.program import ArrayType, Atom, Equation, Literal, Program, Var
 from bital.program.text import Names
 
@@ -48,7 +48,7 @@ class Block:
         lines = []
         for equation in self.program.equations:
             if equation in self.inner:
-                lines += _CONTROL_FLOW[equation.primitive.name](self, equation)
+                lines += CONTROL_FLOW[equation.primitive.name](self, equation)
             else:
                 lines += self._equation(equation)
         return lines
@@ -203,7 +203,7 @@ class Block:
         return lines
 
 
-_CONTROL_FLOW = {"scan": Block._scan, "while_loop": Block._while, "cond": Block._cond}
+CONTROL_FLOW = {"scan": Block._scan, "while_loop": Block._while, "cond": Block._cond}
 
 
 def _owned(name: str, inner: Program, equation: Equation) -> Collection[Var]:
