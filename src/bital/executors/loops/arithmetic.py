@@ -16,7 +16,9 @@ from bital.executors.loops.form import DType, Value, as_value, constant
 
 PI = Fraction("3.14159265358979323846264338327950288419716939937510582097494459230781640628620899")
 LN2 = Fraction("0.69314718055994530941723212145817656807550013436025525412068000949339362196969472")
-LOG10_2 = Fraction("0.30102999566398119521373889472449302676818988146210854131042746112710818927442451")
+LOG10_2 = Fraction(
+    "0.30102999566398119521373889472449302676818988146210854131042746112710818927442451"
+)
 LOG2_E = 1 / LN2
 LOG10_E = LOG10_2 / LN2
 
@@ -88,10 +90,6 @@ def either(condition: Value, yes: Value | float, no: Value | float, dtype: DType
     return condition.where(as_value(yes, dtype), as_value(no, dtype))
 
 
-def is_nan(x: Value) -> Value:
-    return x.differs(x)
-
-
 def sign_bit(x: Value) -> Value:
     """An integer with no other bit."""
     form = format_of(x.dtype)
@@ -110,15 +108,13 @@ def flip_sign(x: Value, sign: Value) -> Value:
 # --- exponents ------------------------------------------------------------------------------
 
 
-def nearest(x: Value | float, factor: Value | float, offset: float = 0.0) -> tuple[Value, Value]:
-    """``rint(x * factor + offset)``: as a float, and as an integer in the low bits of another.
+def nearest(x: Value, factor: float = 1.0) -> tuple[Value, Value]:
+    """``rint(x * factor)``: as a float, and as an integer in the low bits of another.
 
     For results below ``2**(mantissa - 1)``, in rounding to nearest.
     """
-    first = x if isinstance(x, Value) else factor
-    assert isinstance(first, Value)
-    form = format_of(first.dtype)
-    shifted = fma(x, factor, form.shifter + offset)
+    form = format_of(x.dtype)
+    shifted = x + form.shifter if factor == 1.0 else fma(x, factor, form.shifter)
     return shifted - form.shifter, shifted.bits(form.integer)
 
 

@@ -26,7 +26,6 @@ from bital.executors.loops.arithmetic import (
     exact_sum,
     fma,
     format_of,
-    is_nan,
     nearest,
     pair_constant,
     pair_product,
@@ -142,7 +141,7 @@ def _expm1(r: Value) -> Value:
 
 def exp(x: Value) -> Value:
     form = format_of(x.dtype)
-    highest = (form.bias + 1) * float(LN2)
+    highest = (form.bias + 2) * float(LN2)
     lowest = -(form.bias + form.mantissa + 1) * float(LN2)
     r, number = _reduced(at_least(at_most(x, highest), lowest))
     q = polynomial(r, _EXP[x.dtype.itemsize])
@@ -157,13 +156,13 @@ def exp2_unit(r: Value) -> Value:
 def exp2(x: Value) -> Value:
     form = format_of(x.dtype)
     x = at_least(at_most(x, form.bias + 1.0), -(form.bias + form.mantissa + 1.0))
-    whole, number = nearest(x, 1.0)
+    whole, number = nearest(x)
     return scaled(exp2_unit(x - whole), number)
 
 
 def expm1(x: Value) -> Value:
     form = format_of(x.dtype)
-    highest, lowest = (form.bias + 1) * float(LN2), -(form.mantissa + 3) * float(LN2)
+    highest, lowest = (form.bias + 1.4) * float(LN2), -(form.mantissa + 3) * float(LN2)
     r, number = _reduced(at_least(at_most(x, highest), lowest))
     half = power_of_two(number - 1, x.dtype)  # half of it is finite wherever the result is
     result = fma(_expm1(r), half, half - 0.5) * 2.0
@@ -181,22 +180,20 @@ def _or_itself(x: Value, result: Value) -> Value:
 def tanh(x: Value) -> Value:
     """``t / (t + 2)`` with ``t = expm1(2 * abs(x))``."""
     form = format_of(x.dtype)
-    size = at_most(x.op("abs") * 2.0, (form.mantissa + 3) * float(LN2))
-    r, number = _reduced(size)
+    r, number = _reduced(at_most(x.op("abs") * 2.0, (form.mantissa + 3) * float(LN2)))
     power = power_of_two(number, x.dtype)
     t = fma(power, _expm1(r), power - 1.0)
     return with_sign_of(t / (t + 2.0), x)
 
 
 def _hyperbolic(size: Value) -> tuple[Value, Value, Value, Value]:
-    """The factors of ``cosh(r) - 1`` and ``sinh(r)`` in ``cosh(size)``, and these two."""
+    """Half the factors of ``cosh(r) - 1`` and ``sinh(r)`` in ``cosh(size)``, and these two."""
     form = format_of(size.dtype)
-    size = at_most(size, (form.bias + 3) * float(LN2))
-    r, number = _reduced(size)
+    r, number = _reduced(at_most(size, (form.bias + 2.4) * float(LN2)))
     number = number & (1 << form.mantissa - 2) - 1
-    up = power_of_two(number - 1, size.dtype)
-    small = ((form.bias - 1 - number) << form.mantissa).bits(size.dtype)
-    down = either(number > form.bias - 2, 0.0, small, size.dtype)
+    up = power_of_two(number - 2, size.dtype)
+    small = ((form.bias - 2 - number) << form.mantissa).bits(size.dtype)
+    down = either(number > form.bias - 3, 0.0, small, size.dtype)
     z = r * r
     coshm1 = z * polynomial(z, _COSH[size.dtype.itemsize])
     sinh = fma(r * z, polynomial(z, _SINH[size.dtype.itemsize]), r)
@@ -205,20 +202,20 @@ def _hyperbolic(size: Value) -> tuple[Value, Value, Value, Value]:
 
 def sinh(x: Value) -> Value:
     """From ``sinh(n * log(2) + r)``, without a division."""
-    size = x.op("abs")
-    plus, minus, coshm1, sinh = _hyperbolic(size)
-    return with_sign_of(minus + fma(minus, coshm1, plus * sinh), x)
+    plus, minus, coshm1, sinh = _hyperbolic(x.op("abs"))
+    result = (minus + fma(minus, coshm1, plus * sinh)) * 2.0
+    return _or_itself(x, with_sign_of(result, x))
 
 
 def cosh(x: Value) -> Value:
     plus, minus, coshm1, sinh = _hyperbolic(x.op("abs"))
-    return plus + fma(plus, coshm1, minus * sinh)
+    return (plus + fma(plus, coshm1, minus * sinh)) * 2.0
 
 
 def arcsinh(x: Value) -> Value:
     """``log1p(a + a**2 / (1 + sqrt(1 + a**2)))`` with ``a = abs(x)``."""
     a = x.op("abs")
-    large = a > 2.0 ** (format_of(x.dtype).mantissa // 2 + 4)
+    large = a > 2.0 ** (format_of(x.dtype).mantissa + 3)
     square = a * a
     usual = a + square / ((square + 1.0).op("sqrt") + 1.0)
     return with_sign_of(_log1p_or_log_of_twice(usual, a, large), x)
@@ -227,7 +224,7 @@ def arcsinh(x: Value) -> Value:
 def arccosh(x: Value) -> Value:
     """``log1p(t + sqrt(2 * t + t**2))`` with ``t = x - 1``."""
     t = x - 1.0
-    large = x > 2.0 ** (format_of(x.dtype).mantissa // 2 + 4)
+    large = x > 2.0 ** (format_of(x.dtype).mantissa + 3)
     usual = t + fma(t, t, t + t).op("sqrt")
     return (x < 1.0).where(NAN, _log1p_or_log_of_twice(usual, x, large))
 
@@ -296,23 +293,6 @@ def log1p(x: Value) -> Value:
     return _or_itself(x, result)
 
 
-def logaddexp(x: Value, y: Value) -> Value:
-    """``max(x, y) + log1p(exp(-abs(x - y)))``."""
-    largest, distance = _largest_and_distance(x, y)
-    return largest + log1p(exp(-distance))
-
-
-def logaddexp2(x: Value, y: Value) -> Value:
-    largest, distance = _largest_and_distance(x, y)
-    return fma(log1p(exp2(-distance)), float(LOG2_E), largest)
-
-
-def _largest_and_distance(x: Value, y: Value) -> tuple[Value, Value]:
-    """Equal infinities are at distance zero."""
-    distance = x.equals(y).where(0.0, (x - y).op("abs"))
-    return (x > y).where(x, y) + either(is_nan(x), NAN, 0.0, x.dtype), distance
-
-
 # --- powers ---------------------------------------------------------------------------------
 
 # log2((1 + s) / (1 - s)) / s in s**2, and (2**r - 1) / r: for powers in float32
@@ -368,7 +348,7 @@ def _power32(size: Value, y: Value) -> Value:
     s = (m - 1.0) / (m + 1.0)
     logarithm = _log_of_size(size64, fma(s, polynomial(s * s, _LOG2_SHORT), e))
     product = at_least(at_most(y.convert(FLOAT64) * logarithm, 200.0), -200.0)
-    whole, number = nearest(product, 1.0)
+    whole, number = nearest(product)
     unit = fma(polynomial(product - whole, _EXP2_SHORT), product - whole, 1.0)
     return (unit * power_of_two(number, FLOAT64)).convert(size.dtype)
 
@@ -384,7 +364,7 @@ def _power64(size: Value, y: Value) -> Value:
     high = y * _log_of_size(size, logarithm.high)
     low = fma(y, logarithm.low, fma(y, logarithm.high, -high))
     limited = at_least(at_most(high, 1100.0), -1100.0)
-    whole, number = nearest(limited, 1.0)
+    whole, number = nearest(limited)
     low = limited.equals(high).where(low, 0.0)
     return scaled(exp2_unit(limited - whole + low), number)
 
