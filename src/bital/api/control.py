@@ -27,8 +27,8 @@ from bital.errors import ArgumentError, TypeMismatchError
 from bital.numpy_language import Tracer, bind
 from bital.numpy_language.dispatch import cast, is_weak, result_dtype, trace_of
 from bital.primitives import Primitive
+from bital.primitives.branch import cond as cond_p
 from bital.primitives.elementwise import convert
-from bital.primitives.loops import cond as cond_p
 from bital.primitives.loops import scan as scan_p
 from bital.primitives.loops import while_loop as while_loop_p
 from bital.program import ArrayType, Builder, Literal, Program, Var, building, inline
@@ -279,8 +279,8 @@ def _row(stack: ArrayType) -> Any:
 def _scan_length(xs: Any, length: Any) -> int:
     if isinstance(length, Tracer):
         raise ArgumentError(
-            "scan: length is a traced value, but the number of steps is fixed while a function is "
-            "recorded. Under bital.jit make it static, static_argnums=...; or use bital.while_loop"
+            f"scan: length is a traced value ({length!r}), but the number of steps is fixed while a "
+            "function is recorded. Under bital.jit make it static, static_argnums=...; or use bital.while_loop"
         )
     found = {}
     for path, leaf in tree.flatten_with_path(xs):
@@ -294,7 +294,9 @@ def _scan_length(xs: Any, length: Any) -> int:
     if length is not None:
         found["length"] = operator.index(length)
     if not found:
-        raise ArgumentError("scan: without xs, length= says how many steps to take")
+        raise ArgumentError(
+            f"scan: got xs={xs!r:.40} without arrays and no length; length= says how many steps"
+        )
     if len(set(found.values())) > 1 or min(found.values()) < 0:
         shown = ", ".join(f"{name}: {n}" for name, n in found.items())
         raise ArgumentError(f"scan: xs and length must agree on one number of steps, got {shown}")

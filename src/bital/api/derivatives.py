@@ -23,7 +23,8 @@ from bital.api.recording import (
 )
 from bital.errors import ArgumentError, DifferentiationError, ShapeError
 from bital.primitives.control import custom_vjp_call
-from bital.primitives.loops import holds, while_loop
+from bital.primitives.inner import holds
+from bital.primitives.loops import while_loop
 from bital.program import Program
 from bital.transforms import batch, split
 from bital.transforms import jvp as jvp_transform

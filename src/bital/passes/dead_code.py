@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bital.passes.loops import trimmed
-from bital.primitives.loops import CONTROL_FLOW
+from bital.primitives.inner import CONTROL_FLOW
 from bital.program import Program, Var
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 from bital.passes.memory import VIEWS
-from bital.primitives.loops import CONTROL_FLOW, chosen, either
+from bital.primitives.inner import CONTROL_FLOW, chosen, either
 from bital.program import Atom, Builder, Equation, Literal, Program, Var, inline, substitute
 
 

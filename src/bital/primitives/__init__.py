@@ -4,6 +4,7 @@ One block a primitive; every field is required, so a gap fails when bital is imp
 """
 
 from bital.primitives import (
+    branch,
     control,
     elementwise,
     indexing,
@@ -20,4 +21,14 @@ from bital.primitives.primitive import REGISTRY as REGISTRY
 from bital.primitives.primitive import Linear as Linear
 from bital.primitives.primitive import Primitive as Primitive
 
-__all__ = ["control", "elementwise", "indexing", "linear", "loops", "random", "reduction", "shape"]
+__all__ = [
+    "branch",
+    "control",
+    "elementwise",
+    "indexing",
+    "linear",
+    "loops",
+    "random",
+    "reduction",
+    "shape",
+]

@@ -1,9 +1,5 @@
-"""Control flow: a branch and two loops, over inner Programs.
+"""Loops over inner Programs.
 
-An inner Program has no constants of its own: what it closes over arrives as an operand. Each rule
-maps the inner Programs with the transform of its own kind, which `program_transforms` holds.
-
-- ``cond``: (predicate, *operands) -> outputs of ``true_branch`` or ``false_branch``.
 - ``scan``: (*consts, *carry, *xs) -> (*carry, *ys), where ``body`` takes consts, carry and the
   slices of xs, and gives the next carry and the slices of ys.
 - ``while_loop``: (*cond_consts, *body_consts, *carry) -> carry, while ``cond`` says so.
@@ -11,14 +7,28 @@ maps the inner Programs with the transform of its own kind, which `program_trans
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from bital.errors import DifferentiationError
 from bital.primitives.control import evaluate
 from bital.primitives.elementwise import add, select
+from bital.primitives.inner import (
+    batched_body,
+    checks_indices,
+    chosen,
+    close,
+    cut,
+    depends,
+    pushed_body,
+    require_closed,
+    require_types,
+    spread,
+    unwoven,
+    woven,
+)
 from bital.primitives.primitive import (
     REGISTRY,
     Linear,
@@ -27,258 +37,10 @@ from bital.primitives.primitive import (
     Tangent,
     instantiate,
     program_transforms,
-    require,
     zeros,
 )
 from bital.primitives.shape import batched, move_axis, reshape
-from bital.program import (
-    ArrayType,
-    Atom,
-    Builder,
-    Equation,
-    Program,
-    Var,
-    building,
-    current_builder,
-    inline,
-    subprograms,
-)
-
-T = TypeVar("T")
-CONTROL_FLOW = frozenset({"cond", "scan", "while_loop"})
-
-
-def cut(items: Sequence[T], *counts: int) -> list[list[T]]:
-    """Pieces of these lengths, and the rest."""
-    pieces, start = [], 0
-    for count in counts:
-        pieces.append(list(items[start : start + count]))
-        start += count
-    return [*pieces, list(items[start:])]
-
-
-def chosen(items: Sequence[T], flags: Sequence[bool]) -> list[T]:
-    return [item for item, flag in zip(items, flags, strict=True) if flag]
-
-
-def spread(items: Sequence[T], flags: Sequence[bool]) -> list[T | None]:
-    """Undo `chosen`, with None where a flag is not set."""
-    rest = iter(items)
-    return [next(rest) if flag else None for flag in flags]
-
-
-def either(a: Sequence[bool], b: Sequence[bool]) -> list[bool]:
-    return [x or y for x, y in zip(a, b, strict=True)]
-
-
-def close(program: Program) -> tuple[Program, list[Atom]]:
-    """The Program with its constants as leading inputs, and those in the current builder."""
-    atoms: list[Atom] = [
-        current_builder().constant(a, v.name) for v, a in program.constants.items()
-    ]
-    return program.replace(inputs=[*program.constants, *program.inputs], constants={}), atoms
-
-
-def _woven(values: Sequence[Any], others: Sequence[Any], *counts: int) -> list[Any]:
-    """Group for group the values, then the others that are not None."""
-    pairs = zip(cut(values, *counts), cut(others, *counts), strict=True)
-    return [x for group, more in pairs for x in (*group, *(o for o in more if o is not None))]
-
-
-def _unwoven(items: Sequence[Any], flags: Sequence[bool], *counts: int) -> tuple[list[Any], ...]:
-    """Undo `_woven`, from the flags that say where there is another."""
-    rest, values, others = iter(items), [], []
-    for group in cut(flags, *counts):
-        values += [next(rest) for _ in group]
-        others += [next(rest) if flag else None for flag in group]
-    return values, others
-
-
-def _same_types(what: str, expected: Sequence[ArrayType], found: Sequence[ArrayType]) -> None:
-    require(
-        list(expected) == list(found),
-        lambda: (
-            f"{what}: {', '.join(map(str, found))} where {', '.join(map(str, expected))} is needed"
-        ),
-    )
-
-
-def _require_closed(*programs: Program) -> None:
-    require(
-        not any(program.constants for program in programs),
-        lambda: "an inner Program has constants of its own",
-    )
-
-
-def _pushed(program: Program, moved: list[bool], carry: slice) -> tuple[Program, list[bool]]:
-    """The jvp of a loop's body, and its outputs with a tangent; `moved` grows to a fixed point.
-
-    A carry has a tangent if it comes in with one or if a turn of the loop gives it one.
-    """
-    count = carry.stop - carry.start
-    rest = [False] * (len(program.outputs) - count)
-    while True:
-        forward, slopes = program_transforms["push"](program, moved, [*moved[carry], *rest])
-        if slopes[:count] == moved[carry]:
-            return forward, slopes
-        moved[carry] = slopes[:count]
-
-
-def _batched_inputs(program: Program, mapped: Sequence[bool]) -> list[bool]:
-    """Which outputs depend on mapped inputs."""
-    known = set(chosen(program.inputs, mapped))
-    for equation in program.equations:
-        if not known.isdisjoint(equation.inputs):
-            known.update(equation.outputs)
-    return [atom in known for atom in program.outputs]
-
-
-def _grow_batched(body: Program, mapped: list[bool], carry: slice) -> list[bool]:
-    """Flags of a body's outputs; `mapped` grows until a carry goes in as it comes out."""
-    count = carry.stop - carry.start
-    while True:
-        outputs = _batched_inputs(body, mapped)
-        grown = either(mapped[carry], outputs[:count])
-        if grown == mapped[carry]:
-            return [*grown, *outputs[count:]]
-        mapped[carry] = grown
-
-
-def _checks_indices(program: Program) -> bool:
-    """Whether it may raise for its values: then no lane may run it that would not by itself."""
-    return any(
-        equation.primitive.name in ("gather", "scatter", "scatter_add")
-        or any(map(_checks_indices, subprograms(equation)))
-        for equation in program.equations
-    )
-
-
-def _lane_by_lane(
-    primitive: Primitive, size: int, inputs: list[Atom], mapped: list[bool], params: dict[str, Any]
-) -> list[Atom]:
-    """The equation itself, on one row of the mapped inputs after the other."""
-    with building(Builder(f"lane_{primitive.name}")) as builder:
-        rows: list[Atom] = []
-        for x, is_mapped in zip(inputs, mapped, strict=True):
-            shape = x.type.shape[1:] if is_mapped else x.type.shape
-            rows.append(builder.input(ArrayType(shape, x.type.dtype)))
-        outputs = primitive.bind(rows, params)
-    consts = [not flag for flag in mapped]
-    body = builder.build(outputs).replace(inputs=chosen(rows, consts) + chosen(rows, mapped))
-    fixed = {"length": size, "n_consts": sum(consts), "n_carry": 0, "reverse": False}
-    return scan.bind(chosen(inputs, consts) + chosen(inputs, mapped), {"body": body, **fixed})
-
-
-# --- cond -----------------------------------------------------------------------------------
-
-
-def _cond_abstract_eval(
-    predicate: ArrayType, *operands: ArrayType, true_branch: Program, false_branch: Program
-) -> list[ArrayType]:
-    require(
-        predicate == ArrayType((), np.dtype(bool)),
-        lambda: f"a predicate is one bool, got {predicate}",
-    )
-    for branch in (true_branch, false_branch):
-        _same_types("a branch takes", branch.input_types, operands)
-    _same_types("the branches give", true_branch.output_types, false_branch.output_types)
-    _require_closed(true_branch, false_branch)
-    return list(true_branch.output_types)
-
-
-def _cond_reference(
-    predicate: Any, *operands: Any, true_branch: Program, false_branch: Program
-) -> list[Any]:
-    return evaluate(true_branch if predicate else false_branch, operands)
-
-
-def _bind_cond(
-    predicate: Atom, branches: Sequence[Program], operands: Sequence[Atom]
-) -> list[Atom]:
-    """A cond of branches that may have constants: each branch ignores the other's."""
-    closed, constants = zip(*map(close, branches), strict=True)
-    k = len(constants[0])
-    unused = [[Var(atom.type) for atom in atoms] for atoms in constants]
-    true, false = closed
-    return cond.bind(
-        [predicate, *constants[0], *constants[1], *operands],
-        {
-            "true_branch": true.replace(inputs=[*true.inputs[:k], *unused[1], *true.inputs[k:]]),
-            "false_branch": false.replace(inputs=[*unused[0], *false.inputs]),
-        },
-    )
-
-
-def _cond_jvp(
-    primitive: Primitive,
-    primals: list[Atom],
-    tangents: list[Tangent],
-    true_branch: Program,
-    false_branch: Program,
-) -> tuple[list[Atom], list[Tangent]]:
-    moved = [t is not None for t in tangents[1:]]
-    branches, push = (true_branch, false_branch), program_transforms["push"]
-    none = [False] * len(true_branch.outputs)
-    slopes = either(*(push(branch, moved, none)[1] for branch in branches))
-    forward = [push(branch, moved, slopes)[0] for branch in branches]
-    outputs = _bind_cond(primals[0], forward, [*primals[1:], *chosen(tangents[1:], moved)])  # type: ignore[list-item]
-    return outputs[: len(none)], spread(outputs[len(none) :], slopes)
-
-
-def _cond_transpose(
-    cts: list[Tangent],
-    predicate: Atom,
-    *operands: Operand,
-    true_branch: Program,
-    false_branch: Program,
-) -> list[Tangent]:
-    linear = [isinstance(x, Linear) for x in operands]
-    given = [ct is not None for ct in cts]
-    transpose = program_transforms["transpose"]
-    pairs = [transpose(branch, linear, given) for branch in (true_branch, false_branch)]
-    reached = either(pairs[0][1], pairs[1][1])
-    backward = [p.replace(outputs=chosen(p.outputs, reached)) for p, _ in pairs]
-    if not any(reached):
-        return [None] * (1 + len(operands))
-    known = [x for x in operands if not isinstance(x, Linear)]
-    results = _bind_cond(predicate, backward, [*known, *(ct for ct in cts if ct is not None)])
-    return [None, *spread(spread(results, reached), linear)]
-
-
-def _batch_cond(
-    primitive: Primitive,
-    size: int,
-    inputs: list[Atom],
-    mapped: list[bool],
-    true_branch: Program,
-    false_branch: Program,
-) -> list[Atom]:
-    branches = (true_branch, false_branch)
-    if mapped[0] and any(map(_checks_indices, branches)):
-        params = {"true_branch": true_branch, "false_branch": false_branch}
-        return _lane_by_lane(primitive, size, inputs, mapped, params)
-    wide = [program_transforms["batch"](branch, size, mapped[1:]) for branch in branches]
-    if not mapped[0]:
-        return _bind_cond(inputs[0], wide, inputs[1:])
-    results = [inline(current_builder(), branch, inputs[1:]) for branch in wide]
-    return [_select_rows(inputs[0], x, y) for x, y in zip(*results, strict=True)]
-
-
-def _select_rows(predicates: Atom, x: Atom, y: Atom) -> Atom:
-    shape = predicates.type.shape + (1,) * (x.type.ndim - 1)
-    result: Atom = select(reshape(predicates, shape=shape), x, y)
-    return result
-
-
-cond: Primitive = Primitive(
-    "cond",
-    abstract_eval=_cond_abstract_eval,
-    reference=_cond_reference,
-    jvp=_cond_jvp,
-    transpose=_cond_transpose,
-    batch=_batch_cond,
-    multiple_results=True,
-)
+from bital.program import ArrayType, Atom, Builder, Program, Var, building, inline
 
 # --- scan -----------------------------------------------------------------------------------
 
@@ -291,10 +53,10 @@ def _scan_abstract_eval(
     *operands: ArrayType, body: Program, length: int, n_consts: int, n_carry: int, reverse: bool
 ) -> list[ArrayType]:
     consts, carry, slices = cut(body.input_types, n_consts, n_carry)
-    _same_types("scan takes", [*consts, *carry, *(_stacked(x, length) for x in slices)], operands)
+    require_types("scan takes", [*consts, *carry, *(_stacked(x, length) for x in slices)], operands)
     new, ys = cut(body.output_types, n_carry)
-    _same_types("a carry comes out as", carry, new)
-    _require_closed(body)
+    require_types("a carry comes out as", carry, new)
+    require_closed(body)
     return [*new, *(_stacked(y, length) for y in ys)]
 
 
@@ -325,7 +87,7 @@ def _scan_jvp(
 ) -> tuple[list[Atom], list[Tangent]]:
     moved = [t is not None for t in tangents]
     groups = (n_consts, n_carry)
-    forward, slopes = _pushed(body, moved, slice(n_consts, n_consts + n_carry))
+    forward, slopes = pushed_body(body, moved, slice(n_consts, n_consts + n_carry))
     forward, constants = close(forward)
     leading, inputs, d_inputs = cut(forward.inputs, len(constants), len(primals))
     outputs, d_outputs = cut(forward.outputs, len(body.outputs))
@@ -334,18 +96,18 @@ def _scan_jvp(
         for t, x, flag in zip(tangents, primals, moved, strict=True)
     ]
     results = primitive.bind(
-        [*constants, *_woven(primals, tangents, *groups)],
+        [*constants, *woven(primals, tangents, *groups)],
         {
             "body": forward.replace(
-                inputs=[*leading, *_woven(inputs, spread(d_inputs, moved), *groups)],
-                outputs=_woven(outputs, spread(d_outputs, slopes), n_carry),
+                inputs=[*leading, *woven(inputs, spread(d_inputs, moved), *groups)],
+                outputs=woven(outputs, spread(d_outputs, slopes), n_carry),
             ),
             "n_consts": len(constants) + n_consts + sum(moved[:n_consts]),
             "n_carry": n_carry + sum(slopes[:n_carry]),
             **params,
         },
     )
-    values, pushed = _unwoven(results, slopes, n_carry)
+    values, pushed = unwoven(results, slopes, n_carry)
     return values, pushed
 
 
@@ -417,7 +179,7 @@ def _batch_scan(
     **params: Any,
 ) -> list[Atom]:
     flags, end = list(mapped), n_consts + n_carry
-    outputs = _grow_batched(body, flags, slice(n_consts, end))
+    outputs = batched_body(body, flags, slice(n_consts, end))
     wide, constants = close(program_transforms["batch"](body, size, flags, outputs))
     operands = [
         *inputs[:n_consts],
@@ -449,6 +211,23 @@ scan: Primitive = Primitive(
     multiple_results=True,
 )
 
+
+def lane_by_lane(
+    primitive: Primitive, size: int, inputs: list[Atom], mapped: list[bool], params: dict[str, Any]
+) -> list[Atom]:
+    """The equation itself, on one row of the mapped inputs after the other."""
+    with building(Builder(f"lane_{primitive.name}")) as builder:
+        rows: list[Atom] = []
+        for x, is_mapped in zip(inputs, mapped, strict=True):
+            shape = x.type.shape[1:] if is_mapped else x.type.shape
+            rows.append(builder.input(ArrayType(shape, x.type.dtype)))
+        outputs = primitive.bind(rows, params)
+    consts = [not flag for flag in mapped]
+    body = builder.build(outputs).replace(inputs=chosen(rows, consts) + chosen(rows, mapped))
+    fixed = {"length": size, "n_consts": sum(consts), "n_carry": 0, "reverse": False}
+    return scan.bind(chosen(inputs, consts) + chosen(inputs, mapped), {"body": body, **fixed})
+
+
 # --- while_loop -----------------------------------------------------------------------------
 
 
@@ -456,11 +235,11 @@ def _while_abstract_eval(
     *operands: ArrayType, cond: Program, body: Program, cond_nconsts: int, body_nconsts: int
 ) -> list[ArrayType]:
     cond_consts, body_consts, carry = cut(operands, cond_nconsts, body_nconsts)
-    _same_types("the condition takes", cond.input_types, [*cond_consts, *carry])
-    _same_types("the body takes", body.input_types, [*body_consts, *carry])
-    _same_types("the condition gives", [ArrayType((), np.dtype(bool))], cond.output_types)
-    _same_types("a carry comes out as", carry, body.output_types)
-    _require_closed(cond, body)
+    require_types("the condition takes", cond.input_types, [*cond_consts, *carry])
+    require_types("the body takes", body.input_types, [*body_consts, *carry])
+    require_types("the condition gives", [ArrayType((), np.dtype(bool))], cond.output_types)
+    require_types("a carry comes out as", carry, body.output_types)
+    require_closed(cond, body)
     return carry
 
 
@@ -485,7 +264,7 @@ def _while_jvp(
     tests, loop = cut(primals, cond_nconsts)
     slopes_in = tangents[cond_nconsts:]
     moved = [t is not None for t in slopes_in]
-    forward, slopes = _pushed(body, moved, slice(body_nconsts, len(moved)))
+    forward, slopes = pushed_body(body, moved, slice(body_nconsts, len(moved)))
     forward, constants = close(forward)
     leading, inputs, d_inputs = cut(forward.inputs, len(constants), len(loop))
     full = [
@@ -495,17 +274,17 @@ def _while_jvp(
     unused = [Var(x.type) if flag else None for x, flag in zip(loop, moved, strict=True)]
     test_consts, carry = cut(cond.inputs, cond_nconsts)
     results = primitive.bind(
-        [*tests, *constants, *_woven(loop, full, body_nconsts)],
+        [*tests, *constants, *woven(loop, full, body_nconsts)],
         {
-            "cond": cond.replace(inputs=[*test_consts, *_woven(carry, unused[body_nconsts:])]),
+            "cond": cond.replace(inputs=[*test_consts, *woven(carry, unused[body_nconsts:])]),
             "body": forward.replace(
-                inputs=[*leading, *_woven(inputs, spread(d_inputs, moved), body_nconsts)],
+                inputs=[*leading, *woven(inputs, spread(d_inputs, moved), body_nconsts)],
             ),
             "cond_nconsts": cond_nconsts,
             "body_nconsts": len(constants) + body_nconsts + sum(moved[:body_nconsts]),
         },
     )
-    values, pushed = _unwoven(results, slopes)
+    values, pushed = unwoven(results, slopes)
     return values, pushed
 
 
@@ -532,14 +311,14 @@ def _batch_while(
     flags, batch = list(mapped), program_transforms["batch"]
     of_body = slice(cond_nconsts, len(inputs))
     loop = flags[of_body]
-    outputs = _grow_batched(body, loop, slice(body_nconsts, len(loop)))
+    outputs = batched_body(body, loop, slice(body_nconsts, len(loop)))
     flags[of_body] = loop
     test_flags = [*flags[:cond_nconsts], *flags[start:]]
-    (many,) = _batched_inputs(cond, test_flags)
-    if many and (_checks_indices(cond) or _checks_indices(body)):
+    (many,) = depends(cond, test_flags)
+    if many and (checks_indices(cond) or checks_indices(body)):
         params = {"cond": cond, "body": body}
         counts = {"cond_nconsts": cond_nconsts, "body_nconsts": body_nconsts}
-        return _lane_by_lane(primitive, size, inputs, mapped, {**params, **counts})
+        return lane_by_lane(primitive, size, inputs, mapped, {**params, **counts})
     if many:
         flags[start:] = outputs = [True] * len(outputs)
         test_flags = [*flags[:cond_nconsts], *flags[start:]]
@@ -563,6 +342,12 @@ def _batch_while(
     return [batched(x, flag, size) for x, flag in zip(results, outputs, strict=True)]
 
 
+def select_rows(predicates: Atom, x: Atom, y: Atom) -> Atom:
+    shape = predicates.type.shape + (1,) * (x.type.ndim - 1)
+    result: Atom = select(reshape(predicates, shape=shape), x, y)
+    return result
+
+
 def _any(test: Program) -> Program:
     """Whether any lane goes on."""
     with building(Builder(test.name)) as builder:
@@ -579,7 +364,7 @@ def _masked(test: Program, step: Program, n_tests: int, n_consts: int) -> Progra
         carry = inputs[n_consts:]
         (lanes,) = inline(builder, test, [*tests, *carry])
         new = inline(builder, step, inputs)
-        return builder.build([_select_rows(lanes, x, y) for x, y in zip(new, carry, strict=True)])
+        return builder.build([select_rows(lanes, x, y) for x, y in zip(new, carry, strict=True)])
 
 
 while_loop: Primitive = Primitive(
@@ -591,12 +376,3 @@ while_loop: Primitive = Primitive(
     batch=_batch_while,
     multiple_results=True,
 )
-
-
-def holds(equations: Sequence[Equation], primitive: Primitive) -> bool:
-    """Whether a primitive stands in these equations or inside of their loops and branches."""
-    return any(
-        equation.primitive is primitive
-        or any(holds(inner.equations, primitive) for inner in subprograms(equation))
-        for equation in equations
-    )

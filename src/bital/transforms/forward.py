@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bital.primitives.control import custom_linear, no_forward_mode
-from bital.primitives.loops import chosen, holds
+from bital.primitives.inner import chosen, holds
 from bital.primitives.primitive import (
     NOT_DIFFERENTIABLE,
     Tangent,

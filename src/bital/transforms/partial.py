@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-from bital.primitives.loops import chosen, cond, cut, either, scan, while_loop
+from bital.primitives.branch import cond
+from bital.primitives.inner import chosen, cut, either
+from bital.primitives.loops import scan, while_loop
 from bital.primitives.primitive import zeros
 from bital.program import ArrayType, Atom, Builder, Equation, Program, Var, building
 

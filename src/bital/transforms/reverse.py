@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from bital.errors import DifferentiationError
 from bital.primitives.elementwise import add
-from bital.primitives.loops import chosen
+from bital.primitives.inner import chosen
 from bital.primitives.primitive import (
     NOT_LINEAR,
     Linear,

@@ -38,6 +38,7 @@ RUN = {
     "ViewError": lambda code: as_function(code, MATRIX),
     "InputMutationError": lambda code: as_script(code, "assert step(w, g) is not None"),
     "DifferentiationError": as_script,
+    "TypeMismatchError": as_script,
 }
 
 

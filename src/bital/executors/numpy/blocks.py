@@ -7,7 +7,7 @@ from typing import Any
 
 from bital.executors.numpy.expressions import EXPRESSIONS, OVERWRITES, STATEMENTS, writes_out
 from bital.passes.memory import VIEWS, Plan, plan
-from bital.primitives.loops import cut
+from bital.primitives.inner import cut
 from bital.program import ArrayType, Atom, Equation, Literal, Program, Var
 from bital.program.text import Names
 
