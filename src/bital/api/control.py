@@ -279,8 +279,9 @@ def _row(stack: ArrayType) -> Any:
 def _scan_length(xs: Any, length: Any) -> int:
     if isinstance(length, Tracer):
         raise ArgumentError(
-            f"scan: length is a traced value ({length!r}), but the number of steps is fixed while a "
-            "function is recorded. Under bital.jit make it static, static_argnums=...; or use bital.while_loop"
+            f"scan: length is a traced value ({length!r}), but the number of steps is fixed while "
+            "a function is recorded. Under bital.jit make it static, static_argnums=...; or use "
+            "bital.while_loop"
         )
     found = {}
     for path, leaf in tree.flatten_with_path(xs):
