@@ -51,6 +51,26 @@ def clipped(x):
 
 clipped.defvjp(lambda x: (clipped(x), x > 0), lambda mask, ct: (np.where(mask, ct, 0.1 * ct),))
 
+def recurrent_loss(W, h, xs):
+    def step(h, x):
+        h = np.tanh(h @ W + x)
+        return h, np.sum(h)
+
+    h, sums = bital.scan(step, h, xs)
+    return np.sum(h * h) + np.mean(sums)
+
+
+def root(x):
+    """Newton's square root; of a negative number, minus that of its opposite."""
+
+    def newton(x):
+        return bital.while_loop(
+            lambda r: np.abs(r * r - x) > 1e-9, lambda r: (r + x / r) / 2.0, x + 1.0
+        )
+
+    return bital.cond(x >= 0, newton, lambda x: -newton(-x), x)
+
+
 LOGITS, LABELS = RNG.standard_normal((4, 3)), np.array([0, 2, 1, 2])
 CASES = {
     "mlp_loss": (mlp_loss, (PARAMS, X, T)),
@@ -62,6 +82,11 @@ CASES = {
     "custom_vjp": (clipped, (LOGITS[0],)),
     "custom_vjp_gradient": (bital.grad(lambda x: clipped(x).sum()), (LOGITS[0],)),
     "vmapped_dot": (bital.vmap(np.dot, in_axes=(0, None)), (LOGITS, LOGITS[0])),
+    "recurrent_gradient": (
+        bital.grad(recurrent_loss, (0, 1)),
+        (RNG.standard_normal((2, 2)), np.ones(2), RNG.standard_normal((3, 2))),
+    ),
+    "root": (root, (-9.0,)),
     "dropout": (
         lambda key, x: np.where(bital.random.bernoulli(key, 0.5, (4, 3)), x * 2.0, 0.0),
         (bital.random.key(0), LOGITS),

@@ -10,8 +10,19 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 from bital.passes.memory import VIEWS
+from bital.primitives import REGISTRY
 from bital.primitives.inner import CONTROL_FLOW, chosen, either
-from bital.program import Atom, Builder, Equation, Literal, Program, Var, inline, substitute
+from bital.program import (
+    Atom,
+    Builder,
+    Equation,
+    Literal,
+    Program,
+    Var,
+    building,
+    inline,
+    substitute,
+)
 
 
 @dataclass(frozen=True)
@@ -158,19 +169,23 @@ def _without_fixed_carries(equation: Equation, same: dict[Var, Atom]) -> Equatio
 def _unstretched(equation: Equation, made: dict[Atom, Equation]) -> Equation:
     """A slice of an array that was stretched along the first axis is the same at each step."""
     body, slots = equation.params["body"], slots_of(equation)
-    stretches = []
-    for index, slot in enumerate(slots):
-        stretch = made.get(slot.atom)
-        if slot.role == "xs" and stretch is not None and stretch.primitive.name == "broadcast_to":
+    with building(Builder()) as builder:
+        for index, slot in enumerate(slots):
+            stretch = made.get(slot.atom)
+            if slot.role != "xs" or stretch is None or stretch.primitive.name != "broadcast_to":
+                continue
             (source,) = stretch.inputs
-            if source.type.ndim < slot.atom.type.ndim:
+            shape = source.type.shape
+            row = shape[1:] if len(shape) == slot.atom.type.ndim else shape
+            if row is shape or shape[0] == 1:
                 small, var = Var(source.type), slot.inputs["body"]
+                same = small if row is shape else REGISTRY["reshape"](small, shape=row)
+                params = {"shape": var.type.shape}
+                builder.equations.append(Equation(stretch.primitive, [same], [var], params))
                 slots[index] = Slot(source, "const", {"body": small})
-                shape = {"shape": var.type.shape}
-                stretches.append(Equation(stretch.primitive, [small], [var], shape, stretch.source))
-    if not stretches:
+    if not builder.equations:
         return equation
-    body = body.replace(equations=[*stretches, *body.equations])
+    body = body.replace(equations=[*builder.equations, *body.equations])
     return rebuilt(equation, slots, {"body": body}, equation.outputs)
 
 

@@ -80,7 +80,7 @@ def format_program(program: Program, indent: str = "") -> str:
     lines += ["  " + line for line in format_equations(program, names)]
     lines.append(f"  return {', '.join(_format_atom(atom, names) for atom in program.outputs)}")
     lines.append("}")
-    return "\n".join([lines[0], *(indent + line for line in lines[1:])])
+    return "\n".join(lines).replace("\n", f"\n{indent}")
 
 
 def format_equations(
