@@ -52,7 +52,6 @@ declare i32 @pthread_cond_init(ptr, ptr)
 declare i32 @pthread_cond_wait(ptr, ptr)
 declare i32 @pthread_cond_broadcast(ptr)
 declare i32 @sched_yield()
-{pause_declaration}
 
 ; Forget all workers and jobs: at the start, and in the child of a fork.
 define void @bital_reset(ptr %limit, i64 %spins) {
@@ -103,7 +102,6 @@ end:
   %allowed = phi i64 [ %all, %entry ], [ %fewest, %ask ]
   ret i64 %allowed
 }
-declare i64 @llvm.smin.i64(i64, i64)
 
 ; Claim and run one task of the open job, if there is one for this slot.
 define internal i1 @take(i64 %slot) {
@@ -282,10 +280,10 @@ end:
 """
 
 _PAUSES = {
-    "x86_64": ("void @llvm.x86.sse2.pause()", "call void @llvm.x86.sse2.pause()"),
-    "aarch64": ("void @llvm.aarch64.hint(i32)", "call void @llvm.aarch64.hint(i32 1)"),
+    "x86_64": "call void @llvm.x86.sse2.pause()",
+    "aarch64": "call void @llvm.aarch64.hint(i32 1)",
 }
-_PAUSES["amd64"], _PAUSES["arm64"] = _PAUSES["x86_64"], _PAUSES["aarch64"]
+_PAUSES |= {"amd64": _PAUSES["x86_64"], "arm64": _PAUSES["aarch64"]}
 
 
 def runtime_text() -> str:
@@ -300,9 +298,7 @@ def runtime_text() -> str:
     text = _ALONE.replace("{linkage}", alone).replace("{name}", name)
     if not _has_workers():
         return text
-    declaration, pause = _PAUSES.get(platform.machine().lower(), ("", ""))
-    text += _RUNTIME.replace("{pause_declaration}", declaration and f"declare {declaration}")
-    return text.replace("{pause}", pause)
+    return text + _RUNTIME.replace("{pause}", _PAUSES.get(platform.machine().lower(), ""))
 
 
 def _has_workers() -> bool:
