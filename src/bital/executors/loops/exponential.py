@@ -23,6 +23,7 @@ from bital.executors.loops.arithmetic import (
     at_least,
     at_most,
     either,
+    exact_product,
     exact_sum,
     fma,
     format_of,
@@ -366,7 +367,12 @@ def _power64(size: Value, y: Value) -> Value:
     limited = at_least(at_most(high, 1100.0), -1100.0)
     whole, number = nearest(limited)
     low = limited.equals(high).where(low, 0.0)
-    return scaled(exp2_unit(limited - whole + low), number)
+    r, low = exact_sum(limited - whole, low)
+    factor = _EXP2[8][0]
+    linear = exact_product(r, factor)
+    total = exact_sum(as_value(1.0, r.dtype), linear.high)
+    rest = fma(r * r, polynomial(r, _EXP2[8][1:]), fma(low, factor, linear.low))
+    return scaled(total.high + (total.low + rest), number)
 
 
 def _log2_pair(x: Value) -> Pair:
