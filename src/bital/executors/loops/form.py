@@ -7,6 +7,7 @@ element, and a printer computes `lanes` of them at a time.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -69,9 +70,8 @@ class Value:
         self.constant = constant
 
     def op(self, name: str, *others: Value | float, dtype: DType | None = None) -> Value:
-        body = self.body
-        if body is None:
-            body = next(o.body for o in others if isinstance(o, Value) and o.body is not None)
+        body = _current.body or self.body
+        assert body is not None
         return body.op(name, self, *others, dtype=dtype)
 
     def __add__(self, other: Value | float) -> Value:
@@ -310,6 +310,15 @@ class Body:
         self.add(Store(buffer, index, value))
 
     @contextmanager
+    def in_use(self) -> Iterator[Body]:
+        """Let operators on Values append here."""
+        before, _current.body = _current.body, self
+        try:
+            yield self
+        finally:
+            _current.body = before
+
+    @contextmanager
     def loop(
         self,
         end: int | Value,
@@ -333,6 +342,12 @@ class Body:
     def carry(self, initial: Value) -> Carry:
         return Carry(initial, self.value(initial.dtype), self.value(initial.dtype))
 
+
+class _Current(threading.local):
+    body: Body | None = None
+
+
+_current = _Current()
 
 # --- steps ----------------------------------------------------------------------------------
 

@@ -16,17 +16,14 @@ import numpy as np
 
 from bital.executors.loops import scalar
 from bital.executors.loops.form import (
-    BOOL,
     INDEX,
     Body,
     Buffer,
     Check,
-    Copy,
     Index,
     Module,
     Site,
     Value,
-    constant,
     index_of,
 )
 from bital.executors.loops.nest import Nest, Reduction
@@ -232,7 +229,7 @@ class Lowering:
     def value(self, atom: Atom, indices: Indices) -> Value:
         """The element at these indices, as a value of the current nest."""
         if isinstance(atom, Literal):
-            return constant(atom.value, atom.type.dtype)
+            return Value(atom.type.dtype, self.body, atom.value)
         key = atom, indices
         if key not in self._memo:
             view = self.find_view(atom)
@@ -246,19 +243,11 @@ class Lowering:
         name, inputs = equation.primitive.name, equation.inputs
         if name in ELEMENTWISE:
             operands = [self.value(x, _aligned(x.type.shape, indices)) for x in inputs]
-            dtype = equation.outputs[0].type.dtype
-            if all(operand.constant is not None for operand in operands):
-                operands[0] = self._opaque(operands[0])
-            return scalar.evaluate(name, dtype, operands)
+            with self.body.in_use():
+                return scalar.evaluate(name, equation.outputs[0].type.dtype, operands)
         if name == "gather":
             return self._gathered(equation, indices)
         return self.value(inputs[0], _before_view(equation, indices))
-
-    def _opaque(self, value: Value) -> Value:
-        """A constant as a value that operations can be put on."""
-        if value.dtype == BOOL:
-            return self.body.op("or", value, False)
-        return self.body.op("bitcast", value, dtype=value.dtype)
 
     def _gathered(self, equation: Equation, indices: Indices) -> Value:
         x, *pointers = equation.inputs
@@ -286,8 +275,7 @@ class Lowering:
             length = shape[axis]
             if pointer.type.dtype.kind == "i":
                 wide = (wide < 0).where(wide + length, wide)
-            if wide.constant is None:
-                self._check(equation, pointer, axis, length, wide, raw.convert(INDEX), own)
+            self._check(equation, pointer, axis, length, wide, raw.convert(INDEX), own)
             result.append(index_of(wide))
         return result
 
@@ -491,4 +479,3 @@ def _store_formula(atom: Atom, made: dict[Var, Equation], stored: set[Var]) -> N
         atom = equation.inputs[0]
 
 
-__all__ = ["BOOL", "RULES", "Copy", "Lowering", "View", "rule"]

@@ -311,7 +311,8 @@ def print_nest(
     """
     if not nest.in_order:
         nest = collapse(grid, nest, {*outer, *bounds})
-    _Printer(grid, nest, body, outer, bounds, lanes).run()
+    with body.in_use():
+        _Printer(grid, nest, body, outer, bounds, lanes).run()
 
 
 def _fitting_lanes(lanes: int, nest: Nest, length: int | None) -> int:

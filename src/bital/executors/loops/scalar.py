@@ -336,7 +336,23 @@ _IN_SINGLE |= {"remainder", "fmod"}  # float16 is computed as float32 and rounde
 def _convert(x: Value, dtype: DType) -> Value:
     if dtype.kind not in "biuf" or dtype.itemsize > 8:
         raise NotLowered(f"conversion to {dtype}")
+    if dtype == np.float16 and x.dtype.kind in "iu":
+        return x.convert(_F32).convert(dtype)  # what float32 rounds is infinite in float16
+    if dtype == np.float16 and x.dtype == np.float64:
+        return _odd_single(x).convert(dtype)
     return x.convert(dtype)
+
+
+def _odd_single(x: Value) -> Value:
+    """float64 as float32 rounded to odd, so that rounding it again to float16 is right.
+
+    (Boldo and Melquiond, IEEE Transactions on Computers 57(4), 2008.)
+    """
+    near = x.convert(_F32)
+    bits = near.bits(np.dtype(np.int32))
+    back = near.convert(x.dtype)
+    bits = (back.op("abs") > x.op("abs")).where(bits - 1, bits)  # towards zero
+    return (back.differs(x) & back.equals(back)).where(bits | 1, bits).bits(_F32)
 
 
 def neutral(name: str, dtype: DType) -> Any:

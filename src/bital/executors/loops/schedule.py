@@ -185,7 +185,7 @@ class Schedule:
         if product.batch != 1 or nest.reduced or len(nest.axes) != 2:
             return False
         lengths = [self.grid.lengths[axis] for axis in nest.axes]
-        if lengths != [product.rows, product.columns] or product.out not in nest.reads():
+        if lengths != [product.rows, product.columns] or not group.writes() & nest.reads():
             return False
         if group.nests and group.nests[0].axes != nest.axes:
             return False

@@ -8,18 +8,18 @@ from typing import Any
 import llvmlite.binding as llvm
 
 
-@functools.cache
-def target_machine() -> Any:
-    """For the processor that this process runs on."""
+def _target_machine(cpu: str = "", features: str = "") -> Any:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     return llvm.Target.from_default_triple().create_target_machine(
-        cpu=llvm.get_host_cpu_name(),
-        features=llvm.get_host_cpu_features().flatten(),
-        opt=3,
-        jit=True,
-        codemodel="jitdefault",
+        cpu=cpu, features=features, opt=3, jit=True, codemodel="jitdefault"
     )
+
+
+@functools.cache
+def host() -> tuple[str, str]:
+    """Name and features of the processor that this process runs on."""
+    return llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
 
 
 @functools.cache
@@ -35,9 +35,9 @@ class Machine:
     """Loaded machine code; it lives as long as this object."""
 
     def __init__(self, code: bytes) -> None:
-        empty = llvm.parse_assembly("")
-        self._engine = llvm.create_mcjit_compiler(empty, target_machine())
-        self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+        # An engine owns its module and its target machine; the code it finds in its "cache".
+        self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target_machine())
+        self._engine.set_object_cache(None, lambda _: code)
         self._engine.finalize_object()
 
     def address(self, name: str) -> int:
@@ -46,7 +46,7 @@ class Machine:
 
 def compile_text(text: str) -> bytes:
     """Optimise LLVM IR and make an object file of it."""
-    machine = target_machine()
+    machine = _target_machine(*host())
     module = llvm.parse_assembly(text)
     options = llvm.create_pipeline_tuning_options(speed_level=2)
     options.loop_vectorization = False  # lanes are in the text already

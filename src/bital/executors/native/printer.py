@@ -612,7 +612,8 @@ class _Function:
                         lanes,
                     )
             assert loop.join is not None
-            joined = loop.join(*sides)
+            with body.in_use():
+                joined = loop.join(*sides)
             self.statements(body.statements)
             texts = [self.read(value, lanes) for value in joined]
         for carry, type, text in zip(loop.carries, types, texts, strict=True):
