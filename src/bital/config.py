@@ -1,4 +1,4 @@
-"""Settings: which executor runs, for this thread and inside a ``with`` block."""
+"""Settings: which executor runs, and what it may rewrite; for this thread, by ``with`` blocks."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from bital.executors import get_executor
 
 _executor: ContextVar[str | None] = ContextVar("executor", default=None)
+_stabilize: ContextVar[bool | None] = ContextVar("stabilize", default=None)
 
 
 def executor_name() -> str:
@@ -43,3 +44,39 @@ def executor(name: str) -> Iterator[None]:
         yield
     finally:
         _executor.reset(token)
+
+
+def stabilizing() -> bool:
+    """Whether logarithms and quotients of exponentials are rewritten: the innermost `stabilize`
+    block's word, else not if BITAL_STABILIZE is 0."""
+    inside = _stabilize.get()
+    return os.environ.get("BITAL_STABILIZE") != "0" if inside is None else inside
+
+
+@contextmanager
+def stabilize(on: bool = True) -> Iterator[None]:
+    """Say whether functions recorded inside may be rewritten so that they do not overflow.
+
+    Parameters
+    ----------
+    on : bool
+        True, the default outside of any block too: ``log(softmax)``, ``log(sum(exp))``,
+        ``log(1 + exp)``, ``log(sigmoid)`` and the like are rewritten under `jit`, `vmap` and all
+        derivatives, as docs/numerics.md lists. False: what runs is what was written. The
+        environment variable BITAL_STABILIZE=0 says so for a whole process.
+
+    Examples
+    --------
+    >>> import bital, numpy as np
+    >>> softplus = bital.jit(lambda x: np.log(1 + np.exp(x)))
+    >>> softplus(1000.0)
+    np.float64(1000.0)
+    >>> with stabilize(False), np.errstate(over="ignore"):
+    ...     softplus(1000.0)
+    np.float64(inf)
+    """
+    token = _stabilize.set(on)
+    try:
+        yield
+    finally:
+        _stabilize.reset(token)
