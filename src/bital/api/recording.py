@@ -248,7 +248,7 @@ def apply_transformed(
     values = [as_value(a, var.type) for a, var in zip(arguments, program.inputs, strict=True)]
     if program.constants:  # they belong to this one Program
         return compile_program(transform())(values)
-    return _eager.run((program.structure(), name), transform, values)
+    return _eager.run(program, name, transform, values)
 
 
 def as_value(argument: Any, wanted: ArrayType) -> Any:
@@ -277,28 +277,31 @@ def stable(program: Program) -> Program:
 class _Eager:
     """Runs Programs that are made anew at each call, as under ``grad`` without ``jit``.
 
-    A structure is compiled once. The cache forgets what has not been used for longest.
+    A structure is compiled once. The cache forgets what has not been used for longest. It keeps the
+    Programs too: a structure names inner constants by identity, so these must stay alive with it.
     """
 
     def __init__(self, size: int = 64) -> None:
         self._size = size
-        self._compiled: OrderedDict[Hashable, Compiled] = OrderedDict()
+        self._compiled: OrderedDict[Hashable, tuple[Compiled, Program]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def run(self, key: Hashable, make: Callable[[], Program], values: list[Any]) -> list[Any]:
-        key = (key, config.executor_name(), config.stabilizing())
-        compiled = self._compiled.get(key)
-        if compiled is None:
-            compiled = compile_program(make())
+    def run(
+        self, program: Program, name: Hashable, make: Callable[[], Program], values: list[Any]
+    ) -> list[Any]:
+        key = (program.structure(), name, config.executor_name(), config.stabilizing())
+        entry = self._compiled.get(key)
+        if entry is None:
+            entry = compile_program(make()), program
             with self._lock:
-                self._compiled[key] = compiled
+                self._compiled[key] = entry
                 while len(self._compiled) > self._size:
                     self._compiled.popitem(last=False)
         else:
             with self._lock:
-                self._compiled[key] = compiled
+                self._compiled[key] = entry
                 self._compiled.move_to_end(key)
-        return compiled(values)
+        return entry[0](values)
 
 
 _eager = _Eager()

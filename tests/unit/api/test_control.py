@@ -1,7 +1,9 @@
 """Loops and branches against Python's own, finite differences and values worked out by hand."""
 
 import doctest
+import re
 import tracemalloc
+from pathlib import Path
 from unittest import mock
 
 import numpy as np
@@ -47,6 +49,13 @@ def loss_of(f):
 
 def test_docstrings():
     assert doctest.testmod(bital.api.control, extraglobs={"np": np, "jit": bital.jit}).failed == 0
+
+
+def test_the_example_of_the_documents(capsys):
+    text = (Path(__file__).parents[3] / "docs" / "numpy.md").read_text()
+    section = text.partition("## Loops and branches")[2]
+    exec(re.search(r"```python\n(.*?)```", section, re.DOTALL).group(1), {"np": np, "bital": bital})
+    assert capsys.readouterr().out == "(3,) (5,)\n1.5 0.625 80.0\n"
 
 
 # --- scan -----------------------------------------------------------------------------------

@@ -1,10 +1,14 @@
 """custom_vjp: the rule is used in reverse, everywhere; wrong rules are told apart."""
 
+import gc
+
 import numpy as np
 import pytest
 
 import bital
+from bital.api import recording
 from bital.errors import DifferentiationError, ShapeError
+from bital.program import subprograms
 
 X = np.array([0.5, -1.5, 2.0])
 
@@ -203,3 +207,22 @@ def test_check_grads_finds_a_wrong_rule():
     bital.check_grads(scaled(1.0), (X,), modes=("rev",))
     with pytest.raises(AssertionError, match="vjp of f"):
         bital.check_grads(scaled(1.01), (X,), modes=("rev",))
+
+
+def test_constants_of_rules_stay_their_own_while_their_results_are_cached():
+    """The cache names them by identity, which a freed array's successor would inherit."""
+    for k in range(10):
+        table = np.full(3, float(k))
+
+        def scale(x, table=table):
+            return x * table
+
+        f = with_rule(scale, lambda x, s=scale: (s(x), None), lambda _, ct, s=scale: (s(ct),))
+        gradient = bital.grad(lambda x, f=f: np.sum(f(x)))(np.ones(3))
+        np.testing.assert_array_equal(gradient, table)
+        del f
+        gc.collect()
+    programs = [program for _, program in list(recording._eager._compiled.values())[-10:]]
+    inner = [each for program in programs for each in subprograms(program.equations[0])]
+    ids = [id(array) for each in inner for array in each.constants.values()]
+    assert len(ids) == len(set(ids)) == 30
