@@ -319,6 +319,8 @@ def _fitting_lanes(lanes: int, nest: Nest, length: int | None) -> int:
     """Two registers at a time, four in short sums, which hides latency; fewer on short axes."""
     if (length is not None and length < 2) or nest.in_order == len(nest.axes) != 0:
         return 0
+    if length is not None and length < 8 and nest.axes[-1] in nest.reduced:
+        return 0  # NumPy, too, adds so few one by one
     wanted = lanes * (4 if nest.reductions and len(nest.body.statements) < 4 else 2)
     if len(nest.body.statements) > 24:
         wanted = lanes

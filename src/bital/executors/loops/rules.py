@@ -45,7 +45,10 @@ def _reduce(lowering: Lowering, equation: Equation) -> None:
     wide = _F32 if dtype == np.float16 else dtype
     lowering.nest(out.name or name, late=out in lowering.overwriting)
     grid, indices = _points(lowering, x.type.shape)
+    reduced = _reduced(lowering, x.type.shape, axes)
     value = lowering.value(x, indices).convert(wide)
+    if not axes and name == "reduce_sum" and dtype.kind == "f":
+        value = value + 0.0  # as NumPy: -0.0 becomes 0.0
     start = scalar.neutral(name, wide)
     if name == "reduce_sum" and wide.kind == "f":
         start = -0.0  # with which every number stays as it is, -0.0 too
@@ -62,7 +65,7 @@ def _reduce(lowering: Lowering, equation: Equation) -> None:
         lambda left, right: [join(left[0], right[0])],
         [(place.buffer, lowering.offset(place, target))],
     )
-    lowering.add(grid, _reduced(lowering, x.type.shape, axes), [reduction])
+    lowering.add(grid, reduced, [reduction])
     if wide != dtype:
         _copy_converted(lowering, place, lowering.new_view(out), out.type)
 
@@ -85,8 +88,7 @@ def _kept(indices: Indices, axes: set[int], keepdims: bool) -> Indices:
 
 
 def _fill(lowering: Lowering, out: Var, number: Any) -> None:
-    lowering.store(Literal(number, out.type.dtype), lowering.new_view(out), "fill")
-    view = lowering.views[out]
+    view = lowering.new_view(out)
     if out.type.size:
         lowering.nest("fill")
         axes, indices = _points(lowering, out.type.shape)
@@ -238,6 +240,9 @@ def _dot_by_loops(
     wide = _F32 if dtype == np.float16 else dtype
     left, right = (lowering.value(a, at) for a, at in ((x, x_at), (y, y_at)))
     value = JOINS["reduce_prod"](left.convert(wide), right.convert(wide))
+    reduced = frozenset(axis for axis in axes[count:] if axis is not None)
+    if not reduced and dtype.kind == "f":
+        value = value + 0.0
     kept = out.type if wide == dtype else ArrayType(out.type.shape, wide)
     place = lowering.new_view(out) if wide == dtype else View(
         lowering.buffer(kept), row_major(out.type.shape)
@@ -248,7 +253,6 @@ def _dot_by_loops(
         lambda a, b: [JOINS["reduce_sum"](a[0], b[0])],
         [(place.buffer, lowering.offset(place, tuple(indices[:count])))],
     )
-    reduced = frozenset(axis for axis in axes[count:] if axis is not None)
     # The last free axis of y goes last, so that lanes run along it where there is one.
     order = [axis for axis in axes[:count] if axis is not None]
     last = order.pop() if order and y_free else None

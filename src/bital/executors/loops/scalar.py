@@ -146,9 +146,21 @@ def _fmod(x: Value, y: Value) -> Value:
     return y.equals(0).where(0, _truncated(x, y)[1])
 
 
+# NumPy's own short cuts for an exponent that is one number.
+_POWERS: dict[float | None, Formula] = {
+    0.5: lambda x: x.op("sqrt"),
+    1.0: lambda x: x,
+    2.0: lambda x: x * x,
+    -1.0: lambda x: 1.0 / x,
+}
+
+
 @formula("power")
 def _power(x: Value, y: Value) -> Value:
     if _is_float(x):
+        known = None if y.constant is None else float(y.constant)
+        if known in _POWERS:
+            return _POWERS[known](x)
         return mathematics.FUNCTIONS["power"](x, y)
     exponent = None if y.constant is None else int(y.constant)
     if exponent is None or exponent < 0:
@@ -183,7 +195,8 @@ def _sign(x: Value) -> Value:
 def maximum(x: Value, y: Value) -> Value:
     if x.dtype == BOOL:
         return x | y
-    wins = x >= y
+    # 0.0 and -0.0 are equal: of them the second, as vector instructions have it.
+    wins = x >= y if x.dtype == np.float16 else x > y
     return (wins | x.differs(x)).where(x, y) if _is_float(x) else wins.where(x, y)
 
 
@@ -191,7 +204,7 @@ def maximum(x: Value, y: Value) -> Value:
 def minimum(x: Value, y: Value) -> Value:
     if x.dtype == BOOL:
         return x & y
-    wins = x <= y
+    wins = x <= y if x.dtype == np.float16 else x < y
     return (wins | x.differs(x)).where(x, y) if _is_float(x) else wins.where(x, y)
 
 
@@ -271,15 +284,24 @@ def _signbit(x: Value) -> Value:
 
 @formula("spacing")
 def _spacing(x: Value) -> Value:
-    away = constant(math.inf, x.dtype).op("copysign", x)
-    return x.op("call:nextafter", away) - x
+    if x.dtype == np.float16:
+        raise NotLowered("spacing of float16, which NumPy measures in its own way")
+    size = x.op("abs")
+    gap = (size.bits(signed(x.dtype)) + 1).bits(x.dtype) - size
+    return (x < 0).where(-gap, gap)
 
 
 @formula("nextafter")
 def _nextafter(x: Value, y: Value) -> Value:
     if x.dtype == np.float16:
         raise NotLowered("nextafter of float16")
-    return x.op("call:nextafter", y)
+    whole = signed(x.dtype)
+    outwards = (y > x).equals(x > 0)
+    bits = x.bits(whole)
+    moved = outwards.where(bits + 1, bits - 1).bits(x.dtype)
+    smallest = as_value(1, whole).op("bitcast", dtype=x.dtype).op("copysign", y)
+    found = x.equals(y).where(y, x.equals(0).where(smallest, moved))
+    return (isnan(x) | isnan(y)).where(x + y, found)
 
 
 # --- transcendental functions ---------------------------------------------------------------

@@ -212,6 +212,8 @@ class _Function:
             return self.emit(f"bitcast {type} {texts[0]} to {wide(scalar_type(op.out.dtype), lanes)}")
         if name == "convert":
             return self._convert(texts[0], dtype, op.out.dtype, lanes)
+        if name == "mulhi":
+            return self._high_half(texts, lanes)
         full = f"llvm.{_INTRINSICS[name]}.{_suffix(dtype, lanes)}"
         function = self.text.declare(type, full, *[type] * len(texts))
         return self.emit(f"call {type} {function}({', '.join(f'{type} {t}' for t in texts)})")
@@ -225,15 +227,7 @@ class _Function:
         if old.kind == "f" and new.kind == "f":
             word = "fpext" if new.itemsize > old.itemsize else "fptrunc"
         elif old.kind == "f":
-            # Out of range: as the machine converts to 64 bits and cuts, not undefined.
-            bits = wide("i64", lanes)
-            word = "fptosi" if new.kind == "i" or new.itemsize < 8 else "fptoui"
-            full = f"llvm.{word}.sat.{_suffix(INDEX, lanes)}.{_suffix(old, lanes)}"
-            function = self.text.declare(bits, full, source)
-            whole = self.emit(f"call {bits} {function}({source} {text})")
-            if new.itemsize == 8:
-                return whole
-            return self.emit(f"trunc {bits} {whole} to {target}")
+            return self._whole(text, source, new, lanes)
         elif new.kind == "f":
             word = "sitofp" if old.kind == "i" else "uitofp"
         elif new.itemsize > old.itemsize or old == BOOL:
@@ -243,6 +237,26 @@ class _Function:
         else:
             return text
         return self.emit(f"{word} {source} {text} to {target}")
+
+    def _high_half(self, texts: list[str], lanes: int) -> str:
+        """The upper 64 bits of a product of two uint64."""
+        narrow, double = wide("i64", lanes), wide("i128", lanes)
+        a, b = (self.emit(f"zext {narrow} {text} to {double}") for text in texts)
+        full = self.emit(f"mul nuw {double} {a}, {b}")
+        amount = "splat (i128 64)" if lanes else "64"
+        upper = self.emit(f"lshr {double} {full}, {amount}")
+        return self.emit(f"trunc {double} {upper} to {narrow}")
+
+    def _whole(self, text: str, source: str, new: DType, lanes: int) -> str:
+        """A float cut to an integer; out of range it is whatever the machine's cut gives."""
+        bits = max(8 * new.itemsize, 32) if new.kind == "i" else 64 if new.itemsize > 2 else 32
+        word = "fptoui" if new.kind == "u" and new.itemsize == 8 else "fptosi"
+        wider = wide(f"i{bits}", lanes)
+        cut = self.emit(f"{word} {source} {text} to {wider}")
+        whole = self.emit(f"freeze {wider} {cut}")
+        if bits == 8 * new.itemsize:
+            return whole
+        return self.emit(f"trunc {wider} {whole} to {wide(scalar_type(new), lanes)}")
 
     def _library(self, op: Op, lanes: int) -> str:
         """A function of the C library, lane by lane; if "rare:", for the lanes that need it."""
