@@ -1,91 +1,138 @@
-"""Runs every contender in its own process, interleaved, and writes the report.
+"""Runs every contender in its own process, in turns, and writes docs/benchmarks.md.
 
-``python -m benchmarks [--rounds 5] [--out docs/benchmarks.md]``
+A run of some workloads or contenders only, or a quick one, is printed and not written, unless
+--out says where.
 """
 
 from __future__ import annotations
 
 import argparse
-import datetime
-import importlib.metadata
-import json
-import math
 import os
-import platform
-import statistics
 import subprocess
 import sys
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-CONTENDERS = {
-    "numpy_by_hand": "NumPy by hand, buffers reused",
-    "bital_jit": "bital.jit, `numpy` executor",
-    "bital_keras": "bital.keras, train_on_batch",
-    "bital_keras_fit": "bital.keras, fit",
-    "scikit_learn": "scikit-learn, partial_fit",
-    "scikit_learn_fit": "scikit-learn, fit",
-}
-PACKAGES = ("bital", "numpy", "scikit-learn")
+from benchmarks import report, running, whole
+from benchmarks.contenders import CONTENDERS
+from benchmarks.running import LeftOut
+from benchmarks.workloads import LETTERS, WORKLOADS
+
+REPORT = Path("docs/benchmarks.md")
+TRAINING_ROUNDS, TRAINING_EPOCHS = 3, 20  # at most, of H
 
 
-def measure(name: str) -> dict[str, float]:
-    command = [sys.executable, "-m", "benchmarks.measure", name]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return json.loads(done.stdout.splitlines()[-1])
+def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """What the command line asks for."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    default = [name for name, entry in CONTENDERS.items() if entry.by_default]
+    parser.add_argument("--workloads", type=_listed(LETTERS), help=f"of {','.join(LETTERS)}")
+    parser.add_argument("--contenders", type=_listed(CONTENDERS), help=f"of {','.join(CONTENDERS)}")
+    parser.add_argument("--rounds", type=int, default=5, help="default: 5")
+    parser.add_argument("--seconds", type=float, default=0.25, help="a turn; default: 0.25")
+    parser.add_argument("--threads", type=int, help="default: what each chooses itself")
+    parser.add_argument("--quick", action="store_true", help="one short round, to see that it runs")
+    parser.add_argument("--out", type=Path, help=f"default: {REPORT}, if all was run")
+    chosen = parser.parse_args(arguments)
+    if chosen.quick:
+        chosen.rounds, chosen.seconds = 1, 0.02
+    elif chosen.out is None and chosen.workloads is None and chosen.contenders is None:
+        chosen.out = REPORT
+    chosen.workloads = chosen.workloads or list(LETTERS)
+    chosen.contenders = chosen.contenders or default
+    return chosen
 
 
-def processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    return next((line.partition(":")[2].strip() for line in lines if "model name" in line), "")
+def _listed(known: Iterable[str]) -> Callable[[str], list[str]]:
+    def names(text: str) -> list[str]:
+        found = [name.strip() for name in text.split(",")]
+        for name in found:
+            if name not in known:
+                raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(known)}")
+        return found
 
-
-def report(results: dict[str, list[dict[str, float]]], rounds: int) -> str:
-    base = statistics.median(r["microseconds"] for r in results["numpy_by_hand"])
-    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)
-    lines = [
-        "# Benchmarks",
-        "",
-        "One training step: 784-300-100-10, ReLU, softmax cross-entropy, batch 50, SGD, float32.",
-        f"Each contender in its own process, {rounds} interleaved rounds; medians.",
-        "",
-        f"{datetime.date.today()}, {os.cpu_count()} cores ({processor()}), {platform.system()}, "
-        f"Python {platform.python_version()}, {versions}.",
-        "",
-        "| contender | us a step | lowest to highest | by hand = 1 | loss after 20 steps |",
-        "|---|---|---|---|---|",
-    ]
-    for name, runs in results.items():
-        times = sorted(run["microseconds"] for run in runs)
-        middle = statistics.median(times)
-        lines.append(
-            f"| {CONTENDERS[name]} | {middle:.0f} | {times[0]:.0f} to {times[-1]:.0f} "
-            f"| {middle / base:.2f} | {_loss(runs[0]['loss'])} |"
-        )
-    return "\n".join([*lines, "", "Made by `python -m benchmarks`.", ""])
-
-
-def _loss(value: float) -> str:
-    return "" if math.isnan(value) else f"{value:.4f}"
+    return names
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--out", type=Path, default=Path("docs/benchmarks.md"))
-    options = parser.parse_args()
-    results: dict[str, list[dict[str, float]]] = {name: [] for name in CONTENDERS}
-    for _ in range(options.rounds):
-        for name, runs in results.items():
-            runs.append(measure(name))
-    losses = [runs[0]["loss"] for runs in results.values() if not math.isnan(runs[0]["loss"])]
-    if max(losses) - min(losses) > 1e-3 * max(losses):
-        sys.exit(f"the contenders do not do the same work: losses {losses}")
-    text = report(results, options.rounds)
-    options.out.write_text(text, encoding="utf-8")
+    chosen = options()
+    if chosen.threads:
+        running.limit_threads(chosen.threads)
+    results = report.Results(_conditions(chosen))
+    for workload in WORKLOADS:
+        if workload.letter in chosen.workloads:
+            _say(f"{workload.name}: {workload}")
+            outcome = running.measure(workload, chosen.contenders, chosen.rounds, chosen.seconds)
+            results.outcomes[workload.name] = outcome
+    if "G" in chosen.workloads:
+        _imports(results, chosen.rounds)
+    if "H" in chosen.workloads:
+        _trainings(results, chosen)
+    text = report.write(results)
+    if chosen.out:
+        chosen.out.write_text(text, encoding="utf-8")
     print(text)
+    faults = [
+        f"{where}: {left.who}: {left.reason}"
+        for where, left in results.all_left_out()
+        if left.fault
+    ]
+    if faults:
+        sys.exit("\n".join(["These failed or did other work:", *faults]))
+
+
+def _conditions(chosen: argparse.Namespace) -> str:
+    threads = f"threads: {chosen.threads or 'what each contender chooses itself'}"
+    load = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
+    return (
+        f"Interleaved rounds: {chosen.rounds}, of {chosen.seconds:g} s a case; medians; {threads}; "
+        f"load of the machine before the run: {load}."
+    )
+
+
+def _imports(results: report.Results, rounds: int) -> None:
+    _say("G: import")
+    failed: set[str] = set()
+    for _ in range(rounds):
+        for name in [name for name in whole.IMPORTS if name not in failed]:
+            try:
+                results.imports.setdefault(name, []).append(whole.import_time(name))
+            except subprocess.CalledProcessError as error:
+                failed.add(name)
+                results.left_out.append(LeftOut(f"import of {name}", _last(error), False))
+    for name in failed:
+        del results.imports[name]
+    for name in results.imports:
+        results.sizes[name] = whole.installed_bytes(whole.IMPORTS[name][2])
+
+
+def _trainings(results: report.Results, chosen: argparse.Namespace) -> None:
+    contenders = [name for name in chosen.contenders if CONTENDERS[name].whole]
+    epochs = 1 if chosen.quick else TRAINING_EPOCHS
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "mnist.npz"
+        whole.write_mnist(path)
+        for _ in range(min(chosen.rounds, TRAINING_ROUNDS)):
+            for name in list(contenders):
+                _say(f"H: {name}")
+                try:
+                    found = whole.train_process(name, path, epochs)
+                except subprocess.CalledProcessError as error:
+                    contenders.remove(name)
+                    reason = _last(error)
+                    results.left_out.append(LeftOut(name, reason, "Unavailable" not in reason))
+                else:
+                    results.trainings.setdefault(name, []).append(found)
+
+
+def _last(error: subprocess.CalledProcessError) -> str:
+    text = error.stderr.decode() if isinstance(error.stderr, bytes) else error.stderr
+    return (text.strip().splitlines() or ["nothing on stderr"])[-1]
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

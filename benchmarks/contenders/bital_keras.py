@@ -1,30 +1,43 @@
-"""bital.keras: train_on_batch of a Sequential, as one step called from Python."""
+"""bital.keras: ``fit`` over all batches, and ``predict``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import ClassVar
 
-from benchmarks.problem import LEARNING_RATE, SIZES, batch, weights
+import numpy as np
+
+from benchmarks import contenders
+from benchmarks.contenders import bital_executor
+from benchmarks.workloads import EPSILON, Arrays, Workload, initial_weights
 from bital import keras
 
-
-def network() -> keras.Sequential:
-    """Compiled, with the common weights."""
-    layers = [keras.layers.Dense(n, activation="relu") for n in SIZES[1:-1]]
-    model = keras.Sequential(
-        [keras.Input((SIZES[0],)), *layers, keras.layers.Dense(SIZES[-1], activation="softmax")]
-    )
-    model.compile(keras.optimizers.SGD(LEARNING_RATE), "sparse_categorical_crossentropy")
-    model.set_weights(weights())
-    return model
+bital_executor.require()
 
 
-def prepare() -> Callable[[], float]:
-    model = network()
-    x, t = batch()
+class Network(contenders.Network):
+    CASES: ClassVar = {"fit": ("fit",), "predict": ("predict",)}
 
-    def run() -> float:
-        result = model.train_on_batch(x, t)
-        return float(result[0] if isinstance(result, list) else result)
+    def __init__(self, workload: Workload, variant: str) -> None:
+        super().__init__(workload, variant)
+        sizes = workload.sizes
+        self.model = keras.Sequential(
+            [
+                keras.Input((sizes[0],)),
+                *(keras.layers.Dense(n, workload.activation) for n in sizes[1:-1]),
+                keras.layers.Dense(sizes[-1], "softmax"),
+            ]
+        )
+        rule = keras.optimizers.SGD(workload.rate)
+        if workload.optimizer == "adam":
+            rule = keras.optimizers.Adam(workload.rate, epsilon=EPSILON)
+        self.model.compile(rule, "sparse_categorical_crossentropy")
+        self.model.set_weights(initial_weights(workload))
 
-    return run
+    def fit(self, x: np.ndarray, t: np.ndarray) -> None:
+        self.model.fit(x, t, batch_size=self.workload.batch, shuffle=False, verbose=0)
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        return self.model.predict(x, verbose=0)
+
+    def weights(self) -> Arrays:
+        return self.model.get_weights()

@@ -1,0 +1,58 @@
+"""Keras 3: ``fit``, ``train_on_batch``, ``predict``; the backend is ``KERAS_BACKEND``'s."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+
+from benchmarks import contenders
+from benchmarks.workloads import EPSILON, Arrays, Workload, initial_weights
+
+ON_JAX = keras.config.backend() == "jax"
+MANY = "fit, steps_per_execution"
+
+
+class Network(contenders.Network):
+    CASES: ClassVar = {
+        "fit": (MANY, "fit") if ON_JAX else ("fit",),
+        "step": ("train_on_batch",),
+        "predict": ("predict",),
+    }
+
+    def __init__(self, workload: Workload, variant: str) -> None:
+        super().__init__(workload, variant)
+        sizes = workload.sizes
+        self.model = keras.Sequential(
+            [
+                keras.Input((sizes[0],)),
+                *(keras.layers.Dense(n, workload.activation) for n in sizes[1:-1]),
+                keras.layers.Dense(sizes[-1], "softmax"),
+            ]
+        )
+        rule = keras.optimizers.SGD(workload.rate)
+        if workload.optimizer == "adam":
+            rule = keras.optimizers.Adam(workload.rate, epsilon=EPSILON)
+        self.model.compile(
+            rule,
+            "sparse_categorical_crossentropy",
+            jit_compile="auto",  # on JAX: always
+            steps_per_execution=min(50, workload.steps) if variant == MANY else 1,
+        )
+        self.model.set_weights(initial_weights(workload))
+
+    def place(self, array: np.ndarray) -> Any:
+        return keras.ops.convert_to_tensor(array)
+
+    def step(self, x: Any, t: Any) -> None:
+        self.model.train_on_batch(x, t)
+
+    def fit(self, x: Any, t: Any) -> None:
+        self.model.fit(x, t, batch_size=self.workload.batch, shuffle=False, verbose=0)
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        return self.model.predict(x, batch_size=1024, verbose=0)
+
+    def weights(self) -> Arrays:
+        return self.model.get_weights()
