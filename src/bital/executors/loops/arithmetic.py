@@ -64,16 +64,21 @@ def fma(a: Value | float, b: Value | float, c: Value | float) -> Value:
     return as_value(a, first.dtype).op("fma", b, c)
 
 
-def polynomial(x: Value, coefficients: Sequence[float]) -> Value:
-    """``sum(c * x**k)`` by Horner's rule; a long one as two half as long, in ``x * x``."""
-    if len(coefficients) > 6:
-        square = x * x
-        odd = polynomial(square, coefficients[1::2])
-        return fma(odd, x, polynomial(square, coefficients[::2]))
+def horner(x: Value, coefficients: Sequence[float]) -> Value:
+    """``sum(c * x**k)``, from the highest power down."""
     result: Value | float = coefficients[-1]
     for c in reversed(coefficients[:-1]):
         result = fma(result, x, c)
     return as_value(result, x.dtype)
+
+
+def polynomial(x: Value, coefficients: Sequence[float]) -> Value:
+    """As `horner`; a long one as two in ``x * x``, which can be computed at the same time."""
+    if len(coefficients) <= 6:
+        return horner(x, coefficients)
+    square = x * x
+    odd = horner(square, coefficients[1::2])
+    return fma(odd, x, horner(square, coefficients[::2]))
 
 
 def at_most(x: Value, limit: float) -> Value:

@@ -14,6 +14,7 @@ from bital.executors.loops.arithmetic import (
     either,
     flip_sign,
     fma,
+    horner,
     nearest,
     parts,
     polynomial,
@@ -168,9 +169,12 @@ def tan(x: Value) -> Value:
 
 
 def _arctan(t: Value, low: Value | float, high: Value) -> Value:
-    """``high + low + arctan(t)`` for ``abs(t) <= 1``."""
+    """``high + low + arctan(t)`` for ``abs(t) <= 1``.
+
+    The signs of the coefficients alternate: halves of the polynomial would cancel each other.
+    """
     z = t * t
-    return high + (fma(t * z, polynomial(z, _ARCTAN[t.dtype.itemsize]), low) + t)
+    return high + (fma(t * z, horner(z, _ARCTAN[t.dtype.itemsize]), low) + t)
 
 
 def arctan(x: Value) -> Value:

@@ -34,12 +34,12 @@ BOUNDS = {
     "sin": (1.6, 1.6),
     "cos": (1.6, 1.6),
     "tan": (3.3, 3.3),
-    "arctan": (2.0, 2.8),
+    "arctan": (1.5, 1.5),
     "arcsin": (2.5, 2.5),
     "arccos": (1.5, 1.5),
     "cbrt": (0.6, 0.6),
     "power": (0.6, 1.0),
-    "arctan2": (2.0, 2.8),
+    "arctan2": (1.7, 1.7),
     "hypot": (1.3, 1.3),
 }
 BINARY = ("power", "arctan2", "hypot")
