@@ -22,7 +22,7 @@ import time
 from typing import Any
 
 from bital.errors import ArgumentError
-from bital.executors.native.compiler import Machine, compile_text
+from bital.executors.native.compiler import Machine, load
 
 _AWAKE = 50e-6  # seconds that a worker looks for more work before it sleeps
 
@@ -360,11 +360,6 @@ def _blas_threads() -> Any:
 
 
 # --- the pool -------------------------------------------------------------------------------
-
-
-def load(text: str) -> Machine:
-    """Machine code of a text, ready to be called."""
-    return Machine(compile_text(text))
 
 
 class Pool:

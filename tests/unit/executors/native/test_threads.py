@@ -15,6 +15,7 @@ import pytest
 from bital.errors import ArgumentError
 
 threads = pytest.importorskip("bital.executors.native.threads")
+load = pytest.importorskip("bital.executors.native.compiler").load
 threadpoolctl = pytest.importorskip("threadpoolctl")
 posix = pytest.mark.skipif(sys.platform == "win32", reason="there are no workers on Windows")
 
@@ -107,7 +108,7 @@ class Caller:
 
 @pytest.fixture(scope="module")
 def machine():
-    return threads.load(TASKS)
+    return load(TASKS)
 
 
 @pytest.fixture(scope="module")
@@ -253,7 +254,7 @@ def test_fork(machine, pool):
 
 def compute(tasks):
     """Of a process that multiprocessing starts."""
-    caller = Caller(threads.load(TASKS), threads.parallel_address(), tasks, work=100)
+    caller = Caller(load(TASKS), threads.parallel_address(), tasks, work=100)
     caller.run(times=100)
     return bool((caller.counts == 100).all()), int(caller.slots.max()), threads.slots()
 
@@ -322,7 +323,7 @@ def test_a_number_of_threads_that_is_none(monkeypatch):
 def test_a_process_ends_while_workers_sleep_and_while_they_work():
     text = """
 import threading
-caller = t.Caller(threads.load(t.TASKS), threads.parallel_address(), 1000, work=100)
+caller = t.Caller(t.load(t.TASKS), threads.parallel_address(), 1000, work=100)
 threading.Thread(target=lambda: caller.run(10_000_000), daemon=True).start()
 print("ready")
 """
