@@ -42,7 +42,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def installed_executors() -> list[str]:
-    built_in = importlib.import_module("bital.executors.executor")._BUILT_IN
+    module = importlib.import_module("bital.executors.executor")
+    built_in = [name for name in module._BUILT_IN if module.is_installed(name)]
     return sorted({*built_in, *(entry.name for entry in entry_points(group="bital.executors"))})
 
 

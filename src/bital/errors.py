@@ -294,3 +294,18 @@ class UnsupportedAttributeError(BitalError, AttributeError):
 
     Works: the message names the NumPy function to call, where bital can trace it.
     """
+
+
+class IndexOutOfBoundsError(BitalError, IndexError):
+    """Compiled code met an index, from data, that lies outside of the array.
+
+    Fails::
+
+        bital.jit(lambda x, i: x[i], executor="native")(np.zeros(3), np.array([0, 3]))
+
+    Works::
+
+        bital.jit(lambda x, i: np.take(x, i, mode="clip"), executor="native")(
+            np.zeros(3), np.array([0, 3])
+        )
+    """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol
 
@@ -32,7 +33,8 @@ class Executor(Protocol):
 
 
 # name -> module with an `executor`; other packages add theirs as entry points "bital.executors".
-_BUILT_IN = {"numpy": "bital.executors.numpy"}
+_BUILT_IN = {"numpy": "bital.executors.numpy", "native": "bital.executors.native"}
+_REQUIRES = {"native": "llvmlite"}  # what an extra of the executor's name installs
 _loaded: dict[str, Executor] = {}
 
 
@@ -49,8 +51,18 @@ def get_executor(name: str) -> Executor:
     return _loaded[name]
 
 
+def is_installed(name: str) -> bool:
+    """Whether a built-in executor has what it needs."""
+    needed = _REQUIRES.get(name)
+    return needed is None or importlib.util.find_spec(needed) is not None
+
+
 def _load(name: str) -> Executor:
     if name in _BUILT_IN:
+        if not is_installed(name):
+            raise ExecutorError(
+                f"the {name} executor needs {_REQUIRES[name]}: pip install 'bital[{name}]'"
+            )
         module = importlib.import_module(_BUILT_IN[name])
         built_in: Executor = module.executor
         return built_in

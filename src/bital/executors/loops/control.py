@@ -45,7 +45,9 @@ def lower(program: Program, donated: Collection[int], lanes: int) -> Module:
     NotLowered
         Where the form has no words for something.
     """
-    module = Module(program.name, shapes=[type.shape for type in program.output_types])
+    module = Module(program.name)
+    module.argument_shapes = [type.shape for type in program.input_types]
+    module.shapes = [type.shape for type in program.output_types]
     views: dict[Var, View] = {}
     for position, var in enumerate(program.inputs):
         buffer = Buffer(var.type.dtype, var.type.size, "argument", position, var.name or "")

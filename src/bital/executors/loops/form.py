@@ -441,6 +441,7 @@ class Module:
     name: str
     arguments: list[Buffer] = field(default_factory=list)
     results: list[Buffer] = field(default_factory=list)
+    argument_shapes: list[tuple[int, ...]] = field(default_factory=list)
     shapes: list[tuple[int, ...]] = field(default_factory=list)  # of the results
     constants: list[tuple[Buffer, Any]] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)

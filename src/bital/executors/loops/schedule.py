@@ -201,26 +201,30 @@ class Schedule:
         )
 
     def _same_row(self, other: Nest, nest: Nest, rows: Value) -> bool:
-        """Whether what a nest reads of another's lies in the row that is being worked on."""
+        """Whether what both touch lies in the row that is being worked on."""
         stores = dict(other.stores())
         stores.update(place for r in other.reductions for place in r.stores if place)
-        for load in nest.loads():
-            stored = stores.get(load.buffer)
-            if stored is None:
-                continue
-            stride = dict(stored.terms).get(rows, 0)
-            factors = dict(load.index.terms)
-            if stride <= 0 or factors.pop(rows, 0) != stride:
-                return False
-            low = high = load.index.offset
-            for value, factor in factors.items():
-                if value not in self.grid.lengths:
+        touched = [(load.buffer, load.index) for load in nest.loads()] + nest.stores()
+        touched += [place for r in nest.reductions for place in r.stores if place]
+        for buffer, index in touched:
+            if buffer in stores:
+                stride = dict(stores[buffer].terms).get(rows, 0)
+                if not all(self._in_row(each, rows, stride) for each in (index, stores[buffer])):
                     return False
-                reach = factor * (self.grid.lengths[value] - 1)
-                low, high = low + min(reach, 0), high + max(reach, 0)
-            if not 0 <= low <= high < stride:
-                return False
         return not (nest.writes() & other.reads())
+
+    def _in_row(self, index: Index, rows: Value, stride: int) -> bool:
+        """Whether an offset is ``row * stride`` and something below `stride`."""
+        factors = dict(index.terms)
+        if stride <= 0 or factors.pop(rows, 0) != stride:
+            return False
+        low = high = index.offset
+        for value, factor in factors.items():
+            if value not in self.grid.lengths:
+                return False
+            reach = factor * (self.grid.lengths[value] - 1)
+            low, high = low + min(reach, 0), high + max(reach, 0)
+        return 0 <= low <= high < stride
 
     def _join(self, group: Group, nest: Nest) -> None:
         for place in range(len(group.nests) - 1, -1, -1):
@@ -228,7 +232,7 @@ class Schedule:
             if self._mergeable(other, nest):
                 other.absorb(nest)
                 return
-            if other.writes() & nest.reads():
+            if other.writes() & (nest.reads() | nest.writes()):
                 break
         group.nests.append(nest)
 
@@ -240,6 +244,8 @@ class Schedule:
                 return False
             if nest.axes[-1] not in other.reduced | nest.reduced:
                 return False  # stores would jump from row to row
+        if other.writes() & nest.writes() or other.reads() & nest.writes():
+            return False
         stores = dict(other.stores())
         sums = {place[0] for r in other.reductions for place in r.stores if place}
         return all(

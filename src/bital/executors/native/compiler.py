@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import functools
+import hashlib
+import os
+import platform
+import re
+import tempfile
+from pathlib import Path
 from typing import Any
 
+import llvmlite
 import llvmlite.binding as llvm
+import numpy as np
+
+from bital.executors.native import product
+
+_KEPT = 256 << 20  # bytes of machine code on disk; what was not used for longest goes first
+_DIGEST = 32  # bytes
 
 
 def _target_machine(cpu: str = "", features: str = "") -> Any:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     return llvm.Target.from_default_triple().create_target_machine(
-        cpu=cpu, features=features, opt=3, jit=True, codemodel="jitdefault"
+        cpu=cpu, features=features, opt=2, jit=True, codemodel="jitdefault"
     )
 
 
@@ -44,14 +57,116 @@ class Machine:
         return int(self._engine.get_function_address(name))
 
 
-def compile_text(text: str) -> bytes:
+def load(text: str) -> Machine:
+    """Machine code of LLVM IR, from the disk where another process left it."""
+    folder = cache_folder()
+    if folder is None:
+        return Machine(_compile(text))
+    version = (llvmlite.__version__, *llvm.llvm_version_info, platform.machine(), *host())
+    key = hashlib.sha256("\n".join([*map(str, version), text]).encode()).hexdigest()
+    path = folder / f"{key}.o"
+    code = _read(path)
+    if code is None:
+        code = _compile(text)
+        _write(path, code)
+    return Machine(code)
+
+
+def _compile(text: str) -> bytes:
     """Optimise LLVM IR and make an object file of it."""
     machine = _target_machine(*host())
     module = llvm.parse_assembly(text)
+    # The text has its lanes, and each statement stands in the right loop already: what is left
+    # is to fold addresses and to drop what nobody reads.
     options = llvm.create_pipeline_tuning_options(speed_level=2)
-    options.loop_vectorization = False  # lanes are in the text already
-    options.slp_vectorization = False
-    options.loop_interleaving = False
     builder = llvm.create_pass_builder(machine, options)
-    builder.getModulePassManager().run(module, builder)
+    passes = llvm.create_new_module_pass_manager()
+    passes.add_simplify_cfg_pass()
+    passes.add_instruction_combine_pass()
+    passes.add_loop_rotate_pass()
+    passes.add_instruction_combine_pass()
+    passes.add_simplify_cfg_pass()
+    passes.run(module, builder)
     return bytes(machine.emit_object(module))
+
+
+# --- the cache ------------------------------------------------------------------------------
+
+
+def cache_folder() -> Path | None:
+    """Where machine code is kept.
+
+    BITAL_CACHE names the folder, or is 0 for none; by default the user's cache folder.
+    """
+    named = os.environ.get("BITAL_CACHE")
+    if named == "0":
+        return None
+    if named:
+        return Path(named)
+    if platform.system() == "Windows":
+        base = os.environ.get("LOCALAPPDATA")
+    elif platform.system() == "Darwin":
+        base = str(Path.home() / "Library" / "Caches")
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base or tempfile.gettempdir()) / "bital" / "native"
+
+
+def _read(path: Path) -> bytes | None:
+    """Code as it was written, or None: a file that was cut off or changed counts as none."""
+    try:
+        content = path.read_bytes()
+        os.utime(path)
+    except OSError:
+        return None
+    digest, code = content[:_DIGEST], content[_DIGEST:]
+    return code if hashlib.sha256(code).digest() == digest else None
+
+
+def _write(path: Path, code: bytes) -> None:
+    """Keep code, whole or not at all; a disk that does not take it is no error."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
+        with os.fdopen(handle, "wb") as file:
+            file.write(hashlib.sha256(code).digest() + code)
+        os.replace(temporary, path)
+        _prune(path.parent)
+    except OSError:
+        return
+
+
+def _prune(folder: Path) -> None:
+    found = [(entry.stat(), entry.path) for entry in os.scandir(folder)]
+    total = sum(stat.st_size for stat, _ in found)
+    for stat, path in sorted(found, key=lambda each: each[0].st_mtime):
+        if total <= _KEPT:
+            return
+        os.unlink(path)
+        total -= stat.st_size
+
+
+# --- what all Programs share ----------------------------------------------------------------
+
+
+@functools.cache
+def shared_products(name: str) -> str:
+    """What matrix products of a dtype call: loaded once, for the whole process.
+
+    Returns
+    -------
+    str
+        LLVM IR that declares these functions.
+    """
+    text = product.print_support(np.dtype(name), vector_bytes()).replace("define internal", "define")
+    machine = load(text)
+    _forever.append(machine)
+    declarations = []
+    for head in re.findall(r"^define ([^{]*)\{", text, re.M):
+        symbol = head.partition("@")[2].partition("(")[0]
+        llvm.add_symbol(symbol, machine.address(symbol))
+        declarations.append("declare " + re.sub(r" %[\w.]+", "", head).strip())
+    return "\n".join(declarations)
+
+
+_forever: list[Machine] = []

@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import logging
 from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
 
-from bital.errors import ExecutorError
+from bital.errors import ExecutorError, IndexOutOfBoundsError
 from bital.executors.executor import Compiled, get_executor
 from bital.executors.loops.control import lower
 from bital.executors.loops.form import Module
 from bital.executors.loops.scalar import NotLowered
 from bital.executors.native import threads
-from bital.executors.native.compiler import Machine, compile_text, vector_bytes
-from bital.executors.native.printer import ARENA, FIRST_BUFFER, PARALLEL, SCRATCH, STATUS, print_module
+from bital.executors.native.compiler import Machine, load, shared_products, vector_bytes
+from bital.executors.native.printer import (
+    ARENA,
+    FIRST_BUFFER,
+    PARALLEL,
+    SCRATCH,
+    STATUS,
+    Layout,
+    print_module,
+)
 from bital.passes import optimize
 from bital.program import Array, Program
 
 _log = logging.getLogger("bital")
+_CONTIGUOUS, _ALIGNED = 0x1, 0x100  # flags of NumPy's C interface
 
 
 class NativeExecutor:
@@ -31,18 +41,18 @@ class NativeExecutor:
     def compile(self, program: Program, donated: Collection[int] = ()) -> Compiled:
         optimized = optimize(program)
         try:
-            module = _lower(optimized, donated)
+            module = lower_native(optimized, donated)
         except NotLowered as gap:
             _log.warning(
                 "%s runs on the numpy executor: the native one does not have %s", program.name, gap
             )
             return get_executor("numpy").compile(program, donated)
-        machine = Machine(compile_text(print_module(module, vector_bytes())))
-        return _Function(module, machine)
+        return _Function(module, load(print_module(module, shared_products, _layout())))
 
 
-def _lower(program: Program, donated: Collection[int]) -> Module:
-    for dtype in {v.type.dtype for e in program.equations for v in (*e.inputs, *e.outputs)}:
+def lower_native(program: Program, donated: Collection[int] = ()) -> Module:
+    """An optimised Program as loops for this processor."""
+    for dtype in {atom.type.dtype for e in program.equations for atom in (*e.inputs, *e.outputs)}:
         if dtype.kind not in "biuf" or dtype.itemsize > 8 or not dtype.isnative:
             raise NotLowered(f"arrays of {dtype}")
     return lower(program, donated, vector_bytes() // 4)
@@ -50,26 +60,29 @@ def _lower(program: Program, donated: Collection[int]) -> Module:
 
 def to_llvm(program: Program) -> str:
     """The text that `NativeExecutor` compiles for a Program."""
-    return print_module(_lower(optimize(program), ()), vector_bytes())
+    return print_module(lower_native(optimize(program)), shared_products, _layout())
 
 
-class _State:
-    """What one running call needs: the table of pointers and the memory behind it."""
+@functools.cache
+def _layout() -> Layout:
+    """Where NumPy's objects have their memory, found by looking for what is known of some."""
+    arrays: list[Array] = [np.arange(4.0), np.arange(4.0)[::2], np.zeros((3, 2), np.int8).T]
+    arrays[0].flags.writeable = False
 
-    def __init__(self, module: Module, constants: list[Array]) -> None:
-        buffers = len(module.arguments) + len(module.results) + len(constants)
-        self.table = (ctypes.c_void_p * (FIRST_BUFFER + buffers))()
-        self.status = np.zeros(4, np.int64)
-        self.arena = _aligned(module.arena)
-        self.scratch = _aligned(module.scratch * threads.slots() if module.scratch else 0)
-        self.scalars = np.zeros(len(module.results), np.int64)
-        self.table[STATUS] = self.status.ctypes.data
-        self.table[ARENA] = self.arena.ctypes.data
-        self.table[SCRATCH] = self.scratch.ctypes.data
-        self.table[PARALLEL] = threads.parallel_address()
-        first = FIRST_BUFFER + len(module.arguments) + len(module.results)
-        for position, array in enumerate(constants):
-            self.table[first + position] = array.ctypes.data
+    def offset(width: int, known: Any) -> int:
+        for place in range(0, 128, width):
+            if all(
+                int.from_bytes(ctypes.string_at(id(a) + place, width), "little") == known(a)
+                for a in arrays
+            ):
+                return place
+        raise ExecutorError("the native executor does not know this Python's arrays; use 'numpy'")
+
+    number = np.float64(1.2345)
+    scalar = ctypes.string_at(id(number), 64).find(number.tobytes())
+    data = offset(8, lambda array: array.ctypes.data)
+    flags = offset(4, lambda array: array.flags.num)
+    return Layout(data, flags, _CONTIGUOUS | _ALIGNED, scalar)
 
 
 def _aligned(size: int) -> Array:
@@ -78,49 +91,91 @@ def _aligned(size: int) -> Array:
     return raw[start : start + size]
 
 
+class _State:
+    """What one running call needs: the table of pointers, and the memory behind it."""
+
+    def __init__(self, module: Module, constants: Sequence[Array]) -> None:
+        count = len(module.arguments) + len(module.results) + len(constants)
+        self.status = (ctypes.c_int64 * 4)()
+        self.arena = _aligned(module.arena)
+        self.scratch = _aligned(module.scratch * threads.slots() if module.scratch else 0)
+        self.scalars: list[Any] = []
+        table = self.table = (ctypes.c_void_p * (FIRST_BUFFER + count))()
+        table[STATUS] = ctypes.addressof(self.status)
+        table[ARENA] = self.arena.ctypes.data
+        table[SCRATCH] = self.scratch.ctypes.data
+        table[PARALLEL] = threads.parallel_address()
+        place = FIRST_BUFFER + len(module.arguments)
+        for buffer, shape in zip(module.results, module.shapes, strict=True):
+            cell = None if shape else np.zeros((), buffer.dtype)
+            self.scalars.append(cell)
+            if cell is not None:
+                table[place] = cell.ctypes.data
+            place += 1
+        for array in constants:
+            table[place] = array.ctypes.data
+            place += 1
+        self.address = ctypes.addressof(table)
+
+
 class _Function:
     """What `compile` returns."""
 
     def __init__(self, module: Module, machine: Machine) -> None:
         self.module = module
         self._machine = machine  # keeps the code alive
-        self._run = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(machine.address("run"))
+        prototype = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)
+        self._run = prototype(machine.address("run"))
         self._constants = [array for _, array in module.constants]
+        self._is_array = [bool(shape) for shape in module.argument_shapes]
+        self._objects = ctypes.c_void_p * (len(module.arguments) + len(module.results))
+        # How each result is made: a fresh array, a donated argument, or a cell of the state.
+        self._results = [
+            (buffer.position if buffer.place == "argument" else -1, shape, buffer.dtype)
+            for buffer, shape in zip(module.results, module.shapes, strict=True)
+        ]
         self._states: list[_State] = []
 
     def __call__(self, arguments: Sequence[Any]) -> list[Array]:
-        module = self.module
-        state = self._states.pop() if self._states else _State(module, self._constants)
-        table = state.table
-        keep = []
-        for position, value in enumerate(arguments):
-            array = np.ascontiguousarray(value)
-            keep.append(array)
-            table[FIRST_BUFFER + position] = array.ctypes.data
-        results: list[Any] = []
-        first = FIRST_BUFFER + len(module.arguments)
-        for position, buffer in enumerate(module.results):
-            if buffer.place == "argument":
-                results.append(keep[buffer.position])
-                continue
-            out = np.empty(module.shapes[position], buffer.dtype)
-            results.append(out)
-            table[first + position] = out.ctypes.data
-        self._run(ctypes.addressof(table))
+        # A state belongs to one running call: taken from the list, and put back after it.
+        try:
+            state = self._states.pop()
+        except IndexError:
+            state = _State(self.module, self._constants)
+        objects = list(arguments)
+        for place, is_array in enumerate(self._is_array):
+            if isinstance(objects[place], np.ndarray) is not is_array:
+                objects[place] = np.asarray(objects[place]) if is_array else objects[place][()]
+        results: list[Any] = [
+            (np.empty(shape, dtype) if shape else None) if given < 0 else objects[given]
+            for given, shape, dtype in self._results
+        ]
+        objects += results
+        self._run(state.address, self._objects(*map(id, objects)))
         if state.status[0]:
-            self._fail(state)
+            return self._again(state, arguments)
+        for place, cell in enumerate(state.scalars):
+            if cell is not None:
+                results[place] = cell[()]
         self._states.append(state)
-        return [out if out.shape else out[()] for out in results]
+        return results
 
-    def _fail(self, state: _State) -> None:
-        site, value, place = (int(n) for n in state.status[:3])
-        found = self.module.sites[site - 1]
+    def _again(self, state: _State, arguments: Sequence[Any]) -> list[Array]:
+        """Say what went wrong; if an array was not laid out as it must be, copy it and go on."""
+        site, value, place = state.status[:3]
         state.status[0] = 0
         self._states.append(state)
-        position = tuple(int(n) for n in np.unravel_index(place, found.shape)) if found.shape else ()
-        raise IndexError(f"index {value} is {found.message}, at position {position}")
+        if site < 0:
+            return self([np.array(a, order="C") if np.ndim(a) else a for a in arguments])
+        found = self.module.sites[site - 1]
+        where = tuple(int(n) for n in np.unravel_index(place, found.shape)) if found.shape else ()
+        line = f" ({found.source})" if found.source else ""
+        raise IndexOutOfBoundsError(
+            f"index {value} is {found.message}"
+            + (f": it stands at position {where} of the index array" if where else "")
+            + line
+        )
 
 
 executor = NativeExecutor()
 Program.printers["llvm"] = to_llvm
-__all__ = ["ExecutorError", "NativeExecutor", "executor"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -106,6 +106,26 @@ def literal(value: Any, dtype: DType) -> str:
 def _suffix(dtype: DType, lanes: int) -> str:
     letter = f"f{8 * dtype.itemsize}" if dtype.kind == "f" else scalar_type(dtype)
     return f"v{lanes}{letter}" if lanes else letter
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Byte offsets in NumPy's objects.
+
+    Attributes
+    ----------
+    data, flags : int
+        In an array: the pointer to its elements, and its flags.
+    wanted : int
+        The flags that an array must have.
+    scalar : int
+        In a NumPy scalar: its value.
+    """
+
+    data: int
+    flags: int
+    wanted: int
+    scalar: int
 
 
 @dataclass
@@ -648,28 +668,35 @@ def _memory_suffix(dtype: DType, lanes: int) -> str:
 # --- modules --------------------------------------------------------------------------------
 
 
-def print_module(module: Module, vector_bytes: int) -> str:
-    """The whole text: kernels, the tasks that find their memory, and ``@run``."""
+def print_module(module: Module, shared: Callable[[str], str], layout: Layout) -> str:
+    """The whole text: kernels, the tasks that find their memory, and ``@run``.
+
+    Parameters
+    ----------
+    module : Module
+    shared : callable
+        Declares, for the name of a dtype, what its matrix products call.
+    layout : Layout
+        Where Python's objects have their memory.
+    """
     text = Text()
-    printer = _Module(module, text)
+    printer = _Module(module, text, layout)
     printer.run()
-    for dtype in sorted({each.dtype.name for each in text.products}):
-        text.functions.append(product.print_support(np.dtype(dtype), vector_bytes))
-    for plan, name in text.products.items():
-        text.functions.append(product.print_product(plan, name))
-    body = "\n".join(text.functions)
-    defined = set(re.findall(r"^define[^@]*@([\w.]+)\(", body, re.M))
-    declared = set(re.findall(r"^declare[^@]*@([\w.]+)\(", body, re.M))
+    names = sorted({each.dtype.name for each in text.products})
+    support = "\n".join(shared(name) for name in names)
+    text.functions += [product.print_product(plan, name) for plan, name in text.products.items()]
+    body = "\n".join([support, *text.functions])
     wanted = sorted(
         line
         for line in text.declarations
-        if line.partition("@")[2].partition("(")[0] not in defined | declared
+        if f"@{line.partition('@')[2].partition('(')[0]}(" not in support
     )
     return "\n".join([*wanted, "", body, '!0 = !{!"branch_weights", i32 1, i32 4000}', ""])
 
 
 class _Module:
-    def __init__(self, module: Module, text: Text) -> None:
+    def __init__(self, module: Module, text: Text, layout: Layout) -> None:
+        self.layout = layout
         self.module = module
         self.text = text
         self.kernels = 0
@@ -688,11 +715,51 @@ class _Module:
 
     def run(self) -> None:
         self._steps(self.module.steps)
-        lines = ["define void @run(ptr %table) {", "entry:", *self._entry(), *self.lines]
+        lines = ["define void @run(ptr %table, ptr %objects) {", *self._entry(), *self.lines]
         self.text.functions.append("\n".join([*lines, "  ret void", "}", ""]))
 
     def _entry(self) -> list[str]:
-        return [*_from_table("%status", STATUS), *_from_table("%parallel", PARALLEL)]
+        """Fill the table with where arrays and scalars have their elements.
+
+        An array that is not contiguous or not aligned ends the call with a status of its own.
+        """
+        lines = ["entry:", *_from_table("%status", STATUS), *_from_table("%parallel", PARALLEL)]
+        flags = []
+        places = [buffer.place for buffer in self.module.results]
+        shapes = [*self.module.argument_shapes, *self.module.shapes]
+        for number, shape in enumerate(shapes):
+            result = number - len(self.module.arguments)
+            if result >= 0 and (places[result] == "argument" or not shape):
+                continue
+            name = f"%object{number}"
+            lines.append(f"  {name}.entry = getelementptr ptr, ptr %objects, i64 {number}")
+            lines.append(f"  {name} = load ptr, ptr {name}.entry")
+            if shape:
+                lines.append(f"  {name}.at = getelementptr i8, ptr {name}, i64 {self.layout.data}")
+                lines.append(f"  {name}.data = load ptr, ptr {name}.at")
+                lines.append(f"  {name}.is = getelementptr i8, ptr {name}, i64 {self.layout.flags}")
+                lines.append(f"  {name}.flags = load i32, ptr {name}.is")
+                flags.append(f"{name}.flags")
+            else:
+                lines.append(
+                    f"  {name}.data = getelementptr i8, ptr {name}, i64 {self.layout.scalar}"
+                )
+            place = FIRST_BUFFER + number
+            lines.append(f"  {name}.slot = getelementptr ptr, ptr %table, i64 {place}")
+            lines.append(f"  store ptr {name}.data, ptr {name}.slot")
+        common = str(self.layout.wanted)
+        for number, flag in enumerate(flags):
+            lines.append(f"  %common{number} = and i32 {common}, {flag}")
+            common = f"%common{number}"
+        return [
+            *lines,
+            f"  %good = icmp eq i32 {common}, {self.layout.wanted}",
+            "  br i1 %good, label %start, label %refuse",
+            "refuse:",
+            "  store i64 -1, ptr %status",
+            "  ret void",
+            "start:",
+        ]
 
     def _steps(self, steps: Sequence[Step]) -> None:
         for step in steps:
