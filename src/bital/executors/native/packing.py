@@ -81,7 +81,7 @@ choose:
   %is.turn = and i1 %down, %square
   br i1 %is.copy, label %copy, label %other
 other:
-  br i1 %is.turn, label %turn.row, label %slow.row
+  br i1 %is.turn, label %turn.column, label %slow.row
 
 copy:
   %ck = phi i64 [ 0, %choose ], [ %ck.next, %copy ]
@@ -99,25 +99,25 @@ copy:
   %c.more = icmp slt i64 %ck.next, %k
   br i1 %c.more, label %copy, label %next
 
-turn.row:
-  %tk = phi i64 [ 0, %other ], [ %tk.next, %turn.next ]
-  %tk.in = call i64 @llvm.smin.i64(i64 %tk, i64 %last)
-  %ts = getelementptr $element, ptr %source, i64 %tk.in
-  %tt.at = mul i64 %tk.in, $row
-  %tt = getelementptr i8, ptr %target, i64 %tt.at
+turn.column:
+  %tj = phi i64 [ 0, %other ], [ %second, %turn.next ]
+  %ts.at = mul i64 %tj, %column
+  %ts = getelementptr i8, ptr %source, i64 %ts.at
+  %tt = getelementptr $element, ptr %target, i64 %tj
   br label %turn
 turn:
-  %tj = phi i64 [ 0, %turn.row ], [ %second, %turn ]
-  %ts.at = mul i64 %tj, %column
-  %s0 = getelementptr i8, ptr %ts, i64 %ts.at
-  %t0 = getelementptr $element, ptr %tt, i64 %tj
+  %tk = phi i64 [ 0, %turn.column ], [ %tk.next, %turn ]
+  %tk.in = call i64 @llvm.smin.i64(i64 %tk, i64 %last)
+  %s0 = getelementptr $element, ptr %ts, i64 %tk.in
+  %t0.at = mul i64 %tk.in, $row
+  %t0 = getelementptr i8, ptr %tt, i64 %t0.at
 $turned
-  %tj.more = icmp slt i64 %tj, %second
-  br i1 %tj.more, label %turn, label %turn.next
-turn.next:
   %tk.next = add i64 %tk, $lanes
   %t.more = icmp slt i64 %tk.next, %k
-  br i1 %t.more, label %turn.row, label %next
+  br i1 %t.more, label %turn, label %turn.next
+turn.next:
+  %tj.more = icmp slt i64 %tj, %second
+  br i1 %tj.more, label %turn.column, label %next
 
 slow.row:
   %sk = phi i64 [ 0, %other ], [ %sk.next, %slow.next ]

@@ -52,6 +52,7 @@ class Shape:
             "row_end": self.row - 1,
             "align": vector_bytes,
             "rows": self.rows,
+            "functions": 2 * self.rows,
             "rows_less": self.rows - 1,
         }
 
@@ -64,10 +65,10 @@ class Shape:
 
 def print_functions(shape: Shape, linkage: str) -> str:
     """The text; what a product calls has this linkage, the rest is internal."""
-    heights = range(1, shape.rows + 1)
+    tiles = [(vectors, height) for vectors in (1, 2) for height in range(1, shape.rows + 1)]
     parts = [
-        _insert(_HEAD, tiles=", ".join(f"ptr @$p.tile{height}" for height in heights)),
-        *(_print_tile(height) for height in heights),
+        _insert(_HEAD, tiles=", ".join(f"ptr @$p.tile{height}x{v}" for v, height in tiles)),
+        *(_print_tile(height, vectors) for vectors, height in tiles),
         print_pack(shape.lanes),
         _MERGE,
         _BLOCK,
@@ -84,14 +85,14 @@ def _insert(text: str, **parts: str) -> str:
 # --- the tile -------------------------------------------------------------------------------
 
 _HEAD = """
-@$p.tiles = internal constant [$rows x ptr] [$tiles]
+@$p.tiles = internal constant [$functions x ptr] [$tiles]
 @$p.zeros = internal constant [$width x $element] zeroinitializer, align $row
 """
 
 # ``c = old + a b``, k >= 1. Rows of A are addressed from every third one; two and three times their
 # stride are parameters, which keeps the compiler from chaining all of these additions up.
 _TILE = """
-define internal void @$p.tile$height(i64 %k, ptr noalias %a, i64 %a.row, i64 %a.column,
+define internal void @$p.tile${height}x$vectors(i64 %k, ptr noalias %a, i64 %a.row, i64 %a.column,
     ptr noalias %b, i64 %b.row, ptr %c, i64 %c.row, ptr %old, i64 %old.row,
     i64 %a.two, i64 %a.three) noinline nounwind optsize {
 entry:
@@ -101,9 +102,6 @@ loop:
   %left = phi i64 [ %k, %entry ], [ %left.next, %loop ]
   %pb = phi ptr [ %b, %entry ], [ %pb.next, %loop ]
 $phis
-  %pb1 = getelementptr $vector, ptr %pb, i64 1
-  %b0 = load $vector, ptr %pb, align $size
-  %b1 = load $vector, ptr %pb1, align $size
 $body
   %pb.next = getelementptr i8, ptr %pb, i64 %b.row
   %left.next = add nsw i64 %left, -1
@@ -116,8 +114,13 @@ $after
 """
 
 
-def _print_tile(rows: int) -> str:
+def _print_tile(rows: int, vectors: int) -> str:
     before, phis, body, after = [], [], [], []
+    for j in range(vectors):
+        body += [
+            f"  %pb{j} = getelementptr $vector, ptr %pb, i64 {j}",
+            f"  %b{j} = load $vector, ptr %pb{j}, align $size",
+        ]
     for i in range(rows):
         if i % 3 == 0:
             start = f"%p{i - 3}.start, i64 %a.three" if i else "%a, i64 0"
@@ -134,18 +137,18 @@ def _print_tile(rows: int) -> str:
         for name in ("c", "old"):
             place = f"%{name}{i - 1}, i64 %{name}.row" if i else f"%{name}, i64 0"
             after.append(f"  %{name}{i} = getelementptr i8, ptr {place}")
-        body += _multiply_row(i)
-        for j in range(VECTORS):
+        body += _multiply_row(i, vectors)
+        for j in range(vectors):
             phis.append(
                 f"  %s{i}.{j} = phi $vector [ zeroinitializer, %entry ], [ %t{i}.{j}, %loop ]"
             )
             after += _store_sum(i, j)
     lines = {"before": before, "phis": phis, "body": body, "after": after}
     parts = {name: "\n".join(part) for name, part in lines.items()}
-    return _insert(_TILE, height=str(rows), **parts)
+    return _insert(_TILE, height=str(rows), vectors=str(vectors), **parts)
 
 
-def _multiply_row(i: int) -> list[str]:
+def _multiply_row(i: int, vectors: int) -> list[str]:
     place, lines = f"%p{i // 3 * 3}", []
     if i % 3:
         step = "%a.row" if i % 3 == 1 else "%a.two"
@@ -158,7 +161,7 @@ def _multiply_row(i: int) -> list[str]:
     ]
     lines += [
         f"  %t{i}.{j} = call $vector $fma($vector %a{i}, $vector %b{j}, $vector %s{i}.{j})"
-        for j in range(VECTORS)
+        for j in range(vectors)
     ]
     return lines
 
@@ -244,6 +247,8 @@ entry:
   %b.panels = getelementptr i8, ptr %tile.buffer, i64 %tile.bytes
   %n.over = urem i64 %n, $width
   %n.full = sub i64 %n, %n.over
+  %slim = icmp sle i64 %n.over, $lanes
+  %wide.tiles = getelementptr ptr, ptr @$p.tiles, i64 $rows
   %b.first = select i1 %direct, i64 %n.full, i64 0
   %b.rest = sub i64 %n, %b.first
   %b.first.at = mul i64 %b.first, %b.column
@@ -293,6 +298,8 @@ panel:
   %bq.step = select i1 %is.packed, i64 %panel.bytes, i64 0
   %bq.next = getelementptr i8, ptr %bq, i64 %bq.step
   %narrow = icmp eq i64 %j, %n.full
+  %half = and i1 %narrow, %slim
+  %functions = select i1 %half, ptr @$p.tiles, ptr %wide.tiles
   %cj = getelementptr $element, ptr %c, i64 %j
   br label %group.start
 group.start:
@@ -316,7 +323,7 @@ tile:
   %one = zext i1 %tall to i64
   %rows = add i64 %height, %one
   %tile.number = sub i64 %rows, 1
-  %tile.at = getelementptr ptr, ptr @$p.tiles, i64 %tile.number
+  %tile.at = getelementptr ptr, ptr %functions, i64 %tile.number
   %function = load ptr, ptr %tile.at
   br i1 %narrow, label %tile.narrow, label %tile.wide
 tile.wide:
