@@ -35,6 +35,7 @@ _STATIC = (
     "a plain Python number: shapes and counts are fixed while a function is recorded. Under "
     "bital.jit an argument can be made one, bital.jit(f, static_argnums=...)"
 )
+_RANGE = f"bital.fori_loop(0, n, lambda i, x: x * i, x); or {_STATIC}"
 _OUT = "x itself: NumPy functions take it as it is; has_aux=True hands its value out of the trace"
 _TEXT = f"{{x}} without a format shows what is known while recording; {_OUT.partition('; ')[2]}"
 _SAMPLE = "draw from the standard distribution and scale: loc + scale * rng.normal(size=n)"
@@ -54,7 +55,8 @@ _NAMES = {
     "masked_array poly1d polyval asmatrix require",
     _STORE: "copyto put place putmask fill_diagonal put_along_axis at itemset __setitem__",
     _INDEX: "take",
-    _STATIC: "range zeros ones empty islice indices",
+    _RANGE: "range",
+    _STATIC: "zeros ones empty islice indices",
     _OUT: "float complex item tolist index save savetxt "
     "savez dumps dump assert_allclose assert_array_equal c_double c_float tobytes tofile",
     _TEXT: "format array2string array_repr array_str",

@@ -40,7 +40,7 @@ from bital.primitives.primitive import (
     zeros,
 )
 from bital.primitives.shape import batched, move_axis, reshape
-from bital.program import ArrayType, Atom, Builder, Program, Var, building, inline
+from bital.program import ArrayType, Atom, Builder, Program, Var, building, current_builder, inline
 
 # --- scan -----------------------------------------------------------------------------------
 
@@ -289,9 +289,10 @@ def _while_jvp(
 
 
 def _no_reverse(*args: Any, **params: Any) -> Any:
+    where = current_builder().source or "source unknown"
     raise DifferentiationError(
-        "reverse mode met a while_loop (or a fori_loop whose bounds are traced): how often it "
-        "turns is known only when it runs, so nothing bounds what the way back needs. Use "
+        f"reverse mode met a while_loop, or a fori_loop whose bounds are traced ({where}): how "
+        "often it turns is known only when it runs, so nothing bounds what the way back needs. Use "
         "bital.scan, or bital.fori_loop with bounds that are Python ints (static_argnums under "
         "bital.jit); or forward mode, bital.jvp"
     )
