@@ -3,9 +3,9 @@
 ``recording`` turns functions into Programs and runs Programs; the others are what users call.
 """
 
+from bital.api.branch import cond as cond
 from bital.api.compiling import jit as jit
 from bital.api.compiling import trace as trace
-from bital.api.control import cond as cond
 from bital.api.control import fori_loop as fori_loop
 from bital.api.control import scan as scan
 from bital.api.control import while_loop as while_loop

@@ -1,4 +1,4 @@
-"""Branches and loops that are recorded once, however they go when they run.
+"""Loops that are recorded once, however often they turn when they run.
 
 Their functions are recorded by themselves. What these close over, traced values and plain arrays,
 becomes an operand of the one equation that stands for the whole loop.
@@ -27,11 +27,9 @@ from bital.errors import ArgumentError, TypeMismatchError
 from bital.numpy_language import Tracer, bind
 from bital.numpy_language.dispatch import cast, is_weak, result_dtype, trace_of
 from bital.primitives import Primitive
-from bital.primitives.branch import cond as cond_p
-from bital.primitives.elementwise import convert
 from bital.primitives.loops import scan as scan_p
 from bital.primitives.loops import while_loop as while_loop_p
-from bital.program import ArrayType, Builder, Literal, Program, Var, building, inline
+from bital.program import ArrayType, Builder, Program, building
 
 Function = Callable[..., Any]
 LeafType = tuple[ArrayType, "type | None"]  # and the Python type of a number of open dtype
@@ -39,7 +37,7 @@ LeafType = tuple[ArrayType, "type | None"]  # and the Python type of a number of
 _RANK = {"b": 0, "u": 1, "i": 1, "f": 2}
 
 
-def _rank(kind: Any) -> int:
+def rank(kind: Any) -> int:
     """What converts to what without loss of meaning: bool to int to float."""
     return _RANK[np.dtype(kind).kind]
 
@@ -47,7 +45,7 @@ def _rank(kind: Any) -> int:
 # --- recording the functions ----------------------------------------------------------------
 
 
-def _closed(recorded: Recorded) -> tuple[Program, list[Any]]:
+def closed(recorded: Recorded) -> tuple[Program, list[Any]]:
     """The Program with what it closes over as leading inputs, and those values."""
     program, captured = recorded.program, recorded.captured
     count = len(program.inputs) - len(captured)
@@ -68,20 +66,20 @@ def _run(name: str, primitive: Primitive, operands: Sequence[Any], params: Any) 
     return apply(program, operands)
 
 
-def _probe(type_: ArrayType, weak: type | None = None) -> Any:
+def probe(type_: ArrayType, weak: type | None = None) -> Any:
     """A leaf of this type, to record with."""
     if weak is not None:
         return weak(0)
     return np.broadcast_to(np.zeros((), type_.dtype), type_.shape)
 
 
-def _as_operand(leaf: Any, type_: ArrayType) -> Any:
+def as_operand(leaf: Any, type_: ArrayType) -> Any:
     if isinstance(leaf, Tracer):
         return cast(leaf, type_.dtype)
     return type_.dtype.type(leaf) if type(leaf) in (bool, int, float) else leaf
 
 
-def _traced_number(leaf: Any) -> Any:
+def traced_number(leaf: Any) -> Any:
     """A Python number as a traced one, which knows that its dtype is open."""
     return trace_of(leaf) if type(leaf) in (int, float) else leaf
 
@@ -89,8 +87,8 @@ def _traced_number(leaf: Any) -> Any:
 def _fitted(leaf: Any, wanted: LeafType) -> Any:
     """A number of open dtype takes the dtype that is wanted; the rest stays as it is."""
     type_, weak = wanted
-    leaf = _traced_number(leaf)
-    if not isinstance(leaf, Tracer) or not is_weak(leaf) or _rank(leaf.kind) > _rank(type_.dtype):
+    leaf = traced_number(leaf)
+    if not isinstance(leaf, Tracer) or not is_weak(leaf) or rank(leaf.kind) > rank(type_.dtype):
         return leaf
     tracer = trace_of(cast(leaf, type_.dtype))
     return Tracer(tracer._trace, tracer._atom, weak)
@@ -141,20 +139,20 @@ class _Body:
             return list(map(_fitted, found, self.types)), y
 
         while True:
-            probes = [_probe(*each) for each in self.types]
+            probes = [probe(*each) for each in self.types]
             recorded = record(
                 fun, [*probes, *rows], call, names=names, values_known=False, freeze=False
             )
             outputs = list(zip(recorded.program.output_types, recorded.weak, strict=True))
-            grown = list(map(_grown, self.types, outputs))
+            grown = list(map(grown_type, self.types, outputs))
             if grown == self.types:
                 break
             self.types = grown
         self._require_equal(outputs[:count])
-        self.program, self.consts = _closed(recorded)
+        self.program, self.consts = closed(recorded)
         self.y_structure = recorded.structure.children[1]
         self.operands = [
-            _as_operand(leaf, type_)
+            as_operand(leaf, type_)
             for leaf, (type_, _) in zip(self.leaves, self.types, strict=True)
         ]
 
@@ -182,10 +180,10 @@ class _Body:
         return tree.unflatten(self.structure, [reopened(x, weak) for x, (_, weak) in pairs])
 
 
-def _grown(before: LeafType, after: LeafType) -> LeafType:
+def grown_type(before: LeafType, after: LeafType) -> LeafType:
     """The type that a carry takes: a number of open dtype goes by what comes out."""
     weak = before[1]
-    if weak is None or after[0].shape or _rank(weak) > _rank(after[0].dtype):
+    if weak is None or after[0].shape or rank(weak) > rank(after[0].dtype):
         return before
     return after
 
@@ -273,7 +271,7 @@ def _run_scan(f: Function, body: _Body, xs: list[Any], length: int, reverse: boo
 
 
 def _row(stack: ArrayType) -> Any:
-    return _probe(ArrayType(stack.shape[1:], stack.dtype))
+    return probe(ArrayType(stack.shape[1:], stack.dtype))
 
 
 def _scan_length(xs: Any, length: Any) -> int:
@@ -355,7 +353,7 @@ def _while(
         raise ArgumentError(f"{name}: init_val has no arrays, so the loop could never end")
     test = record(
         cond_fun,
-        [_probe(*each) for each in body.types],
+        [probe(*each) for each in body.types],
         lambda new: cond_fun(tree.unflatten(body.structure, new)),
         names=names,
         values_known=False,
@@ -367,7 +365,7 @@ def _while(
             f"{name}: {function_name(cond_fun)} returned {shown}, needed is one bool. Compare a "
             "number, x > 0; join an array's elements with np.any or np.all"
         )
-    test_program, test_consts = _closed(test)
+    test_program, test_consts = closed(test)
     params = {
         "cond": test_program,
         "body": body.program,
@@ -412,7 +410,7 @@ def fori_loop(lower: Any, upper: Any, body_fun: Function, init_val: Any) -> Any:
     traced = any(isinstance(bound, Tracer) for bound in bounds)
     start = bounds[0]
     if not all(map(is_weak, bounds)):  # a Python int stays open in dtype, as range gives them
-        start = _as_operand(start, ArrayType((), result_dtype(*bounds)))
+        start = as_operand(start, ArrayType((), result_dtype(*bounds)))
 
     def step(carry: Any) -> Any:
         i, val = carry
@@ -437,127 +435,3 @@ def _bound(name: str, value: Any) -> Any:
     if type_.shape or type_.dtype.kind not in "iu":
         raise ArgumentError(f"fori_loop: {name} must be one integer, got {value!r:.60}")
     return value if isinstance(value, (Tracer, int)) else type_.dtype.type(value)
-
-
-# --- cond -----------------------------------------------------------------------------------
-
-
-def cond(pred: Any, true_fun: Function, false_fun: Function, *operands: Any) -> Any:
-    """A branch on a value: ``true_fun(*operands) if pred else false_fun(*operands)``.
-
-    Parameters
-    ----------
-    pred : bool
-        One bool, or a number: true where it is not 0.
-    true_fun, false_fun : callable
-        Take the operands and return results of one structure, with equal shapes and dtypes.
-    *operands : array, number, or any nesting of them
-
-    Returns
-    -------
-    What the branch returns.
-
-    Raises
-    ------
-    TypeMismatchError
-        Where the branches return different structures, shapes or dtypes, or pred is not one value.
-
-    Notes
-    -----
-    Where pred is a plain value the branch is simply called; where it is traced both are recorded
-    and one of them runs. Under `vmap`, with a pred for each lane, both run and `np.where` chooses:
-    a derivative that is infinite in the branch not taken can then give NaN, as with `np.where`.
-
-    Examples
-    --------
-    >>> f = jit(lambda x: cond(x > 0, np.sqrt, lambda x: 0.0 * x, x))
-    >>> f(4.0), f(-4.0)
-    (np.float64(2.0), np.float64(-0.0))
-    """
-    if np.ndim(pred) or tree.structure(pred).kind is not None:
-        raise TypeMismatchError(
-            f"cond: pred must be one value, got {pred!r:.80}. Join elements with np.any or np.all; "
-            "np.where(pred, a, b) chooses for each element"
-        )
-    if not isinstance(pred, Tracer):
-        return true_fun(*operands) if pred else false_fun(*operands)
-    leaves, structure = tree.flatten(operands)
-    check_leaves(true_fun, "operand ", operands)
-    both = [_branch(fun, leaves, structure) for fun in (true_fun, false_fun)]
-    types = _common_types(*both)
-    if not types:
-        return tree.unflatten(both[0].structure, [])
-    (true, of_true), (false, of_false) = (
-        _closed(_with_dtypes(recorded, types)) for recorded in both
-    )
-    k = len(of_true)
-    params = {
-        "true_branch": true.replace(
-            inputs=[*true.inputs[:k], *(Var(leaf_type(x)[0]) for x in of_false), *true.inputs[k:]]
-        ),
-        "false_branch": false.replace(
-            inputs=[*(Var(leaf_type(x)[0]) for x in of_true), *false.inputs]
-        ),
-    }
-    plain = [_as_operand(leaf, leaf_type(leaf)[0]) for leaf in leaves]
-    test = pred if pred.dtype == np.bool_ else pred != 0
-    outputs = bind(cond_p, test, *of_true, *of_false, *plain, **params)
-    results = [reopened(x, weak) for x, (_, weak) in zip(outputs, types, strict=True)]
-    return tree.unflatten(both[0].structure, results)
-
-
-def _branch(fun: Function, leaves: list[Any], structure: tree.Structure) -> Recorded:
-    return record(
-        fun,
-        [_probe(*leaf_type(leaf)) for leaf in leaves],
-        lambda new: tree.map(_traced_number, fun(*tree.unflatten(structure, new))),
-        names=argument_names(fun, tree.unflatten(structure, leaves)),
-        values_known=False,
-        freeze=False,
-    )
-
-
-def _common_types(true: Recorded, false: Recorded) -> list[LeafType]:
-    """The types of what a cond returns: numbers of open dtype go by the other branch."""
-    if true.structure != false.structure:
-        raise TypeMismatchError(
-            f"cond: true_fun returns the structure {true.structure} and false_fun "
-            f"{false.structure}; the branches must return one structure"
-        )
-    paths = tree.flatten_with_path(tree.unflatten(true.structure, range(len(true.weak))))
-    columns = [zip(each.program.output_types, each.weak, strict=True) for each in (true, false)]
-    types = []
-    for (path, _), a, b in zip(paths, *columns, strict=True):
-        first, second = (a, b) if a[1] is not None else (b, a)  # the first is open, if one is
-        if second[1] is not None and _rank(first[1]) > _rank(second[1]):
-            first, second = second, first
-        common = _grown(first, second)
-        if common[0] != second[0]:
-            same = a[0].shape == b[0].shape
-            cure = f".astype(np.{a[0].dtype})" if same else f"np.broadcast_to(..., {a[0].shape})"
-            raise TypeMismatchError(
-                f"cond: result{path} of true_fun is {a[0]}, of false_fun {b[0]}; the branches must "
-                f"return equal shapes and dtypes. Convert one, for example with {cure}"
-            )
-        types.append(second)
-    return types
-
-
-def _with_dtypes(recorded: Recorded, types: Sequence[LeafType]) -> Recorded:
-    """The outputs converted; only numbers of open dtype need it."""
-    builder = Builder(recorded.program.name)
-    with building(builder):
-        inputs = [builder.input(var.type, var.name) for var in recorded.program.inputs]
-        outputs = [
-            atom
-            if atom.type == type_
-            else Literal(atom.value, type_.dtype)
-            if isinstance(atom, Literal)
-            else convert(atom, dtype=type_.dtype)
-            for atom, (type_, _) in zip(
-                inline(builder, recorded.program, inputs), types, strict=True
-            )
-        ]
-    weak = tuple(weak for _, weak in types)
-    program = builder.build(outputs)
-    return Recorded(program, recorded.captured, recorded.structure, weak)

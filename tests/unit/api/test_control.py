@@ -11,6 +11,7 @@ import plain_loops
 import pytest
 
 import bital
+import bital.api.branch
 import bital.api.control
 from bital.errors import DifferentiationError
 from bital.passes import memory, optimize
@@ -47,8 +48,9 @@ def loss_of(f):
     return loss
 
 
-def test_docstrings():
-    assert doctest.testmod(bital.api.control, extraglobs={"np": np, "jit": bital.jit}).failed == 0
+@pytest.mark.parametrize("module", [bital.api.control, bital.api.branch])
+def test_docstrings(module):
+    assert doctest.testmod(module, extraglobs={"np": np, "jit": bital.jit}).failed == 0
 
 
 def test_the_example_of_the_documents(capsys):
@@ -405,7 +407,7 @@ def test_no_reverse_mode_through_an_open_number_of_turns(place):
         return bital.jit(lambda n: bital.fori_loop(0, n, lambda i, c: c * x, 1.0))(3)
 
     for f in (direct, inside, bounded):
-        with pytest.raises(DifferentiationError, match=r"(?s)test_control\.py:.*bital\.scan.*fori_loop.*jvp"):
+        with pytest.raises(DifferentiationError, match=r"(?s)control\.py:.*scan.*fori_loop.*jvp"):
             bital.grad(place(f))(2.0)
 
 
