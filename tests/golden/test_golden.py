@@ -51,6 +51,7 @@ def clipped(x):
 
 clipped.defvjp(lambda x: (clipped(x), x > 0), lambda mask, ct: (np.where(mask, ct, 0.1 * ct),))
 
+
 def recurrent_loss(W, h, xs):
     def step(h, x):
         h = np.tanh(h @ W + x)
