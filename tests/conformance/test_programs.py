@@ -8,7 +8,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from agreement import assert_equal_results, attempt, copies, runs, without_warnings
+from agreement import assert_equal_results, attempt, copies, runs, tolerance, without_warnings
 from tables import ROWS, Row
 
 import bital
@@ -89,8 +89,9 @@ def _check_values(row: Row, program: Program, executor: str, where: str) -> None
     values = _values(row, program.input_types)
     with without_warnings():
         want = [np.asarray(result) for result in evaluate(program, values)]
+    rtol = max(1e-12, tolerance(want))
     with without_warnings():
-        assert_equal_results(get_executor(executor).compile(program)(values), want, 1e-12, where)
+        assert_equal_results(get_executor(executor).compile(program)(values), want, rtol, where)
     # Buffers are planned for large arrays; here for every array, so that each primitive meets them.
     with mock.patch.object(memory, "_SMALLEST", 9):
         _check_calls(get_executor(executor), program, values, want, f"{where}, with buffers")
@@ -100,14 +101,15 @@ def _check_calls(
     executor: Executor, program: Program, values: tuple[Any, ...], want: list[Any], where: str
 ) -> None:
     """Two calls give the same, since buffers are kept; donated arguments may be written over."""
+    rtol = max(1e-12, tolerance(want))
     run = executor.compile(program)
     donating = executor.compile(program, range(len(values)))
     before = copies(values)
     with without_warnings():
         for _ in range(2):
-            assert_equal_results(run(list(values)), want, 1e-12, where)
+            assert_equal_results(run(list(values)), want, rtol, where)
             given = donating(copies(values))
-            assert_equal_results(given, want, 1e-12, f"{where}, arguments donated")
+            assert_equal_results(given, want, rtol, f"{where}, arguments donated")
     for value, kept in zip(values, before, strict=True):
         np.testing.assert_array_equal(value, kept)
 

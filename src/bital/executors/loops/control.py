@@ -124,18 +124,24 @@ def _deliver(
 ) -> None:
     given: set[Buffer] = set()
     copies: list[tuple[Atom, View, Buffer]] = []
-    for atom, target in zip(outputs, targets, strict=True):
-        if atom.type.size == 0:
-            continue
+    wanted = [
+        (atom, lowering.view(atom), target)
+        for atom, target in zip(outputs, targets, strict=True)
+        if atom.type.size
+    ]
+    # Inputs that are handed on are read at the very end.
+    handed_on = {view.buffer for _, view, target in wanted if view.buffer is not target}
+    for atom, view, target in wanted:
         shape = atom.type.shape
-        view = lowering.view(atom)
         whole = is_dense(view, shape) and view.offset == 0 and not view.moving
         if view.buffer is target and whole:
             continue
         mine = view.buffer not in borrowed and view.buffer not in given
         if whole and mine and view.buffer.place == "arena":
             given.add(view.buffer)
-            if _may_overwrite(lowering.schedule, view.buffer, target):
+            if target not in handed_on and _may_overwrite(
+                lowering.schedule, view.buffer, target
+            ):
                 view.buffer.alias = target
                 continue
         copies.append((atom, view, target))

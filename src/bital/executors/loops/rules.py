@@ -47,11 +47,9 @@ def _reduce(lowering: Lowering, equation: Equation) -> None:
     grid, indices = _points(lowering, x.type.shape)
     reduced = _reduced(lowering, x.type.shape, axes)
     value = lowering.value(x, indices).convert(wide)
-    if not axes and name == "reduce_sum" and dtype.kind == "f":
+    if not reduced and name == "reduce_sum" and dtype.kind == "f":
         value = value + 0.0  # as NumPy: -0.0 becomes 0.0
     start = scalar.neutral(name, wide)
-    if name == "reduce_sum" and wide.kind == "f":
-        start = -0.0  # with which every number stays as it is, -0.0 too
     if wide != dtype:
         kept = lowering.buffer(ArrayType(out.type.shape, wide))
         place = View(kept, row_major(out.type.shape))
