@@ -96,9 +96,10 @@ def _targets(results: Results, workloads: Sequence[Workload]) -> Iterator[str]:
     yield "## Ours divided by theirs"
     yield (
         "Time per step, medians of the same run: less than 1 is faster. The number in brackets is "
-        "the most that it should be. Where a workload has one target for both settings, ours is "
-        "compared with the fastest that the other has in either; D compares like with like. A, E: "
-        "the *floor* is the step's matrix products alone, by the fastest BLAS at hand."
+        "the most that it should be. Of several ways the fastest counts. Where a workload has one "
+        "target for both settings, ours is compared with the fastest that the other has in either; "
+        "D compares like with like. The *floor* is the step's matrix products alone, by the "
+        "fastest BLAS at hand."
     )
     for ours in OURS:
         met, missed, rows = 0, 0, []
@@ -223,14 +224,13 @@ def _ways() -> Iterator[str]:
     lines = []
     for module in modules:
         source = (Path(__file__).parent / "contenders" / f"{module}.py").read_text("utf-8")
-        text = (ast.get_docstring(ast.parse(source)) or "").replace("``", "`")
-        lines.append(f"- `contenders/{module}.py`. {text}")
+        words = (ast.get_docstring(ast.parse(source)) or "").replace("``", "`").split()
+        lines.append(f"- `contenders/{module}.py`. {' '.join(words)}")
     yield "\n".join(lines)
     yield (
         "Each runs in a process of its own. All processes of a workload are prepared first; then "
         "they take turns, every case a fraction of a second in each round. The samples are not "
-        'shuffled, so that all take the same steps. "Default threads" are the number that each '
-        "contender chooses itself."
+        "shuffled, so that all take the same steps."
     )
 
 

@@ -91,21 +91,18 @@ class Worker:
             env=environment(CONTENDERS[contender].environment),
         )
 
-    def answer(self) -> Any:
-        """The next thing that it says, or what it failed with."""
+    def ask(self, *words: object) -> Any:
+        """Say this, and wait for the answer: what it is, or what the process failed with."""
+        assert self.process.stdin is not None
         assert self.process.stdout is not None
+        with contextlib.suppress(BrokenPipeError):  # the answer says how it ended
+            print(*words, file=self.process.stdin, flush=True)
         line = self.process.stdout.readline()
         if line:
             return json.loads(line)
         self.errors.seek(0)
         last = (self.errors.read().strip().splitlines() or ["nothing on stderr"])[-1]
         return {"failed": f"the process ended with status {self.process.wait()}: {last}"}
-
-    def turn(self, case: int, seconds: float) -> Any:
-        assert self.process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):  # the answer says how it ended
-            print(case, seconds, file=self.process.stdin, flush=True)
-        return self.answer()
 
     def end(self) -> None:
         self.process.communicate()
@@ -115,11 +112,11 @@ class Worker:
 def measure(workload: Workload, contenders: Iterable[str], rounds: int, seconds: float) -> Outcome:
     """Start all contenders; in every round each case of each takes a turn of so many seconds."""
     outcome = Outcome()
-    workers = [Worker(name, workload) for name in contenders]
+    workers = [Worker(name, workload) for name in contenders]  # they import at the same time
     try:
         cases = []
         for worker in workers:
-            told = worker.answer()
+            told = worker.ask("prepare")
             _note(outcome, worker, told)
             for index, case in enumerate(told.get("cases", ())):
                 cases.append((worker, index, Timing(worker.contender, **case)))
@@ -128,7 +125,7 @@ def measure(workload: Workload, contenders: Iterable[str], rounds: int, seconds:
         for _ in range(rounds):
             for worker, index, timing in cases:
                 time.sleep(_REST)
-                told = worker.turn(index, seconds)
+                told = worker.ask(index, seconds)
                 if isinstance(told, float):
                     timing.times.append(told)
                 else:

@@ -32,7 +32,7 @@ IMPORTS: Mapping[str, tuple[str, dict[str, str], tuple[str, ...]]] = {
     "bital.keras, `native`": (
         "import bital.keras, bital.executors as e; e.get_executor('native')",
         {},
-        ("bital[native]",),
+        ("bital", "llvmlite", "scipy"),
     ),
     "PyTorch": ("import torch", {}, ("torch",)),
     "JAX": ("import jax.numpy", {}, ("jax",)),
@@ -85,7 +85,8 @@ def _own_bytes(name: str) -> int:
         spec = importlib.util.find_spec(name)
         assert spec is not None
         assert spec.origin is not None
-        files = [path for path in Path(spec.origin).parent.rglob("*") if path.is_file()]
+        folder = Path(spec.origin).parent
+        files = [f for f in folder.rglob("*") if not any(p[0] == "." for p in f.parts)]
     else:
         files = [Path(file.locate()) for file in importlib.metadata.files(name) or ()]
     return sum(f.stat().st_size for f in files if f.suffix != ".pyc" and f.is_file())

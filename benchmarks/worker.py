@@ -1,9 +1,9 @@
 """One contender at one workload, in a process of its own.
 
-``python -m benchmarks.worker CONTENDER WORKLOAD`` prepares every case, takes one pass of each
-through the data, and writes one line of JSON: the cases, each with the loss that it arrived at.
-From then on each line it reads, "CASE SECONDS", is a turn: it times passes of that case for so
-long and answers with the microseconds a step.
+``python -m benchmarks.worker CONTENDER WORKLOAD`` imports what it needs. It answers every line that
+it reads with a line of JSON. The first, "prepare": it makes all cases, takes one pass of each
+through the data, and tells them with the loss that each arrived at. The others, "CASE SECONDS", are
+turns: it times passes of that case for so long and tells the microseconds a step.
 """
 
 from __future__ import annotations
@@ -105,6 +105,8 @@ def serve(contender: str, workload: Workload, replies: TextIO) -> None:
 
     try:
         kind = network_class(contender)
+        if not sys.stdin.readline():
+            return None
         wanted = [
             (setting, variant)
             for setting in workload.settings

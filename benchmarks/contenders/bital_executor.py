@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
+import logging
 
 from benchmarks.contenders import Unavailable
 from bital import config
@@ -16,4 +16,12 @@ def require() -> None:
         get_executor(config.executor_name())
     except (ExecutorError, ImportError) as error:
         raise Unavailable(str(error)) from error
-    warnings.simplefilter("error")
+    logging.getLogger("bital").addHandler(_Fatal())
+
+
+class _Fatal(logging.Handler):
+    """Raises where a log message says that a Program runs elsewhere."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.levelno >= logging.WARNING:
+            raise RuntimeError(record.getMessage())
