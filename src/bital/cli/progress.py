@@ -37,8 +37,11 @@ def row_text(row: Mapping[str, float], epochs: int, best: bool) -> str:
 class Progress(Callback):
     """Rows on standard output, and below them a bar where someone watches."""
 
+    every_batch = False
+
     def __init__(self) -> None:
         self._bar: Any = None
+        self._epoch = 0
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Start the table and the bar."""
@@ -56,9 +59,14 @@ class Progress(Callback):
         for line in HEADER:
             self._write(line)
 
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Count from the epoch's first batch."""
+        self._epoch = epoch
+
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Move the bar. Not at the batch's end: that hook would have the logs made for it."""
-        self._bar.update()
+        done = self._epoch * self.params["steps"] + batch + 1
+        self._bar.update(done - self._bar.n)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Take the bar away, however training ended."""

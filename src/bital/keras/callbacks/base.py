@@ -15,7 +15,15 @@ class Callback:
     """Base: subclasses define the hooks that they need.
 
     ``self.model`` is the model and ``self.params`` a dict with ``epochs`` and ``steps``. A hook
-    that no callback defines costs nothing.
+    that no callback defines costs nothing. A hook for batches makes the model come back to Python
+    after each of them; where that is more than is needed, as for a bar, set ``every_batch``.
+
+    Attributes
+    ----------
+    every_batch : bool, default True
+        Whether the hooks for batches are called for each batch. If False, many batches may pass
+        between two calls (about a tenth of a second): a begin hook gets the number of the next
+        batch, an end hook that of the last one, and the last batch of an epoch is always told.
 
     Examples
     --------
@@ -26,6 +34,7 @@ class Callback:
 
     model: Any = None
     params: dict[str, Any]
+    every_batch = True
 
     def set_model(self, model: Any) -> None:
         """Take the model; called before training."""
@@ -153,8 +162,10 @@ class CallbackList:
                 raise ArgumentError(f"callbacks holds {callback!r}, which is not a Callback.{hint}")
             callback.set_params(params)
             callback.set_model(model)
-        self.hears_train_batches = self._hears("on_train_batch_end")
-        self.hears_test_batches = self._hears("on_test_batch_end")
+        self.hears_train_batches = bool(self._hearers("on_train_batch_end"))
+        self.hears_test_batches = bool(self._hearers("on_test_batch_end"))
+        self.every_train_batch = self._wants_every("on_train_batch_begin", "on_train_batch_end")
+        self.every_test_batch = self._wants_every("on_test_batch_begin", "on_test_batch_end")
         self._logs: Logs = {}
         self._begin_train_batch = self._hearers("on_train_batch_begin")
         self._end_train_batch = self._hearers("on_train_batch_end")
@@ -234,5 +245,5 @@ class CallbackList:
         base = getattr(Callback, hook)
         return [c for c in self.callbacks if getattr(type(c), hook) is not base]
 
-    def _hears(self, hook: str) -> bool:
-        return bool(self._hearers(hook))
+    def _wants_every(self, *hooks: str) -> bool:
+        return any(callback.every_batch for hook in hooks for callback in self._hearers(hook))

@@ -87,6 +87,8 @@ class Lines(Callback):
 class Bar(Callback):
     """A bar for each epoch, evaluation or prediction."""
 
+    every_batch = False
+
     def __init__(self, epochs: int, steps: int) -> None:
         self.epochs = epochs
         self.steps = steps
@@ -104,7 +106,7 @@ class Bar(Callback):
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Move the bar."""
-        self._move(logs)
+        self._move(batch, logs)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """End the bar with the epoch's logs."""
@@ -122,7 +124,7 @@ class Bar(Callback):
     def on_test_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Move the bar of an evaluation."""
         if not self.training:
-            self._move(logs)
+            self._move(batch, logs)
 
     def on_test_end(self, logs: Logs | None = None) -> None:
         """End the bar of an evaluation."""
@@ -135,7 +137,7 @@ class Bar(Callback):
 
     def on_predict_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Move the bar of a prediction."""
-        self._move(None)
+        self._move(batch, None)
 
     def on_predict_end(self, logs: Logs | None = None) -> None:
         """End the bar of a prediction."""
@@ -147,12 +149,12 @@ class Bar(Callback):
             total=self.steps, desc=title, file=sys.stdout, unit="step", dynamic_ncols=True
         )
 
-    def _move(self, logs: Logs | None) -> None:
+    def _move(self, batch: int, logs: Logs | None) -> None:
         now = time.perf_counter()
         if now - self.drawn > _REDRAW_SECONDS:
             self.drawn = now
             self.bar.set_postfix_str(format_logs(logs), refresh=False)
-        self.bar.update()
+        self.bar.update(batch + 1 - self.bar.n)
 
     def _close(self, logs: Logs | None) -> None:
         if self.bar is None:

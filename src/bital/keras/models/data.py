@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +13,9 @@ from bital.keras import checks
 from bital.keras.losses import Loss
 
 _BLOCK = 1 << 20  # elements that a check looks at in one go, to need little memory of its own
+
+
+Arrays = tuple[np.ndarray, np.ndarray, np.ndarray | None]
 
 
 @dataclass(frozen=True)
@@ -59,27 +61,48 @@ class Data:
             weights = self.weights * weights.reshape((-1,) + (1,) * (self.weights.ndim - 1))
         return Data(self.x, self.y, weights)
 
-    def batches(
-        self, size: int, dtype: Any, order: np.ndarray | None = None
-    ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray | None]]:
-        """Yield batches of ``size`` samples in this order, the last one shorter."""
-        for start in range(0, len(self), size):
-            stop = min(start + size, len(self))
-            rows = slice(start, stop) if order is None else order[start:stop]
-            weights = None if self.weights is None else _take(self.weights, rows)
-            x = _take(self.x, rows).astype(dtype, copy=False)
-            yield x, _take(self.y, rows), weights
+    def batch(self, number: int, size: int, dtype: Any, order: np.ndarray | None = None) -> Arrays:
+        """Return a batch of ``size`` samples in this order, or of those that are left."""
+        start, stop = number * size, min((number + 1) * size, len(self))
+        rows = slice(start, stop) if order is None else order[start:stop]
+        weights = None if self.weights is None else self.weights[rows]
+        return self.x[rows].astype(dtype, copy=False), self.y[rows], weights
+
+    def whole(self) -> Arrays:
+        """Return all samples."""
+        return self.x, self.y, self.weights
+
+    def stacked(self, size: int) -> Arrays:
+        """Return the batches that are whole, ``(batches, size, ...)``, not copied."""
+        x, y, weights = (
+            None if array is None else stack(array, size)
+            for array in (self.x, self.y, self.weights)
+        )
+        return x, y, weights
+
+    def in_place(self, dtype: Any) -> Data:
+        """Return the samples as compiled code reads them where they lie; most are so already."""
+        return Data(
+            *(
+                None if array is None else _readable(array, dtype)
+                for array in (self.x, self.y, self.weights)
+            )
+        )
 
     def _rows(self, rows: slice) -> Data:
         weights = None if self.weights is None else self.weights[rows]
         return Data(self.x[rows], self.y[rows], weights)
 
 
-def _take(array: np.ndarray, rows: Any) -> np.ndarray:
-    if isinstance(rows, slice):
-        return array[rows]
-    # take is the faster one, but first copies all of an array that is not contiguous.
-    return array.take(rows, axis=0) if array.flags.c_contiguous else array[rows]
+def stack(array: np.ndarray, size: int) -> np.ndarray:
+    """Return the whole batches of an array: ``(samples, ...) -> (batches, size, ...)``."""
+    count = len(array) // size
+    return array[: count * size].reshape(count, size, *array.shape[1:])
+
+
+def _readable(array: np.ndarray, dtype: Any) -> np.ndarray:
+    kind = array.dtype.newbyteorder("=") if array.dtype.itemsize <= 8 else dtype
+    return np.require(array, kind, ["C_CONTIGUOUS", "ALIGNED"])
 
 
 def batch_size(who: str, value: Any, default: int) -> int:

@@ -1,12 +1,15 @@
-"""Ctrl-C between training steps, never within one."""
+"""Ctrl-C between training steps, never within one; and calls short enough to come to it soon."""
 
 from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+_CALL_SECONDS = 0.1
 
 
 class Interrupt:
@@ -26,6 +29,34 @@ class Interrupt:
         if self.pressed:
             signal.default_int_handler(number, frame)
         self.pressed = True
+
+
+class Pace:
+    """How many steps one call takes: as many as are done within a tenth of a second.
+
+    The number starts at one, doubles while calls are short, and halves after a long one. It has no
+    effect on results.
+
+    Parameters
+    ----------
+    single : bool
+        Whether to stay at one step.
+    """
+
+    def __init__(self, single: bool = False) -> None:
+        self.steps = 1
+        self._single = single
+
+    @contextmanager
+    def measured(self, steps: int) -> Iterator[None]:
+        """Take the time of a call of so many steps."""
+        start = time.perf_counter()
+        yield
+        seconds = time.perf_counter() - start
+        if seconds > _CALL_SECONDS:
+            self.steps = max(1, self.steps // 2)
+        elif steps == self.steps and 2 * seconds < _CALL_SECONDS and not self._single:
+            self.steps *= 2
 
 
 @contextmanager

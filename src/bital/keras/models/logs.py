@@ -17,22 +17,21 @@ def as_result(logs: dict[str, float], as_dict: bool) -> Any:
     return values[0] if len(values) == 1 else values
 
 
-def require_finite_loss(sums: Sums, epoch: int, batch: int, before: float | None) -> float:
-    """Return the mean loss so far in an epoch.
+def require_finite_loss(sums: Sums, epoch: int, batch: int, before: tuple[Any, Any]) -> None:
+    """Refuse a loss that is no number; ``before`` holds its sum and count before this batch.
 
     Raises
     ------
     NonFiniteLossError
-        If it is NaN or infinite; ``before`` is the mean before this batch.
+        If the loss is NaN or infinite.
     """
-    total, count = sums[0]
-    value = float(total)
+    value = float(sums[0][0])
     if not math.isfinite(value):
-        known = "none, it was the first" if before is None else f"{before:.4g}"
+        total, count = map(float, before)
+        known = f"{total / max(count, 1.0):.4g}" if batch else "none, it was the first"
         raise NonFiniteLossError(
             f"the loss became {value} in epoch {epoch + 1}, batch {batch + 1} (mean before: "
             f"{known}). The weights of the step have taken this on: set them anew, and train with "
             "a lower learning_rate, with clipnorm=1.0 in the optimizer, or with inputs scaled to "
             "about 1."
         )
-    return value / max(float(count), 1.0)

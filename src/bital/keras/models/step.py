@@ -20,6 +20,9 @@ from bital.keras.variables import Variable, holding
 Sums = tuple[tuple[Any, Any], ...]
 """For the loss and each metric: the sum over samples and the count, float64."""
 
+Samples = tuple[Any, Any, Any]
+"""Inputs, targets and sample weights or None: whole, or stacked batch by batch."""
+
 
 class Steps:
     """The pure functions of one compiled model.
@@ -104,6 +107,69 @@ class Steps:
         """Return the sums after one more batch."""
         value, outputs, _ = self._forward(weights, others, x, y, sample_weight, False)
         return self._add(sums, value, x.shape[0], y, outputs, sample_weight)
+
+    def train_many(
+        self,
+        weights: tuple[Any, ...],
+        state: Any,
+        others: tuple[Any, ...],
+        sums: Sums,
+        samples: Samples,
+        order: Any,
+        start: Any,
+        stop: Any,
+        key: Any,
+        learning_rate: Any,
+    ) -> tuple[Any, Any, Any, Sums, Any, tuple[Any, Any]]:
+        """Return what `train` does after the batches from ``start`` on.
+
+        The loop ends before the batch ``stop``, or after one that makes the loss NaN or infinite.
+
+        Returns
+        -------
+        weights, state, others, sums
+            As `train` returns them.
+        number
+            Of the next batch.
+        before
+            The loss's sum and count before the last batch.
+        """
+
+        def going(carry: Any) -> Any:
+            *_, sums, number, _ = carry
+            return (number < stop) & np.isfinite(sums[0][0])
+
+        def step(carry: Any) -> Any:
+            weights, state, others, sums, number, _ = carry
+            batch = self._batch(samples, order, number)
+            after = self.train(weights, state, others, sums, *batch, key, learning_rate)
+            return *after, number + 1, sums[0]
+
+        found: Any = bital.while_loop(going, step, (weights, state, others, sums, start, sums[0]))
+        return found
+
+    def test_many(
+        self,
+        weights: tuple[Any, ...],
+        others: tuple[Any, ...],
+        sums: Sums,
+        samples: Samples,
+        start: Any,
+        stop: Any,
+    ) -> Sums:
+        """Return the sums after the batches from ``start`` to before ``stop``."""
+
+        def step(number: Any, sums: Sums) -> Sums:
+            return self.test(weights, others, sums, *self._batch(samples, None, number))
+
+        found: Sums = bital.fori_loop(start, stop, step, sums)
+        return found
+
+    def _batch(self, samples: Samples, order: Any, number: Any) -> Samples:
+        """Take a batch's rows; their dtype is changed here, so that no second data set is made."""
+        rows = number if order is None else order[number]
+        x, y, sample_weight = [None if array is None else array[rows] for array in samples]
+        return x.astype(self.model.dtype), y, sample_weight
 
     def _forward(
         self,

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,16 @@ from bital.keras.variables import commit, values_of
 
 # Sums over an epoch are exact for any batch size, so batches that only look can be large.
 _LOOKING_BATCH = 1024
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Who listens to a training or an evaluation, and how long it is silent between."""
+
+    listeners: CallbackList
+    interrupt: interrupts.Interrupt
+    train_pace: interrupts.Pace
+    test_pace: interrupts.Pace
 
 
 class Trainer:
@@ -160,7 +171,7 @@ class Trainer:
         test = self._validation(validation_data)
         if test is None and validation_split:
             train, test = train.split(validation_split)
-        train = train.by_class(class_weight, self.dtype)
+        train = train.by_class(class_weight, self.dtype).in_place(self.dtype)
         self._require_trainable("fit")
         looking = data.batch_size("fit", validation_batch_size, max(size, _LOOKING_BATCH))
         steps = math.ceil(len(train) / size)
@@ -178,13 +189,13 @@ class Trainer:
         self.stop_training = False
         key = bital.random.key(seed)
         with interrupts.deferred() as interrupt, listeners.training():
+            run = self._run(listeners, interrupt)
             for epoch in range(first, epochs):
                 listeners.epoch_begin(epoch)
                 order = random_state.permutation(seed, epoch, len(train)) if shuffle else None
-                batches = train.batches(size, self.dtype, order)
-                logs = self._train_epoch(batches, key, epoch, listeners, interrupt)
+                logs = self._train_epoch(train, size, order, key, epoch, run)
                 if test is not None and (epoch + 1) % every == 0:
-                    found = self._test_epoch(test, looking, listeners)
+                    found = self._test_epoch(test, looking, run)
                     logs |= {f"val_{name}": value for name, value in found.items()}
                     interrupt.check()
                 listeners.epoch_end(epoch, logs)
@@ -227,7 +238,8 @@ class Trainer:
         steps = math.ceil(len(samples) / size)
         bar = reporter(verbose, 1, steps)
         listeners = CallbackList(self, [*(callbacks or []), *bar], {"steps": steps})
-        return as_result(self._test_epoch(samples, size, listeners), return_dict)
+        run = self._run(listeners, interrupts.Interrupt())
+        return as_result(self._test_epoch(samples, size, run), return_dict)
 
     def predict(
         self,
@@ -295,10 +307,11 @@ class Trainer:
         samples = self._data("train_on_batch", x, y, sample_weight)
         samples = samples.by_class(class_weight, self.dtype)
         self._require_trainable("train_on_batch")
-        batch = next(samples.batches(len(samples), self.dtype))
         steps = self._steps()
-        sums = self._train_step(steps, batch, steps.zero_sums(), bital.random.key(0))
-        require_finite_loss(sums, 0, 0, None)
+        before = steps.zero_sums()
+        batch = samples.batch(0, len(samples), self.dtype)
+        (sums,) = self._train(steps, "train", before, batch, bital.random.key(0))
+        require_finite_loss(sums, 0, 0, before[0])
         return as_result(self._logs(sums), return_dict)
 
     def test_on_batch(
@@ -306,9 +319,10 @@ class Trainer:
     ) -> Any:
         """Return loss and metrics on these samples, in one step. Raises as ``evaluate``."""
         samples = self._data("test_on_batch", x, y, sample_weight)
-        batch = next(samples.batches(len(samples), self.dtype))
+        batch = samples.batch(0, len(samples), self.dtype)
         steps = self._steps()
-        return as_result(self._logs(self._test_step(steps, batch, steps.zero_sums())), return_dict)
+        sums = self._test(steps, "test", steps.zero_sums(), *batch)
+        return as_result(self._logs(sums), return_dict)
 
     def predict_on_batch(self, x: Any) -> np.ndarray:
         """Return the outputs for these inputs, in one step. Raises as ``predict``."""
@@ -316,48 +330,87 @@ class Trainer:
 
     # Steps --------------------------------------------------------------------------------
 
+    def _run(self, listeners: CallbackList, interrupt: interrupts.Interrupt) -> _Run:
+        return _Run(
+            listeners,
+            interrupt,
+            interrupts.Pace(single=listeners.every_train_batch),
+            interrupts.Pace(single=listeners.every_test_batch),
+        )
+
     def _train_epoch(
-        self,
-        batches: Any,
-        key: Any,
-        epoch: int,
-        listeners: CallbackList,
-        interrupt: interrupts.Interrupt,
+        self, samples: data.Data, size: int, order: Any, key: Any, epoch: int, run: _Run
     ) -> dict[str, float]:
-        steps = self._steps()
+        steps, listeners = self._steps(), run.listeners
         sums = steps.zero_sums()
-        before = None
-        for number, batch in enumerate(batches):
-            listeners.train_batch_begin(number)
-            sums = self._train_step(steps, batch, sums, key)
-            before = require_finite_loss(sums, epoch, number, before)
+        whole, count = self._batch_counts(samples, size)
+        if order is None:
+            arrays, rows = samples.stacked(size), None
+        else:
+            arrays, rows = samples.whole(), data.stack(order, size)
+        done = 0
+        while done < count:
+            listeners.train_batch_begin(done)
+            before = sums[0]
+            if done < whole:
+                stop = min(whole, done + run.train_pace.steps)
+                with run.train_pace.measured(stop - done):
+                    limits = np.int64(done), np.int64(stop)
+                    sums, done, before = self._train(
+                        steps, "train_many", sums, (arrays, rows, *limits), key
+                    )
+            else:
+                batch = samples.batch(done, size, self.dtype, order)
+                (sums,) = self._train(steps, "train", sums, batch, key)
+                done += 1
+            done = int(done)
+            require_finite_loss(sums, epoch, done - 1, before)
             if listeners.hears_train_batches:
-                listeners.train_batch_end(number, self._logs(sums))
-            interrupt.check()
+                listeners.train_batch_end(done - 1, self._logs(sums))
+            run.interrupt.check()
             if self.stop_training:
                 break
         return self._logs(sums)
 
-    def _test_epoch(
-        self, samples: data.Data, size: int, listeners: CallbackList
-    ) -> dict[str, float]:
-        steps = self._steps()
+    def _test_epoch(self, samples: data.Data, size: int, run: _Run) -> dict[str, float]:
+        steps, listeners = self._steps(), run.listeners
+        samples = samples.in_place(self.dtype)
         sums = steps.zero_sums()
+        whole, count = self._batch_counts(samples, size)
+        arrays = samples.stacked(size)
         listeners.test_begin()
-        for number, batch in enumerate(samples.batches(size, self.dtype)):
-            listeners.test_batch_begin(number)
-            sums = self._test_step(steps, batch, sums)
+        done = 0
+        while done < count:
+            listeners.test_batch_begin(done)
+            if done < whole:
+                stop = min(whole, done + run.test_pace.steps)
+                with run.test_pace.measured(stop - done):
+                    limits = np.int64(done), np.int64(stop)
+                    sums = self._test(steps, "test_many", sums, arrays, *limits)
+                done = stop
+            else:
+                batch = samples.batch(done, size, self.dtype)
+                sums = self._test(steps, "test", sums, *batch)
+                done += 1
             if listeners.hears_test_batches:
-                listeners.test_batch_end(number, self._logs(sums))
+                listeners.test_batch_end(done - 1, self._logs(sums))
+            run.interrupt.check()
         logs = self._logs(sums)
         listeners.test_end(logs)
         return logs
 
-    def _train_step(self, steps: Steps, batch: Any, sums: Sums, key: Any) -> Sums:
+    def _batch_counts(self, samples: data.Data, size: int) -> tuple[int, int]:
+        """Return how many batches the loop takes, all of one size; and how many there are."""
+        whole = len(samples) // size
+        looped = whole if whole > 1 and not self.run_eagerly else 0
+        return looped, math.ceil(len(samples) / size)
+
+    def _train(self, steps: Steps, name: str, sums: Sums, batch: Any, key: Any) -> Any:
+        """Run a training program, take over what it makes of the variables, return the rest."""
         optimizer = self.optimizer
         rate = np.asarray(optimizer.learning_rate, self.dtype)
         with self._lock, np.errstate(all="ignore"):
-            weights, state, others, sums = self._train_program(
+            weights, optimizer.state, others, *rest = self._programs[name](
                 values_of(steps.trainable),
                 optimizer.state,
                 values_of(steps.others),
@@ -366,14 +419,13 @@ class Trainer:
                 key,
                 rate,
             )
-            optimizer.state = state
             commit(steps.trainable, weights)
             commit(steps.others, others)
-        return sums
+        return rest
 
-    def _test_step(self, steps: Steps, batch: Any, sums: Sums) -> Sums:
+    def _test(self, steps: Steps, name: str, sums: Sums, *batch: Any) -> Sums:
         with self._lock, np.errstate(all="ignore"):
-            return self._test_program(
+            return self._programs[name](
                 values_of(steps.trainable), values_of(steps.others), sums, *batch
             )
 
@@ -417,8 +469,11 @@ class Trainer:
                 self.non_trainable_weights,
             )
             self._step_key = current
-            self._train_program = self._jit(self._step_functions.train, donated=(0, 1))
-            self._test_program = self._jit(self._step_functions.test)
+            donated = {"train": (0, 1), "train_many": (0, 1), "test": (), "test_many": ()}
+            self._programs = {
+                name: self._jit(getattr(self._step_functions, name), given)
+                for name, given in donated.items()
+            }
         return self._step_functions
 
     def _jit(self, function: Any, donated: tuple[int, ...] = ()) -> Any:
@@ -429,7 +484,7 @@ class Trainer:
 
     def __getstate__(self) -> dict[str, Any]:
         """What pickle and copy take along: everything but compiled programs and the lock."""
-        left_out = ("_lock", "_step_functions", "_train_program", "_test_program")
+        left_out = ("_lock", "_step_functions", "_programs")
         state = {name: value for name, value in self.__dict__.items() if name not in left_out}
         return {**state, "_predict_program": None, "_step_key": ()}
 
@@ -441,8 +496,7 @@ class Trainer:
     def _forget_programs(self) -> None:
         self._step_functions: Steps | None = None
         self._step_key: tuple[int, ...] = ()
-        self._train_program: Any = None
-        self._test_program: Any = None
+        self._programs: dict[str, Any] = {}
         self._predict_program: Any = None
 
     # Data ---------------------------------------------------------------------------------
