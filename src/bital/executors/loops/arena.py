@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from bital.executors.loops.form import (
     Branch,
@@ -16,6 +16,7 @@ from bital.executors.loops.form import (
     Step,
     Store,
     While,
+    kernels_of,
 )
 
 _ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
@@ -24,13 +25,13 @@ _ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
 def plan(module: Module) -> None:
     """Drop dead stores, then give every buffer of arena and scratch its offset."""
     live = {buffer for step in module.steps for buffer in _read(step)}
-    for kernel in _kernels(module.steps):
+    for kernel in kernels_of(module.steps):
         kernel.body.statements[:] = _without_dead_stores(kernel.body.statements, live)
     spans: dict[Buffer, tuple[int, int]] = {}
     _times(module.steps, 0, spans)
     arena = {b: span for b, span in spans.items() if b.place == "arena"}
     module.arena = _pack(arena)
-    for kernel in _kernels(module.steps):
+    for kernel in kernels_of(module.steps):
         offset = 0
         for buffer in _scratch(kernel):
             buffer.position = offset
@@ -40,18 +41,6 @@ def plan(module: Module) -> None:
 
 def _aligned(size: int) -> int:
     return -(-size // _ALIGNMENT) * _ALIGNMENT
-
-
-def _kernels(steps: Sequence[Step]) -> Iterator[Kernel]:
-    for step in steps:
-        if isinstance(step, Kernel):
-            yield step
-        elif isinstance(step, While):
-            yield from _kernels(step.condition)
-            yield from _kernels(step.body)
-        elif isinstance(step, Branch):
-            yield from _kernels(step.yes)
-            yield from _kernels(step.no)
 
 
 def _read(step: Step) -> set[Buffer]:

@@ -248,6 +248,7 @@ class Loop:
     carries: list[Carry]
     body: list[Statement]
     join: Join | None = None
+    whole: bool = False  # the number of turns is known to be a multiple of `lanes`
 
 
 @dataclass(eq=False)
@@ -327,11 +328,12 @@ class Body:
         lanes: int = 0,
         carries: Sequence[Carry] = (),
         join: Join | None = None,
+        whole: bool = False,
     ) -> Iterator[Value]:
         """Open a loop; set each carry's `next` inside."""
         index = index or self.value(INDEX)
         first, last = as_value(begin, INDEX), as_value(end, INDEX)
-        made = Loop(index, first, last, lanes, list(carries), [], join)
+        made = Loop(index, first, last, lanes, list(carries), [], join, whole)
         self.add(made)
         self._open.append(made.body)
         try:
@@ -364,12 +366,15 @@ class Kernel:
         How many; with 1 it runs in place.
     task : Value
         The number of the task, in the body.
+    work : int
+        Operations, roughly: what is little beside the rest need not be compiled with care.
     """
 
     name: str
     tasks: int
     task: Value
     body: Body
+    work: int = 0  # operations, roughly
 
     def buffers(self) -> tuple[set[Buffer], set[Buffer]]:
         """Buffers that are read, and those that are written."""
@@ -423,6 +428,19 @@ class Branch:
 
 
 Step = Kernel | Copy | While | Branch
+
+
+def kernels_of(steps: Sequence[Step]) -> Iterator[Kernel]:
+    """All kernels, those inside of loops and branches too."""
+    for step in steps:
+        if isinstance(step, Kernel):
+            yield step
+        elif isinstance(step, While):
+            yield from kernels_of(step.condition)
+            yield from kernels_of(step.body)
+        elif isinstance(step, Branch):
+            yield from kernels_of(step.yes)
+            yield from kernels_of(step.no)
 
 
 @dataclass(eq=False)

@@ -206,7 +206,8 @@ def values_made(statement: Statement) -> list[Value]:
 
 # --- loops ----------------------------------------------------------------------------------
 
-Bounds = dict[Value, tuple["int | Value", "int | Value"]]
+# Begin and end of a part of an axis; both are multiples of the third number, or the axis' ends.
+Bounds = dict[Value, tuple["int | Value", "int | Value", int]]
 
 
 class _Printer:
@@ -254,10 +255,10 @@ class _Printer:
         if level == len(self.order):
             return self._joined(carried)
         axis = self.order[level]
-        begin, end = self.bounds.get(axis, (0, self.grid.lengths.get(axis, 0)))
+        begin, end, _ = self.bounds.get(axis, (0, self.grid.lengths.get(axis, 0), 1))
         lanes = self.lanes if axis is self.lane_axis else 0
         if axis not in self.nest.reduced:
-            with self.body.loop(end, begin, axis, lanes):
+            with self.body.loop(end, begin, axis, lanes, whole=self._whole(axis)):
                 self._turn(level + 1, None)
             return None
         start = [v for r in self.nest.reductions for v in r.start]
@@ -273,6 +274,10 @@ class _Printer:
         if first:
             self._store(found)
         return found
+
+    def _whole(self, axis: Value) -> bool:
+        _, _, unit = self.bounds.get(axis, (0, 0, 1))
+        return bool(self.lanes) and unit % self.lanes == self.grid.lengths[axis] % self.lanes == 0
 
     def _joined(self, carried: list[Value] | None) -> list[Value] | None:
         values = [value for r in self.nest.reductions for value in r.values]
@@ -316,18 +321,35 @@ def print_nest(
 
 
 def _fitting_lanes(lanes: int, nest: Nest, length: int | None) -> int:
-    """Two registers at a time, four in short sums, which hides latency; fewer on short axes."""
-    if (length is not None and length < 2) or nest.in_order == len(nest.axes) != 0:
+    """How many elements to work on at a time; 0 for one after the other."""
+    if not nest.axes or nest.in_order == len(nest.axes) or (length is not None and length < 2):
         return 0
     if length is not None and length < 8 and nest.axes[-1] in nest.reduced:
         return 0  # NumPy, too, adds so few one by one
-    wanted = lanes * (4 if nest.reductions and len(nest.body.statements) < 4 else 2)
+    if _jumps(nest) and len(nest.body.statements) < 20:
+        return 0  # elements that are picked one by one are not worth lanes
+    if length is not None and length <= 2 * lanes:
+        return 1 << (length - 1).bit_length()  # all at once
+    # Two registers at a time, four in short sums: that hides latency.
     if len(nest.body.statements) > 24:
-        wanted = lanes
-    if length is not None:
-        while wanted > 2 and wanted >= 2 * length:
-            wanted //= 2
-    return wanted
+        return lanes
+    return lanes * (4 if nest.reductions and len(nest.body.statements) < 4 else 2)
+
+
+def _jumps(nest: Nest) -> bool:
+    """Whether some elements along the last axis do not lie side by side."""
+    last = nest.axes[-1]
+    varying = {last}
+    for statement in nest.body.statements:
+        if varying & set(values_read(statement)):
+            varying.update(values_made(statement))
+    indices = [s.index for s in (*nest.loads(), *_of_kind(nest.body.statements, Store))]
+    return any(
+        factor != 1 if value is last else True
+        for index in indices
+        for value, factor in index.terms
+        if value in varying
+    )
 
 
 def collapse(grid: Grid, nest: Nest, fixed: set[Value]) -> Nest:

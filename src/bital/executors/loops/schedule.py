@@ -262,6 +262,14 @@ class Schedule:
         ]
 
     def _kernel(self, group: Group) -> Kernel:
+        kernel = self._loops(group)
+        kernel.work = _work(self.grid, group.nests)
+        if group.product is not None:
+            plan = group.product.plan
+            kernel.work += plan.m * plan.n * plan.k * group.product.batch
+        return kernel
+
+    def _loops(self, group: Group) -> Kernel:
         if group.product is not None:
             return self._product_kernel(group, group.product)
         body, task = Body(), Value(INDEX, Body())
@@ -294,7 +302,7 @@ class Schedule:
             unit = 8 * self.lanes if kept[0] is nest.axes[-1] else 1
             tasks = min(_tasks(self.grid, [nest]), -(-length // unit))
             if tasks > 1:
-                bounds[kept[0]] = _share(body, task, tasks, length, unit)
+                bounds[kept[0]] = (*_share(body, task, tasks, length, unit), unit)
         print_nest(self.grid, nest, body, (), bounds, self.lanes)
         return Kernel(name, tasks, task, body)
 
@@ -341,7 +349,10 @@ class Schedule:
         for nest in group.nests:
             if inside:
                 nest = _from_block(nest, product.out, out, stride, bounds)
-            limits = {nest.axes[0]: bounds[:2], nest.axes[1]: bounds[2:]}
+            limits = {
+                nest.axes[0]: (*bounds[:2], plan.rows_per_task),
+                nest.axes[1]: (*bounds[2:], plan.columns_per_task),
+            }
             print_nest(self.grid, nest, body, (), limits, self.lanes)
         names = ["product", *(nest.name for nest in group.nests)]
         return Kernel("_".join(names)[:60], plan.tasks * product.batch, task, body)
@@ -352,15 +363,18 @@ class Schedule:
 
 
 def _tasks(grid: Grid, nests: Sequence[Nest]) -> int:
+    return max(1, min(_TASKS, _work(grid, nests) // _WORK))
+
+
+def _work(grid: Grid, nests: Sequence[Nest]) -> int:
+    """Operations at all points; memory counts for more."""
     work = 0
     for nest in nests:
         points = 1
         for axis in nest.axes:
             points *= grid.lengths[axis]
-        work += points * sum(
-            4 if isinstance(s, (Load, Store)) else 1 for s in nest.body.statements
-        )
-    return max(1, min(_TASKS, work // _WORK))
+        work += points * sum(4 if isinstance(s, (Load, Store)) else 1 for s in nest.body.statements)
+    return work
 
 
 def _divided(body: Body, value: Value, by: int) -> tuple[Value, Value]:

@@ -38,11 +38,14 @@ from bital.executors.loops.form import (
     Store,
     Value,
     While,
+    kernels_of,
 )
 from bital.executors.native import product
 
 # Slots of the table of pointers that every function takes.
 STATUS, ARENA, SCRATCH, PARALLEL, FIRST_BUFFER = range(5)
+
+_COLD = 400  # a kernel with less than this part of the work is not optimised: that saves time
 
 _FLOATS = {2: "half", 4: "float", 8: "double"}
 _BINARY = {  # operation -> instruction for floats, signed and unsigned integers
@@ -183,8 +186,16 @@ class _Function:
         if value.constant is not None:
             number = literal(value.constant, value.dtype)
             return f"splat ({type} {number})" if lanes else number
+        if value is self.lane_index and lanes:
+            return self._lane_numbers()
         text, has = self.env[value]
         return self.spread(text, type, lanes) if lanes and not has else text
+
+    def _lane_numbers(self) -> str:
+        """The index of the loop, of each lane."""
+        numbers = ", ".join(f"i64 {lane}" for lane in range(self.lanes))
+        spread = self.spread(self.base, "i64", self.lanes)
+        return self.emit(f"add nsw {wide('i64', self.lanes)} {spread}, <{numbers}>")
 
     def spread(self, text: str, type: str, lanes: int) -> str:
         first = self.emit(f"insertelement {wide(type, lanes)} poison, {type} {text}, i64 0")
@@ -572,29 +583,49 @@ class _Function:
                 self._lane_body(loop, index)
             current = [self.env[carry.inner][0] for carry in carries]
             rest_begin = whole_end
-        if known is None:
+        narrow = _touches_narrow(loop.body)
+        if loop.whole or (known is not None and known % lanes == 0):
+            pass
+        elif narrow:
+            self._one_by_one(loop, rest_begin, end, current)
+            return
+        elif known is None:
             current = self._maybe_rest(loop, rest_begin, end, current)
-        elif known % lanes:
+        else:
             current = self._rest(loop, rest_begin, end, current)
         self.lanes, self.lane_index = 0, None
         self._merge(loop, current)
 
+    def _one_by_one(self, loop: Loop, begin: str, end: str, current: list[str]) -> None:
+        """What is left without a mask: machines have none for elements of less than 32 bits."""
+        self.lanes, self.lane_index = 0, None
+        self._merge(loop, current)
+        initial = [self.read(carry.result, 0) for carry in loop.carries]
+        widths = dict.fromkeys(loop.carries, 0)
+        with self._turns(begin, end, 1, loop.carries, widths, initial) as index:
+            self.env[loop.index] = index, 0
+            self.statements(loop.body)
+        for carry in loop.carries:
+            self.env[carry.result] = self.env[carry.inner]
+
     def _lane_body(self, loop: Loop, index: str) -> None:
         self.base = index
-        numbers = ", ".join(f"i64 {lane}" for lane in range(loop.lanes))
-        spread = self.spread(index, "i64", loop.lanes)
-        each = self.emit(f"add nsw {wide('i64', loop.lanes)} {spread}, <{numbers}>")
-        self.env[loop.index] = each, loop.lanes
+        self.env[loop.index] = index, loop.lanes
         self.statements(loop.body)
 
     def _rest(self, loop: Loop, begin: str, end: str, current: list[str]) -> list[str]:
         """The last turn, in which some lanes are off: they keep what they carry."""
         lanes, bits = loop.lanes, wide("i1", loop.lanes)
-        left = self.emit(f"sub nsw i64 {end}, {begin}")
-        numbers = ", ".join(f"i64 {lane}" for lane in range(lanes))
-        limit = self.spread(left, "i64", lanes)
         outer = dict(self.env)
-        self.mask = self.emit(f"icmp slt {wide('i64', lanes)} <{numbers}>, {limit}")
+        if end.isdigit() and begin.isdigit():
+            on = int(end) - int(begin)
+            self.mask = f"<{', '.join(f'i1 {int(lane < on)}' for lane in range(lanes))}>"
+        else:
+            left = self.emit(f"sub nsw i64 {end}, {begin}")
+            number = self.emit(f"trunc i64 {left} to i32")
+            numbers = ", ".join(f"i32 {lane}" for lane in range(lanes))
+            limit = self.spread(number, "i32", lanes)
+            self.mask = self.emit(f"icmp slt {wide('i32', lanes)} <{numbers}>, {limit}")
         for carry, text in zip(loop.carries, current, strict=True):
             self.env[carry.inner] = text, lanes
         self._lane_body(loop, begin)
@@ -661,6 +692,16 @@ def _zero(dtype: DType, lanes: int) -> str:
     return "0.0" if dtype.kind == "f" else "0"
 
 
+def _touches_narrow(statements: Sequence[Statement]) -> bool:
+    """Whether elements of less than 32 bits are loaded or stored."""
+    return any(
+        _touches_narrow(statement.body)
+        if isinstance(statement, Loop)
+        else isinstance(statement, (Load, Store)) and statement.buffer.dtype.itemsize < 4
+        for statement in statements
+    )
+
+
 def _memory_suffix(dtype: DType, lanes: int) -> str:
     return f"v{lanes}i8" if dtype == BOOL else _suffix(dtype, lanes)
 
@@ -714,6 +755,7 @@ class _Module:
         self.count = itertools.count()
 
     def run(self) -> None:
+        self.work = sum(kernel.work for kernel in kernels_of(self.module.steps))
         self._steps(self.module.steps)
         lines = ["define void @run(ptr %table, ptr %objects) {", *self._entry(), *self.lines]
         self.text.functions.append("\n".join([*lines, "  ret void", "}", ""]))
@@ -772,44 +814,31 @@ class _Module:
         buffers = list(dict.fromkeys([*read, *written]))
         buffers.sort(key=lambda b: (b.place, b.position, b.name))
         names = {buffer: f"%b{index}" for index, buffer in enumerate(buffers)}
-        name = f"{_word(kernel.name)}.{number}"
         function = _Function(self.text, names)
         function.env[kernel.task] = "%task", 0
         function.statements(kernel.body.statements)
-        parameters = [f"ptr noalias {names[buffer]}" for buffer in buffers]
-        head = ", ".join([*parameters, "ptr %status", "i64 %task"])
-        self.text.functions.append(
-            "\n".join(
-                [
-                    f"define internal void @{name}({head}) {{",
-                    "entry:",
-                    *function.lines,
-                    "  ret void",
-                    "}",
-                    "",
-                ]
-            )
-        )
-        self._task(number, name, buffers)
+        name = f"{_word(kernel.name)}.{number}"
+        pointers = [line for b in buffers for line in self._pointer(b, names[b])]
+        care = " noinline optnone" if kernel.work * _COLD < self.work else ""
+        lines = [
+            f"define internal void @{name}(ptr %table, i64 %task, i64 %slot){care} {{",
+            "entry:",
+            *(_from_table("%status", STATUS) if function.checks else ()),
+            *pointers,
+            *function.lines,
+            "  ret void",
+            "}",
+            "",
+        ]
+        self.text.functions.append("\n".join(lines))
         if kernel.tasks == 1:
-            self.lines.append(f"  call void @task.{number}(ptr %table, i64 0, i64 0)")
+            self.lines.append(f"  call void @{name}(ptr %table, i64 0, i64 0)")
         else:
             self.lines.append(
-                f"  call void %parallel(ptr @task.{number}, ptr %table, i64 {kernel.tasks})"
+                f"  call void %parallel(ptr @{name}, ptr %table, i64 {kernel.tasks})"
             )
         if function.checks:
             self._return_if_failed()
-
-    def _task(self, number: int, name: str, buffers: list[Buffer]) -> None:
-        lines = [f"define internal void @task.{number}(ptr %table, i64 %task, i64 %slot) {{"]
-        lines += _from_table("%status", STATUS)
-        places = []
-        for index, buffer in enumerate(buffers):
-            lines += self._pointer(buffer, f"%p{index}")
-            places.append(f"ptr %p{index}")
-        arguments = ", ".join([*places, "ptr %status", "i64 %task"])
-        lines += [f"  call void @{name}({arguments})", "  ret void", "}", ""]
-        self.text.functions.append("\n".join(lines))
 
     def _pointer(self, buffer: Buffer, name: str) -> list[str]:
         buffer = buffer.root
