@@ -7,16 +7,14 @@ equal dicts always give their leaves in the same order. Everything else is a lea
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from bital.errors import ArgumentError
 
 __all__ = ["Structure", "flatten", "flatten_with_path", "leaves", "map", "structure", "unflatten"]
 
 
-@dataclass(frozen=True, slots=True)
-class Structure:
+class Structure(NamedTuple):  # hashed and compared at every call of a jitted function
     """The shape of a tree without its leaves. Hashable; equal for equal containers.
 
     ``kind`` is None for a leaf, else the container's class; ``keys`` are a dict's keys.

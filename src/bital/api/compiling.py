@@ -33,12 +33,18 @@ Function = Callable[..., Any]
 class _Entry:
     """One recording, and what it was compiled to once it was run."""
 
-    __slots__ = ("compiled", "donated", "recorded")
+    __slots__ = ("compiled", "donated", "recorded", "types")
 
     def __init__(self, recorded: Recorded, donated: list[int]) -> None:
         self.recorded = recorded
         self.donated = donated  # positions among the leaves
         self.compiled: Compiled | None = None
+        count = len(recorded.program.inputs) - len(recorded.captured)
+        self.types = [var.type for var in recorded.program.inputs[:count]]
+
+    def compile(self, executor: str) -> Compiled:
+        self.compiled = compile_program(self.recorded.program, executor, self.donated)
+        return self.compiled
 
 
 class _Jitted:
@@ -62,6 +68,31 @@ class _Jitted:
         return self if instance is None else functools.partial(self, instance)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        entry, leaves, executor = self._find(args, kwargs)
+        recorded = entry.recorded
+        traced = current_trace() is not None and any(isinstance(x, Tracer) for x in leaves)
+        if traced or recorded.captured:
+            outputs = apply(recorded.program, [*leaves, *recorded.captured])
+        else:
+            values = [
+                x if type(x) is np.ndarray and x.shape else as_value(x, type_)
+                for x, type_ in zip(leaves, entry.types, strict=True)
+            ]
+            if entry.donated:
+                _protect_shared(values, entry.donated)
+            outputs = (entry.compiled or entry.compile(executor))(values)
+        return _result(recorded, outputs)
+
+    def compiled(self, *args: Any) -> Compiled:
+        """What runs for arguments of these types, for callers who answer for the types.
+
+        It takes the arguments' leaves, arrays, and returns those of the results.
+        """
+        entry, _, executor = self._find(args, {})
+        return entry.compiled or entry.compile(executor)
+
+    def _find(self, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[_Entry, list[Any], str]:
+        """The recording for these arguments, their leaves, and the executor's name."""
         dynamic = [a for i, a in enumerate(args) if i not in self._static] if self._static else args
         leaves, structure = tree.flatten((dynamic, kwargs) if kwargs else dynamic)
         executor = self._executor or config.executor_name()
@@ -71,22 +102,7 @@ class _Jitted:
             entry = _Entry(self._record(args, kwargs, leaves), self._donated_leaves(args))
             if not entry.recorded.captured:  # what was captured belongs to one call
                 self._entries[key] = entry
-        recorded = entry.recorded
-        traced = current_trace() is not None and any(isinstance(x, Tracer) for x in leaves)
-        if traced or recorded.captured:
-            outputs = apply(recorded.program, [*leaves, *recorded.captured])
-        else:
-            outputs = self._run(entry, leaves, executor)
-        return _result(recorded, outputs)
-
-    def _run(self, entry: _Entry, leaves: list[Any], executor: str) -> Any:
-        program = entry.recorded.program
-        values = [as_value(x, var.type) for x, var in zip(leaves, program.inputs, strict=True)]
-        if entry.compiled is None:
-            entry.compiled = compile_program(program, executor, entry.donated)
-        if entry.donated:
-            _protect_shared(values, entry.donated)
-        return entry.compiled(values)
+        return entry, leaves, executor
 
     def _key(self, args: Sequence[Any], leaves: Sequence[Any]) -> Any:
         types = tuple(

@@ -214,7 +214,7 @@ def holding(variables: Iterable[Variable], values: Iterable[Any]) -> Iterator[No
 
 def values_of(variables: Iterable[Variable]) -> tuple[Any, ...]:
     """Return the values, not copied."""
-    return tuple([variable.value for variable in variables])
+    return tuple([variable._value for variable in variables])
 
 
 def commit(variables: Iterable[Variable], values: Iterable[Any]) -> None:
