@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from bital.executors import get_executor
+from bital.executors import get_executor, is_installed
 
 _executor: ContextVar[str | None] = ContextVar("executor", default=None)
 _stabilize: ContextVar[bool | None] = ContextVar("stabilize", default=None)
 
 
 def executor_name() -> str:
-    """The executor in force: the innermost `executor` block's, BITAL_EXECUTOR's, or the default."""
-    return _executor.get() or os.environ.get("BITAL_EXECUTOR") or "numpy"
+    """The executor in force: the innermost `executor` block's, BITAL_EXECUTOR's, or the default.
+
+    The default is "native" where llvmlite is installed, else "numpy".
+    """
+    return _executor.get() or os.environ.get("BITAL_EXECUTOR") or _default()
+
+
+@functools.cache
+def _default() -> str:
+    return "native" if is_installed("native") else "numpy"
 
 
 @contextmanager
@@ -25,7 +34,7 @@ def executor(name: str) -> Iterator[None]:
     Parameters
     ----------
     name : str
-        "numpy", or another that is installed.
+        "numpy", "native", or another that is installed.
 
     Raises
     ------

@@ -309,3 +309,19 @@ class IndexOutOfBoundsError(BitalError, IndexError):
             np.zeros(3), np.array([0, 3])
         )
     """
+
+
+class MemoryLimitError(BitalError, MemoryError):
+    """A compiled function needs more memory than this process may have.
+
+    The message tells the bytes of arguments, arena and results, which ``Program.memory()`` tells
+    too, before anything runs.
+
+    Fails::
+
+        bital.jit(lambda x: np.exp(x[:, None] - x))(np.zeros(10**7))  # (10**7, 10**7)
+
+    Works::
+
+        bital.jit(lambda x: np.exp(x[:, None] - x))(np.zeros(10**3))
+    """

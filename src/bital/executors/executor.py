@@ -33,7 +33,7 @@ class Executor(Protocol):
 
 
 # name -> module with an `executor`; other packages add theirs as entry points "bital.executors".
-_BUILT_IN = {"numpy": "bital.executors.numpy", "native": "bital.executors.native"}
+_BUILT_IN = {"numpy": "bital.executors.numpy", "native": "bital.executors.native.executor"}
 _REQUIRES = {"native": "llvmlite"}  # what an extra of the executor's name installs
 _loaded: dict[str, Executor] = {}
 

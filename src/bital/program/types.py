@@ -138,8 +138,8 @@ class Program:
         The traced function's name.
     """
 
-    # Text views of a Program ("numpy", ...): each executor adds its own.
-    printers: ClassVar[dict[str, Callable[[Program], str]]] = {}
+    # Views of a Program ("numpy", ...): executors add theirs.
+    printers: ClassVar[dict[str, Callable[[Program], Any]]] = {}
 
     def __init__(
         self,
@@ -184,7 +184,29 @@ class Program:
 
     def to_numpy(self) -> str:
         """The NumPy source that the ``numpy`` executor compiles and runs."""
-        return self.printers["numpy"](self)
+        text: str = self.printers["numpy"](self)
+        return text
+
+    def to_llvm(self) -> str:
+        """The LLVM IR that the ``native`` executor compiles for this processor."""
+        text: str = self.printers["llvm"](self)
+        return text
+
+    def memory(self) -> Any:
+        """Bytes of arguments, constants, arena and results, before anything runs.
+
+        Returns
+        -------
+        bital.executors.memory.Memory
+            For one thread of the ``native`` executor, and no argument donated.
+
+        Examples
+        --------
+        >>> import bital, numpy as np
+        >>> print(bital.trace(lambda x: np.exp(x) @ x, np.ones((64, 64))).memory())
+        arguments 32.0 KiB, constants 0 B, arena 48.4 KiB, results 32.0 KiB, total 112.4 KiB
+        """
+        return self.printers["memory"](self)
 
     def structure(self) -> Hashable:
         """A key that is equal for Programs that compute the same in the same way.

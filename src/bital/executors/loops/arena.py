@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from bital.executors.loops.form import (
     Branch,
     Buffer,
-    Copy,
     Kernel,
     Loop,
     Module,
@@ -46,11 +45,7 @@ def _aligned(size: int) -> int:
 def _read(step: Step) -> set[Buffer]:
     if isinstance(step, Kernel):
         return step.buffers()[0]
-    if isinstance(step, Copy):
-        return {step.source.root}
-    inner = (
-        [*step.condition, *step.body] if isinstance(step, While) else [*step.yes, *step.no]
-    )
+    inner = [*step.condition, *step.body] if isinstance(step, While) else [*step.yes, *step.no]
     return {step.flag.root, *(buffer for each in inner for buffer in _read(each))}
 
 
@@ -88,9 +83,6 @@ def _times(steps: Sequence[Step], time: int, spans: dict[Buffer, tuple[int, int]
         if isinstance(step, Kernel):
             for buffer in set.union(*step.buffers()):
                 touch(buffer)
-        elif isinstance(step, Copy):
-            touch(step.source)
-            touch(step.target)
         elif isinstance(step, While):
             begin, outer = time, dict(spans)
             inner: dict[Buffer, tuple[int, int]] = {}

@@ -63,9 +63,7 @@ def lower(program: Program, donated: Collection[int], lanes: int) -> Module:
     return module
 
 
-def _result_buffers(
-    program: Program, donated: Collection[int], module: Module
-) -> list[Buffer]:
+def _result_buffers(program: Program, donated: Collection[int], module: Module) -> list[Buffer]:
     """Fresh memory for each result, or a donated argument's of its type.
 
     Of several that would do, an argument that passes through keeps its place; others go in order.
@@ -107,9 +105,7 @@ def lower_into(
     """
     borrowed = {view.buffer for view in views.values()}
     schedule = Schedule(grid, lanes)
-    overwriting = [
-        a for a, t in zip(program.outputs, targets, strict=True) if t in borrowed
-    ]
+    overwriting = [a for a, t in zip(program.outputs, targets, strict=True) if t in borrowed]
     lowering = Lowering(program, schedule, module, dict(views), overwriting)
     lowering.run()
     _deliver(lowering, program.outputs, targets, borrowed)
@@ -139,9 +135,7 @@ def _deliver(
         mine = view.buffer not in borrowed and view.buffer not in given
         if whole and mine and view.buffer.place == "arena":
             given.add(view.buffer)
-            if target not in handed_on and _may_overwrite(
-                lowering.schedule, view.buffer, target
-            ):
+            if target not in handed_on and _may_overwrite(lowering.schedule, view.buffer, target):
                 view.buffer.alias = target
                 continue
         copies.append((atom, view, target))
@@ -210,7 +204,9 @@ def _inner(
     )
 
 
-def _add_step(lowering: Lowering, step: Step, inputs: Sequence[View], out: Sequence[Buffer]) -> None:
+def _add_step(
+    lowering: Lowering, step: Step, inputs: Sequence[View], out: Sequence[Buffer]
+) -> None:
     read = {view.buffer for view in inputs}
     read |= {buffer for view in inputs for buffer, _ in view.moving}
     lowering.schedule.add_step(step, read | set(out), set(out))
@@ -278,14 +274,14 @@ def _scan(lowering: Lowering, equation: Equation) -> None:
             dense = View(out, row_major(atom.type.shape))
             _copy(tail, dense, slice_of(place), atom.type)
     _count_up(tail, counter)
-    out = [*(view.buffer for view in carry), *(view.buffer for view in ys)]
+    made = [*(view.buffer for view in carry), *(view.buffer for view in ys)]
     step = While(
         _test_count(lowering, counter, flag, length),
         flag,
         [*steps, *schedule.steps()],
-        {*out, counter},
+        {*made, counter},
     )
-    _add_step(lowering, step, [*consts, *carry, *xs, View(counter, ())], out)
+    _add_step(lowering, step, [*consts, *carry, *xs, View(counter, ())], made)
 
 
 def _set_count(lowering: Lowering, counter: Buffer) -> None:
@@ -301,9 +297,7 @@ def _count_up(lowering: Lowering, counter: Buffer) -> None:
     lowering.schedule.add_alone(Nest("turn", (), frozenset(), lowering.body))
 
 
-def _test_count(
-    lowering: Lowering, counter: Buffer, flag: Buffer, length: int
-) -> list[Step]:
+def _test_count(lowering: Lowering, counter: Buffer, flag: Buffer, length: int) -> list[Step]:
     schedule = Schedule(lowering.grid, lowering.schedule.lanes)
     nest = Nest("turns", ())
     nest.body.store(flag, ZERO, nest.body.load(counter, ZERO) < length)

@@ -398,14 +398,6 @@ def _touched(statements: list[Statement], read: set[Buffer], written: set[Buffer
 
 
 @dataclass(eq=False)
-class Copy:
-    """All of one buffer into another."""
-
-    source: Buffer
-    target: Buffer
-
-
-@dataclass(eq=False)
 class While:
     """``while (condition steps; flag): body``.
 
@@ -427,7 +419,7 @@ class Branch:
     no: list[Step]
 
 
-Step = Kernel | Copy | While | Branch
+Step = Kernel | While | Branch
 
 
 def kernels_of(steps: Sequence[Step]) -> Iterator[Kernel]:

@@ -217,7 +217,10 @@ class Lowering:
         if self.find_view(out) is not None:
             return
         x = equation.inputs[0]
-        if equation.primitive.name == "reshape" and _split_axes(x.type.shape, out.type.shape) is None:
+        if (
+            equation.primitive.name == "reshape"
+            and _split_axes(x.type.shape, out.type.shape) is None
+        ):
             self.views[out] = View(self.dense_view(x).buffer, row_major(out.type.shape))
         elif out in self.stored:
             view = View(self.buffer(out.type, out.name or ""), row_major(out.type.shape))
@@ -334,9 +337,7 @@ def _total(indices: Indices, places: Sequence[tuple[int, int]]) -> Index:
     return total
 
 
-def _split_axes(
-    old: tuple[int, ...], new: tuple[int, ...]
-) -> list[list[tuple[int, int]]] | None:
+def _split_axes(old: tuple[int, ...], new: tuple[int, ...]) -> list[list[tuple[int, int]]] | None:
     """For each old axis the new axes that it was cut into, with their strides; None if not so."""
     result: list[list[tuple[int, int]]] = []
     place = 0
@@ -454,10 +455,14 @@ def _stored(program: Program, made: dict[Var, Equation]) -> set[Var]:
 
 
 # Equations that read elements one by one, so that a formula may stand in an operand's place.
-_EVALUATES = ELEMENTWISE | VIEWS | {
-    *("gather", "reduce_sum", "reduce_prod", "reduce_max", "reduce_min", "argmax", "argmin"),
-    *("concatenate", "slice_update", "scatter", "scatter_add"),
-}
+_EVALUATES = (
+    ELEMENTWISE
+    | VIEWS
+    | {
+        *("gather", "reduce_sum", "reduce_prod", "reduce_max", "reduce_min", "argmax", "argmin"),
+        *("concatenate", "slice_update", "scatter", "scatter_add"),
+    }
+)
 
 
 def _repeats(shape: tuple[int, ...], out: tuple[int, ...]) -> bool:
@@ -477,5 +482,3 @@ def _store_formula(atom: Atom, made: dict[Var, Equation], stored: set[Var]) -> N
             stored.add(atom)
             return
         atom = equation.inputs[0]
-
-

@@ -417,9 +417,7 @@ def _with_one_axis(nest: Nest, first: Value, second: Value, both: Value) -> Nest
     body = Body()
     for statement in nest.body.statements:
         body.add(change(statement))
-    axes = tuple(
-        both if axis is second else axis for axis in nest.axes if axis is not first
-    )
+    axes = tuple(both if axis is second else axis for axis in nest.axes if axis is not first)
     reduced = frozenset(both if axis is second else axis for axis in nest.reduced - {first})
     reductions = [
         Reduction(

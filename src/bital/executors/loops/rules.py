@@ -99,9 +99,7 @@ def _copy_converted(lowering: Lowering, source: View, target: View, type: ArrayT
     lowering.nest("convert")
     axes, indices = _points(lowering, type.shape)
     value = lowering.body.load(source.buffer, lowering.offset(source, indices))
-    lowering.body.store(
-        target.buffer, lowering.offset(target, indices), value.convert(type.dtype)
-    )
+    lowering.body.store(target.buffer, lowering.offset(target, indices), value.convert(type.dtype))
     lowering.add(axes)
 
 
@@ -170,7 +168,13 @@ def _dot(lowering: Lowering, equation: Equation) -> None:
     rows = math.prod(x.type.shape[a] for a in x_free)
     columns = math.prod(y.type.shape[a] for a in y_free)
     plan = product.plan(
-        dtype, rows, columns, inner, left.strides[1:], right.strides[1:], 4 * lowering.schedule.lanes
+        dtype,
+        rows,
+        columns,
+        inner,
+        (left.strides[1], left.strides[2]),
+        (right.strides[1], right.strides[2]),
+        4 * lowering.schedule.lanes,
     )
     body = Body()
     lowering.body = body
@@ -242,8 +246,10 @@ def _dot_by_loops(
     if not reduced and dtype.kind == "f":
         value = value + 0.0
     kept = out.type if wide == dtype else ArrayType(out.type.shape, wide)
-    place = lowering.new_view(out) if wide == dtype else View(
-        lowering.buffer(kept), row_major(out.type.shape)
+    place = (
+        lowering.new_view(out)
+        if wide == dtype
+        else View(lowering.buffer(kept), row_major(out.type.shape))
     )
     reduction = Reduction(
         [value],
@@ -386,9 +392,12 @@ def _philox(body: Body, counter: list[Value], key: list[Value]) -> list[Value]:
     for turn in range(10):
         if turn:
             key = [word + step for word, step in zip(key, _WEYL, strict=True)]
-        low = [body.op("mul", x, constant(m, _U64)) for x, m in zip((a, c), _MULTIPLIERS, strict=True)]
+        low = [
+            body.op("mul", x, constant(m, _U64)) for x, m in zip((a, c), _MULTIPLIERS, strict=True)
+        ]
         high = [
-            body.op("mulhi", x, constant(m, _U64)) for x, m in zip((a, c), _MULTIPLIERS, strict=True)
+            body.op("mulhi", x, constant(m, _U64))
+            for x, m in zip((a, c), _MULTIPLIERS, strict=True)
         ]
         a, b, c, d = (
             body.op("xor", body.op("xor", high[1], b), key[0]),

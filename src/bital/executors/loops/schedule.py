@@ -17,7 +17,6 @@ from bital.executors.loops.form import (
     Body,
     Buffer,
     Check,
-    Copy,
     Index,
     Kernel,
     Load,
@@ -126,8 +125,9 @@ class Schedule:
         """
         reads, writes = nest.reads(), nest.writes()
         for place, entry in enumerate(self.entries):
-            is_product = isinstance(entry, Group) and entry.product is not None
-            if is_product and self._fits(entry, nest) and self._sinkable(place):
+            if not isinstance(entry, Group) or entry.product is None:
+                continue
+            if self._fits(entry, nest) and self._sinkable(place):
                 self.entries.append(self.entries.pop(place))
                 self._join(entry, nest)
                 return
@@ -349,7 +349,7 @@ class Schedule:
         for nest in group.nests:
             if inside:
                 nest = _from_block(nest, product.out, out, stride, bounds)
-            limits = {
+            limits: Bounds = {
                 nest.axes[0]: (*bounds[:2], plan.rows_per_task),
                 nest.axes[1]: (*bounds[2:], plan.columns_per_task),
             }
@@ -417,6 +417,3 @@ def _from_block(
             statement = Load(statement.out, block, index)
         body.add(statement)
     return Nest(nest.name, nest.axes, nest.reduced, body, nest.reductions)
-
-
-__all__ = ["Copy", "Group", "Product", "Schedule"]

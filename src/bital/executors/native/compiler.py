@@ -158,7 +158,9 @@ def shared_products(name: str) -> str:
     str
         LLVM IR that declares these functions.
     """
-    text = product.print_support(np.dtype(name), vector_bytes()).replace("define internal", "define")
+    text = product.print_support(np.dtype(name), vector_bytes()).replace(
+        "define internal", "define"
+    )
     machine = load(text)
     _forever.append(machine)
     declarations = []

@@ -15,6 +15,7 @@ from bital.executors.executor import Compiled, get_executor
 from bital.executors.loops.control import lower
 from bital.executors.loops.form import Module
 from bital.executors.loops.scalar import NotLowered
+from bital.executors.memory import of_module, require_memory
 from bital.executors.native import threads
 from bital.executors.native.compiler import Machine, load, shared_products, vector_bytes
 from bital.executors.native.printer import (
@@ -47,6 +48,7 @@ class NativeExecutor:
                 "%s runs on the numpy executor: the native one does not have %s", program.name, gap
             )
             return get_executor("numpy").compile(program, donated)
+        require_memory(program, of_module(module, threads.slots()))
         return _Function(module, load(print_module(module, shared_products, _layout())))
 
 
@@ -178,4 +180,3 @@ class _Function:
 
 
 executor = NativeExecutor()
-Program.printers["llvm"] = to_llvm
