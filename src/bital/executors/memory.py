@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -90,15 +91,11 @@ def require_memory(program: Program, memory: Memory) -> None:
 def available() -> int | None:
     """Bytes that this process may have at most, where the system tells."""
     limits = []
-    try:
+    with contextlib.suppress(AttributeError, ValueError, OSError):
         limits.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    except (AttributeError, ValueError, OSError):
-        pass
     for place in ("memory.max", "memory/memory.limit_in_bytes"):
-        try:
+        with contextlib.suppress(OSError, ValueError):
             limits.append(int((Path("/sys/fs/cgroup") / place).read_text()))
-        except (OSError, ValueError):
-            continue
     try:
         import resource
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bital.executors.loops.form import (
-    Branch,
     Buffer,
     Kernel,
     Loop,

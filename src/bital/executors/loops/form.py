@@ -422,6 +422,9 @@ class Branch:
 Step = Kernel | While | Branch
 
 
+_TINY = 2000  # operations
+
+
 def kernels_of(steps: Sequence[Step]) -> Iterator[Kernel]:
     """All kernels, those inside of loops and branches too."""
     for step in steps:
@@ -458,3 +461,10 @@ class Module:
     sites: list[Site] = field(default_factory=list)
     arena: int = 0  # bytes
     scratch: int = 0  # bytes a thread
+
+    @property
+    def is_tiny(self) -> bool:
+        """Whether there is so little to do that a call takes longer than what it computes."""
+        if any(isinstance(step, While) for step in self.steps):
+            return False
+        return sum(kernel.work for kernel in kernels_of(self.steps)) < _TINY

@@ -8,6 +8,7 @@ their places.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -27,8 +28,8 @@ from bital.executors.loops.form import (
     index_of,
 )
 from bital.executors.loops.nest import Nest, Reduction
-from bital.executors.loops.schedule import Schedule
 from bital.executors.loops.scalar import ELEMENTWISE, NotLowered
+from bital.executors.loops.schedule import Schedule
 from bital.program import ArrayType, Atom, Equation, Literal, Program, Var
 
 Indices = tuple[Index, ...]
@@ -106,7 +107,8 @@ class Lowering:
         self._memo: dict[Any, Value] = {}
 
     def run(self) -> None:
-        for self.number, equation in enumerate(self.program.equations):
+        for number, equation in enumerate(self.program.equations):
+            self.number = number
             name = equation.primitive.name
             try:
                 if name in LAZY:
@@ -407,51 +409,43 @@ def _last_uses(program: Program, stored: set[Var]) -> dict[Var, int]:
 
 def _stored(program: Program, made: dict[Var, Equation]) -> set[Var]:
     """The variables of elementwise equations that get memory of their own."""
-    uses: dict[Var, int] = {}
     stored = {atom for atom in program.outputs if isinstance(atom, Var)}
-
-    def use(atom: Atom, count: int) -> None:
-        if isinstance(atom, Var):
-            uses[atom] = uses.get(atom, 0) + count
-
-    def base(atom: Atom) -> None:
-        """Store what a view looks at, so that the view itself is free."""
-        while isinstance(atom, Var):
-            equation = made.get(atom)
-            if equation is None or equation.primitive.name not in VIEWS:
-                stored.add(atom)
-                return
-            source = equation.inputs[0]
-            if equation.primitive.name == "reshape" and isinstance(source, Literal):
-                return
-            atom = source
-
+    uses: Counter[Var] = Counter()
     for equation in reversed(program.equations):
         name = equation.primitive.name
+        out = equation.outputs[0] if equation.outputs else None
         if name in VIEWS:
-            (out,) = equation.outputs
-            use(equation.inputs[0], 1 if out in stored else uses.get(out, 0))
-            if name == "reshape" and (
-                _split_axes(equation.inputs[0].type.shape, out.type.shape) is None
-            ):
-                base(equation.inputs[0])
-            if name == "broadcast_to" and _repeats(equation.inputs[0].type.shape, out.type.shape):
-                _store_formula(equation.inputs[0], made, stored)
-            continue
+            assert out is not None
+            _store_below_view(equation, made, stored)
+            weight = 1 if out in stored else uses[out]  # a view's readers read what it looks at
+        else:
+            weight = 1
         for place, atom in enumerate(equation.inputs):
-            use(atom, 1)
+            if not isinstance(atom, Var):
+                continue
+            uses[atom] += weight
             if name in ELEMENTWISE:
-                if _repeats(atom.type.shape, equation.outputs[0].type.shape):
-                    _store_formula(atom, made, stored)
+                assert out is not None
+                if _repeats(atom.type.shape, out.type.shape):
+                    _store_base(atom, made, stored)
             elif name not in _EVALUATES or (name == "gather" and place == 0):
-                base(atom)
+                _store_base(atom, made, stored)
     for var, count in uses.items():
         equation_of = made.get(var)
-        if count > 1 and equation_of is not None and equation_of.primitive.name in ELEMENTWISE:
-            stored.add(var)
-        elif count > 1 and equation_of is not None and equation_of.primitive.name == "gather":
+        if count > 1 and equation_of is not None and equation_of.primitive.name in LAZY - VIEWS:
             stored.add(var)
     return stored
+
+
+def _store_below_view(equation: Equation, made: dict[Var, Equation], stored: set[Var]) -> None:
+    """Store what a view looks at where its formula cannot be put in the view's place."""
+    (x,), (out,) = equation.inputs, equation.outputs
+    shape = x.type.shape
+    name = equation.primitive.name
+    if (name == "reshape" and _split_axes(shape, out.type.shape) is None) or (
+        name == "broadcast_to" and _repeats(shape, out.type.shape)
+    ):
+        _store_base(x, made, stored)
 
 
 # Equations that read elements one by one, so that a formula may stand in an operand's place.
@@ -472,13 +466,11 @@ def _repeats(shape: tuple[int, ...], out: tuple[int, ...]) -> bool:
     return any(n == 1 < out[axis] and axis < max(own, default=0) for axis, n in enumerate(full))
 
 
-def _store_formula(atom: Atom, made: dict[Var, Equation], stored: set[Var]) -> None:
-    """Store what a broadcast operand computes, below any views."""
+def _store_base(atom: Atom, made: dict[Var, Equation], stored: set[Var]) -> None:
+    """Store what an operand computes, below any views: those are free then."""
     while isinstance(atom, Var):
         equation = made.get(atom)
-        if equation is None:
-            return
-        if equation.primitive.name not in VIEWS:
+        if equation is None or equation.primitive.name not in VIEWS:
             stored.add(atom)
             return
         atom = equation.inputs[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -24,7 +25,7 @@ from bital.executors.loops.scalar import JOINS, NotLowered
 from bital.executors.loops.schedule import Product
 from bital.executors.native import product
 from bital.primitives.linear import free_axes
-from bital.program import ArrayType, Atom, Equation, Literal, Var
+from bital.program import ArrayType, Atom, Equation, Var
 
 _F32, _U64 = np.dtype(np.float32), np.dtype(np.uint64)
 
@@ -215,7 +216,7 @@ def _matrix(lowering: Lowering, atom: Atom, groups: Sequence[Sequence[int]]) -> 
 def _one_stride(axes: list[tuple[int, int]]) -> int | None:
     """The stride that steps through several axes as one."""
     axes = [(length, stride) for length, stride in axes if length != 1]
-    for (_, outer), (length, stride) in zip(axes, axes[1:], strict=False):
+    for (_, outer), (length, stride) in itertools.pairwise(axes):
         if outer != stride * length:
             return None
     return axes[-1][1] if axes else 0

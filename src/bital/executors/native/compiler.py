@@ -21,11 +21,11 @@ _KEPT = 256 << 20  # bytes of machine code on disk; what was not used for longes
 _DIGEST = 32  # bytes
 
 
-def _target_machine(cpu: str = "", features: str = "") -> Any:
+def _target_machine(cpu: str = "", features: str = "", level: int = 2) -> Any:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     return llvm.Target.from_default_triple().create_target_machine(
-        cpu=cpu, features=features, opt=2, jit=True, codemodel="jitdefault"
+        cpu=cpu, features=features, opt=level, jit=True, codemodel="jitdefault"
     )
 
 
@@ -57,25 +57,34 @@ class Machine:
         return int(self._engine.get_function_address(name))
 
 
-def load(text: str) -> Machine:
-    """Machine code of LLVM IR, from the disk where another process left it."""
-    folder = cache_folder()
+def load(text: str, careful: bool = True) -> Machine:
+    """Machine code of LLVM IR, from the disk where another process left it.
+
+    Parameters
+    ----------
+    text : str
+    careful : bool
+        Whether the code is worth optimising; a quarter of the time otherwise, and not kept.
+    """
+    folder = cache_folder() if careful else None
     if folder is None:
-        return Machine(_compile(text))
+        return Machine(_compile(text, careful))
     version = (llvmlite.__version__, *llvm.llvm_version_info, platform.machine(), *host())
     key = hashlib.sha256("\n".join([*map(str, version), text]).encode()).hexdigest()
     path = folder / f"{key}.o"
     code = _read(path)
     if code is None:
-        code = _compile(text)
+        code = _compile(text, careful)
         _write(path, code)
     return Machine(code)
 
 
-def _compile(text: str) -> bytes:
+def _compile(text: str, careful: bool) -> bytes:
     """Optimise LLVM IR and make an object file of it."""
-    machine = _target_machine(*host())
+    machine = _target_machine(*host(), level=2 if careful else 0)
     module = llvm.parse_assembly(text)
+    if not careful:
+        return bytes(machine.emit_object(module))
     # The text has its lanes, and each statement stands in the right loop already: what is left
     # is to fold addresses and to drop what nobody reads.
     options = llvm.create_pipeline_tuning_options(speed_level=2)

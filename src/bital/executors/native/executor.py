@@ -49,7 +49,8 @@ class NativeExecutor:
             )
             return get_executor("numpy").compile(program, donated)
         require_memory(program, of_module(module, threads.slots()))
-        return _Function(module, load(print_module(module, shared_products, _layout())))
+        text = print_module(module, shared_products, _layout())
+        return _Function(module, load(text, careful=not module.is_tiny))
 
 
 def lower_native(program: Program, donated: Collection[int] = ()) -> Module:
