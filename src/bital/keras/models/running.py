@@ -1,0 +1,247 @@
+"""Epochs and predictions: many steps per call of a compiled program.
+
+`step` holds the pure functions; this class jits them, hands them the variables' values and puts
+the new ones back after every call. So the variables are whole and up to date whenever anyone else
+looks, whatever ends the training. A call takes all batches that are whole, up to what is done in a
+tenth of a second: the loop over them is part of the program. A last batch that is shorter is a
+call, and a program, of its own.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+import bital
+from bital import config
+from bital.keras import losses, metrics, optimizers
+from bital.keras.callbacks import CallbackList
+from bital.keras.models import data, interrupts
+from bital.keras.models.logs import require_finite_loss
+from bital.keras.models.step import Steps, Sums, predictor
+from bital.keras.variables import commit, values_of
+
+# Sums over an epoch are exact for any batch size, so batches that only look can be large.
+LOOKING_BATCH = 1024
+
+
+@dataclass(frozen=True)
+class Run:
+    """Who listens to a training or an evaluation, and how much is done between."""
+
+    listeners: CallbackList
+    interrupt: interrupts.Interrupt
+    train_pace: interrupts.Pace
+    test_pace: interrupts.Pace
+
+
+class Runner:
+    """What `Trainer` asks to run the steps of a compiled model."""
+
+    dtype: np.dtype[Any]
+    stop_training = False
+    run_eagerly = False
+    executor: str | None = None
+    optimizer: optimizers.Optimizer | None = None
+    loss: losses.Loss | None = None
+
+    def _run(self, listeners: CallbackList, interrupt: interrupts.Interrupt) -> Run:
+        return Run(
+            listeners,
+            interrupt,
+            interrupts.Pace(single=listeners.every_train_batch),
+            interrupts.Pace(single=listeners.every_test_batch),
+        )
+
+    def _train_epoch(
+        self, samples: data.Data, size: int, order: Any, key: Any, epoch: int, run: Run
+    ) -> dict[str, float]:
+        steps, listeners = self._steps(), run.listeners
+        sums = steps.zero_sums()
+        whole, count = self._batch_counts(samples, size)
+        if order is None:
+            arrays, rows = samples.stacked(size), None
+        else:
+            arrays, rows = samples.whole(), data.stack(order, size)
+        done = 0
+        while done < count:
+            listeners.train_batch_begin(done)
+            before = sums[0]
+            if done < whole:
+                stop = min(whole, done + run.train_pace.steps)
+                with run.train_pace.measured(stop - done):
+                    limits = np.int64(done), np.int64(stop)
+                    sums, done, before = self._train(
+                        steps, "train_many", sums, (arrays, rows, *limits), key
+                    )
+            else:
+                batch = samples.batch(done, size, self.dtype, order)
+                (sums,) = self._train(steps, "train", sums, batch, key)
+                done += 1
+            done = int(done)
+            require_finite_loss(sums, epoch, done - 1, before)
+            if listeners.hears_train_batches:
+                listeners.train_batch_end(done - 1, self._logs(sums))
+            run.interrupt.check()
+            if self.stop_training:
+                break
+        return self._logs(sums)
+
+    def _test_epoch(self, samples: data.Data, size: int, run: Run) -> dict[str, float]:
+        steps, listeners = self._steps(), run.listeners
+        samples = samples.in_place(self.dtype)
+        sums = steps.zero_sums()
+        whole, count = self._batch_counts(samples, size)
+        arrays = samples.stacked(size)
+        listeners.test_begin()
+        done = 0
+        while done < count:
+            listeners.test_batch_begin(done)
+            if done < whole:
+                stop = min(whole, done + run.test_pace.steps)
+                with run.test_pace.measured(stop - done):
+                    limits = np.int64(done), np.int64(stop)
+                    sums = self._test(steps, "test_many", sums, arrays, *limits)
+                done = stop
+            else:
+                batch = samples.batch(done, size, self.dtype)
+                sums = self._test(steps, "test", sums, *batch)
+                done += 1
+            if listeners.hears_test_batches:
+                listeners.test_batch_end(done - 1, self._logs(sums))
+            run.interrupt.check()
+        logs = self._logs(sums)
+        listeners.test_end(logs)
+        return logs
+
+    def _batch_counts(self, samples: data.Data, size: int) -> tuple[int, int]:
+        """Return how many batches the loop takes, all of one size; and how many there are."""
+        whole = len(samples) // size
+        looped = whole if whole > 1 and not self.run_eagerly else 0
+        return looped, math.ceil(len(samples) / size)
+
+    def _train(self, steps: Steps, name: str, sums: Sums, batch: Any, key: Any) -> Any:
+        """Run a training program, take over what it makes of the variables, return the rest."""
+        optimizer = self.optimizer
+        rate = np.asarray(optimizer.learning_rate, self.dtype)
+        with self._lock, np.errstate(all="ignore"):
+            weights, optimizer.state, others, *rest = self._programs[name](
+                values_of(steps.trainable),
+                optimizer.state,
+                values_of(steps.others),
+                sums,
+                *batch,
+                key,
+                rate,
+            )
+            commit(steps.trainable, weights)
+            commit(steps.others, others)
+        return rest
+
+    def _test(self, steps: Steps, name: str, sums: Sums, *batch: Any) -> Sums:
+        with self._lock, np.errstate(all="ignore"):
+            return self._programs[name](
+                values_of(steps.trainable), values_of(steps.others), sums, *batch
+            )
+
+    def _outputs(self, x: np.ndarray) -> Any:
+        variables = self.weights
+        with self._lock, np.errstate(all="ignore"):
+            if self._predict_program is None:
+                self._predict_program = self._jit(predictor(self, variables))
+            values = values_of(variables)
+            outputs = self._predict_program(values, x)
+            if not self.run_eagerly and len(x) <= LOOKING_BATCH:
+                compiled = self._predict_program.compiled(values, x)
+                self._ready[self._ready_key(x)] = compiled, variables
+        return outputs
+
+    def _known_outputs(self, x: np.ndarray) -> np.ndarray | None:
+        """Return the outputs for inputs of a type that went through `predict` as it is before.
+
+        All checks but that of the values depend on the type alone, and a sum of squares is finite
+        only if each of them is. None: the long way has to be taken.
+        """
+        found = self._ready.get(self._ready_key(x))
+        if found is None or not math.isfinite(np.vdot(x, x)):
+            return None
+        compiled, variables = found
+        with self._lock, np.errstate(all="ignore"):
+            outputs: np.ndarray = compiled([*values_of(variables), x])[0]
+        return outputs
+
+    def _ready_key(self, x: np.ndarray) -> Any:
+        executor = self.executor or config.executor_name()
+        return x.shape, x.dtype, executor, config.stabilizing()
+
+    def _logs(self, sums: Sums) -> dict[str, float]:
+        found = [sums[0][0] / sums[0][1] if sums[0][1] else 0.0]
+        pairs = zip(self._metrics, sums[1:], strict=True)
+        found += [
+            metric.finish(float(total), float(count)) for (metric, _), (total, count) in pairs
+        ]
+        names = self._log_names(validated=False)
+        return {name: float(value) for name, value in zip(names, found, strict=True)}
+
+    def _log_names(self, validated: bool) -> list[str]:
+        names = ["loss", *(metric.name for metric in self.metrics)]
+        return names + [f"val_{name}" for name in names] if validated else names
+
+    @property
+    def metrics(self) -> list[metrics.Metric]:
+        """The metrics, once ``fit`` or ``evaluate`` has seen the shapes."""
+        return [metric for metric, _ in self._metrics or ()]
+
+    def _steps(self) -> Steps:
+        """The steps for the variables that are trainable now; compiled again if that changed."""
+        trainable = self.trainable_weights
+        self.optimizer.build(trainable)
+        current = tuple(map(id, trainable))
+        if self._step_functions is None or self._step_key != current:
+            self._step_functions = Steps(
+                self,
+                self.loss,
+                self._metrics,
+                self.optimizer.rule,
+                trainable,
+                self.non_trainable_weights,
+            )
+            self._step_key = current
+            donated = {"train": (0, 1), "train_many": (0, 1), "test": (), "test_many": ()}
+            self._programs = {
+                name: self._jit(getattr(self._step_functions, name), given)
+                for name, given in donated.items()
+            }
+        return self._step_functions
+
+    def _jit(self, function: Any, donated: tuple[int, ...] = ()) -> Any:
+        if self.run_eagerly:
+            return function
+        return bital.jit(function, donate_argnums=donated, executor=self.executor)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What pickle and copy take along: everything but compiled programs and the lock."""
+        left_out = ("_lock", "_step_functions", "_programs")
+        state = {name: value for name, value in self.__dict__.items() if name not in left_out}
+        return {**state, "_predict_program": None, "_ready": {}, "_step_key": ()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._lock = threading.RLock()
+        self._forget_programs()
+
+    def _forget_programs(self) -> None:
+        self._step_functions: Steps | None = None
+        self._step_key: tuple[int, ...] = ()
+        self._programs: dict[str, Any] = {}
+        self._predict_program: Any = None
+        self._ready: dict[Any, tuple[Any, list[Any]]] = {}  # what `_known_outputs` runs
+        outer = getattr(self, "_parent", None)  # it may itself be on its way out of a pickle
+        while outer is not None and not isinstance(outer, Runner):
+            outer = getattr(outer, "_parent", None)
+        if outer is not None:
+            outer._forget_programs()

@@ -1,0 +1,358 @@
+"""Many steps per call: cut however one likes, the training is the same, bit for bit."""
+
+import contextlib
+import itertools
+import os
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import bital
+from bital import keras
+from bital.errors import NonFiniteLossError
+from bital.keras import layers
+from bital.keras.callbacks import Callback, LambdaCallback, progress
+from bital.keras.models import interrupts
+
+rng = np.random.default_rng(0)
+X = rng.normal(size=(53, 4)).astype(np.float32)
+LABELS = (X[:, 0] > 0).astype(int) + (X[:, 1] > 0)
+BYTES = rng.integers(0, 256, (53, 4), dtype=np.uint8)
+WEIGHTS = rng.uniform(0.5, 2, 53)
+
+
+pytestmark = pytest.mark.usefixtures("executor")
+
+
+def classifier(dropout=0.3, **options):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [
+            layers.Input((4,)),
+            layers.Dense(8, activation="relu"),
+            layers.Dropout(dropout),
+            layers.Dense(3, activation="softmax"),
+        ]
+    )
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"], **options)
+    return model
+
+
+def same(one, other):
+    for a, b in zip(one.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def pace_of(monkeypatch, sizes):
+    """Let the calls take so many steps, in turn, whatever the clock says; return what they took."""
+    taken, wanted = [], itertools.cycle(sizes)
+
+    class Pace(interrupts.Pace):
+        def __init__(self, single=False):
+            self.single = single
+
+        steps = property(lambda self: 1 if self.single else next(wanted))
+
+        def measured(self, steps):
+            taken.append(steps)
+            return contextlib.nullcontext()
+
+    monkeypatch.setattr(interrupts, "Pace", Pace)
+    return taken
+
+
+def hear(log):
+    return LambdaCallback(on_train_batch_end=lambda batch, logs: log.append((batch, logs)))
+
+
+CASES = {
+    "plain": {"x": X},
+    "in order": {"x": X, "shuffle": False},
+    "sample weights": {"x": X, "sample_weight": WEIGHTS},
+    "class weights": {"x": X, "class_weight": {0: 1, 1: 2, 2: 3}},
+    "validation": {"x": X, "validation_split": 0.4, "validation_batch_size": 6},
+    "bytes": {"x": BYTES},
+    "float64": {"x": X.astype(np.float64)},
+    "columns first": {"x": np.asfortranarray(X)},
+    "other byte order": {"x": X.astype(">f4")},
+    "whole batches only": {"x": X[:48], "y": LABELS[:48]},
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_cut_does_not_matter(monkeypatch, name):
+    options = {"y": LABELS, "epochs": 3, "batch_size": 8, "seed": 3, "verbose": 0, **CASES[name]}
+    found = []
+    for sizes in ([1], [3, 2], [100]):
+        with monkeypatch.context() as patch:
+            taken = pace_of(patch, sizes)
+            model = classifier()
+            found.append((model, model.fit(**options).history))
+        assert max(taken) == min(max(sizes), 6 if name != "validation" else 3)
+    log = []
+    model = classifier()
+    found.append((model, model.fit(**options, callbacks=[hear(log)]).history))
+    count = -(-len(options["x"]) // 8) if name != "validation" else 4
+    assert [batch for batch, _ in log] == [*range(count)] * 3
+    assert log[-1][1] == {name: found[-1][1][name][-1] for name in ("loss", "accuracy")}
+    for model, history in found[1:]:
+        same(model, found[0][0])
+        assert history == found[0][1]
+
+
+def test_equals_one_step_after_another():
+    """The same batches through `train_on_batch`, which is a program without a loop."""
+    one, other = classifier(dropout=0.0), classifier(dropout=0.0)
+    one.fit(X, LABELS, batch_size=8, epochs=2, shuffle=False, verbose=0)
+    for _ in range(2):
+        for start in range(0, 53, 8):
+            other.train_on_batch(X[start : start + 8], LABELS[start : start + 8])
+    same(one, other)
+    assert one.optimizer.iterations == other.optimizer.iterations == 14
+
+
+def test_dropout_is_that_of_the_step():
+    """Its masks depend on seed and step alone: those of a step run as ordinary Python."""
+    one, other = classifier(dropout=0.5), classifier(dropout=0.5, run_eagerly=True)
+    one.fit(X, LABELS, batch_size=8, epochs=2, seed=5, verbose=0)
+    other.fit(X, LABELS, batch_size=8, epochs=2, seed=5, verbose=0)
+    for a, b in zip(one.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+def test_against_plain_numpy():
+    """SGD on a line, by hand, in the order that is given."""
+    model = keras.Sequential([layers.Input((4,)), layers.Dense(1, use_bias=False)])
+    model.compile(keras.optimizers.SGD(0.05), "mse")
+    w = model.get_weights()[0].astype(np.float64)
+    y = X @ np.array([1.0, -2.0, 0.5, 3.0], np.float32)
+    model.fit(X, y, batch_size=10, epochs=2, shuffle=False, verbose=0)
+    for start in [*range(0, 53, 10)] * 2:
+        x, t = X[start : start + 10], y[start : start + 10, None]
+        w -= 0.05 * 2 / len(x) * x.T @ (x @ w - t)
+    np.testing.assert_allclose(model.get_weights()[0], w, rtol=1e-5)
+
+
+@pytest.mark.parametrize("sizes", [[1], [2], [100]])
+def test_evaluation_is_the_same_for_any_cut(monkeypatch, sizes):
+    model = classifier()
+    whole = model.evaluate(X, LABELS, sample_weight=WEIGHTS, verbose=0)
+    taken = pace_of(monkeypatch, sizes)
+    cut = model.evaluate(X, LABELS, sample_weight=WEIGHTS, batch_size=8, verbose=0)
+    np.testing.assert_allclose(cut, whole, rtol=1e-6)
+    assert sum(taken) == 6
+    assert cut[1] == (model.predict(X).argmax(axis=1) == LABELS).mean()
+
+
+class TestNonFiniteLoss:
+    @pytest.mark.parametrize("sizes", [[1], [3], [100]])
+    def test_names_the_batch_within_a_call(self, monkeypatch, sizes):
+        """Targets so large that the loss of the fifth batch overflows."""
+        y = np.zeros(53, np.float32)
+        y[34] = 3e38
+        model = keras.Sequential([layers.Input((4,)), layers.Dense(1)])
+        model.compile(keras.optimizers.SGD(0.0), "mse")
+        before = model.evaluate(X[:32], y[:32], verbose=0)
+        pace_of(monkeypatch, sizes)
+        with pytest.raises(NonFiniteLossError) as caught:
+            model.fit(X, y, batch_size=8, shuffle=False, verbose=0)
+        assert f"inf in epoch 1, batch 5 (mean before: {before:.4g})" in str(caught.value)
+        assert model.optimizer.iterations == 5  # the loop went no further
+
+    def test_in_the_first_batch(self):
+        y = np.full(53, 3e38, np.float32)
+        model = keras.Sequential([layers.Input((4,)), layers.Dense(1)])
+        model.compile("sgd", "mse")
+        with pytest.raises(NonFiniteLossError, match=r"batch 1 \(mean before: none"):
+            model.fit(X, y, batch_size=8, verbose=0)
+
+
+class TestCallbacks:
+    def test_every_batch_where_one_asks(self, monkeypatch):
+        taken = pace_of(monkeypatch, [4])
+        begun, model = [], classifier()
+        hook = LambdaCallback(on_train_batch_begin=lambda batch, logs: begun.append(batch))
+        model.fit(X, LABELS, batch_size=8, verbose=0, callbacks=[hook])
+        assert begun == [*range(7)]
+        assert taken == [1] * 6
+
+    def test_now_and_then_for_one_who_does_not(self, monkeypatch):
+        taken = pace_of(monkeypatch, [4])
+        heard, model = [], classifier()
+
+        class Watch(Callback):
+            every_batch = False
+
+            def on_train_batch_begin(self, batch, logs=None):
+                heard.append(("begin", batch))
+
+            def on_train_batch_end(self, batch, logs=None):
+                heard.append(("end", batch))
+
+            def on_test_batch_end(self, batch, logs=None):
+                heard.append(("test", batch))
+
+        model.fit(X, LABELS, batch_size=8, verbose=0, callbacks=[Watch()])
+        assert heard == [
+            *[("begin", 0), ("end", 3)],
+            *[("begin", 4), ("end", 5)],
+            *[("begin", 6), ("end", 6)],
+        ]
+        assert taken == [4, 2]
+        heard.clear()
+        model.evaluate(X, LABELS, batch_size=8, verbose=0, callbacks=[Watch()])
+        assert heard == [("test", 3), ("test", 5), ("test", 6)]
+
+    def test_the_bar_moves_by_calls(self, monkeypatch):
+        taken = pace_of(monkeypatch, [4])
+        moves = []
+        monkeypatch.setattr(progress, "_watched", lambda: True)
+        monkeypatch.setattr(
+            progress.Bar, "_move", lambda self, batch, logs: moves.append((batch, *logs))
+        )
+        classifier().fit(X, LABELS, batch_size=8, verbose=1)
+        assert moves == [(n, "loss", "accuracy") for n in (3, 5, 6)]
+        assert taken == [4, 2]
+
+    def test_learning_rate_set_between_epochs(self):
+        model, seen = classifier(), []
+
+        def stop(epoch, logs):
+            model.optimizer.learning_rate = 0.0
+            seen.append(model.get_weights()[0])
+
+        model.fit(
+            *(X, LABELS),
+            **{"batch_size": 8, "epochs": 3, "verbose": 0},
+            callbacks=[LambdaCallback(on_epoch_end=stop)],
+        )
+        np.testing.assert_array_equal(seen[0], seen[2])
+
+
+class TestPace:
+    def clock(self, monkeypatch, seconds_per_step):
+        now = [0.0]
+        monkeypatch.setattr(interrupts.time, "perf_counter", lambda: now[0])
+
+        def call(pace, limit=10**9):
+            steps = min(pace.steps, limit)
+            with pace.measured(steps):
+                now[0] += steps * seconds_per_step[0]
+            return steps
+
+        return call
+
+    def test_grows_until_a_call_is_long_enough_and_shrinks_after_a_long_one(self, monkeypatch):
+        cost = [0.001]
+        call = self.clock(monkeypatch, cost)
+        pace = interrupts.Pace()
+        assert [call(pace) for _ in range(9)] == [1, 2, 4, 8, 16, 32, 64, 64, 64]
+        cost[0] = 0.01
+        assert [call(pace) for _ in range(5)] == [64, 32, 16, 8, 8]
+
+    def test_the_few_steps_that_are_left_say_nothing(self, monkeypatch):
+        call = self.clock(monkeypatch, [0.001])
+        pace = interrupts.Pace()
+        assert [call(pace, 3) for _ in range(5)] == [1, 2, 3, 3, 3]
+        assert call(pace) == 4
+
+    def test_one_step_however_long(self, monkeypatch):
+        call = self.clock(monkeypatch, [5.0])
+        pace = interrupts.Pace()
+        assert [call(pace) for _ in range(3)] == [1, 1, 1]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are those of POSIX")
+def test_ctrl_c_within_many_steps():
+    """Epochs of minutes without a callback: Ctrl-C is answered between two calls."""
+    model = classifier()
+    x, y = np.resize(X, (200_000, 4)), np.resize(LABELS, 200_000)
+    pressed, ended = [], []
+
+    def press():
+        pressed.append(time.perf_counter())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    timer = threading.Timer(1.0, press)
+    stop = LambdaCallback(
+        on_train_begin=lambda logs: timer.start(),
+        on_train_end=lambda logs: ended.append(int(model.optimizer.iterations)),
+    )
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(x, y, batch_size=2, epochs=10_000, verbose=0, callbacks=[stop], seed=0)
+    waited = time.perf_counter() - pressed[0]
+    assert waited < 60  # what is promised is a second; a loaded machine is no reason to fail
+    assert ended[0] > 0
+    weights = model.get_weights()
+    assert all(np.isfinite(w).all() for w in weights)
+    model.fit(X, LABELS, verbose=0)
+
+
+class TestPredict:
+    def test_again_and_again(self, monkeypatch):
+        model = classifier()
+        first = model.predict(X[:1])
+        asked = []
+        monkeypatch.setattr(
+            type(model), "_features", lambda self, x: asked.append(x) or pytest.fail("long way")
+        )
+        again = model.predict(X[:1])
+        np.testing.assert_array_equal(first, again)
+        assert again is not first
+        np.testing.assert_allclose(model.predict(X[1:2]), model(X[1:2]), rtol=1e-5)
+
+    def test_new_weights(self):
+        model = classifier()
+        model.predict(X[:1])
+        model.fit(X, LABELS, verbose=0)
+        np.testing.assert_allclose(model.predict(X[:1]), model(X[:1]), rtol=1e-5)
+        model.set_weights([2 * w for w in model.get_weights()])
+        np.testing.assert_allclose(model.predict(X[:1]), model(X[:1]), rtol=1e-5)
+
+    def test_new_layers(self):
+        inner = keras.Sequential([layers.Dense(3), layers.Dense(2)])
+        model = keras.Sequential([layers.Input((4,)), inner])
+        assert model.predict(X[:1]).shape == (1, 2)
+        inner.pop()
+        assert model.predict(X[:1]).shape == (1, 3)
+        model.add(layers.Dense(5))
+        assert model.predict(X[:1]).shape == (1, 5)
+
+    @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+    def test_is_still_checked(self, bad):
+        model = classifier()
+        x = X[:1].copy()
+        model.predict(x)
+        x[0, 2] = bad
+        with pytest.raises(bital.errors.DataError, match=r"x\[0, 2\]"):
+            model.predict(x)
+
+    def test_large_numbers_are_no_error(self):
+        model = keras.Sequential([layers.Input((4,)), layers.Dense(1, use_bias=False)])
+        x = np.full((1, 4), 1e30, np.float32)
+        np.testing.assert_array_equal(model.predict(x), model.predict(x))
+
+    def test_other_shapes_and_types(self):
+        model = classifier()
+        expected = model.predict(X[:2])
+        for x in (X[:2].tolist(), X[:2].astype(np.float64), np.asfortranarray(X[:2])):
+            np.testing.assert_array_equal(model.predict(x), expected)
+        with pytest.raises(bital.errors.ShapeError):
+            model.predict(X[:2, :3])
+
+    def test_results_are_no_views(self):
+        model = keras.Sequential([layers.Input((2, 2)), layers.Flatten()])
+        x = np.ones((1, 2, 2), np.float32)
+        for _ in range(2):
+            model.predict(x)[:] = 5
+            assert (x == 1).all()
+
+    def test_in_another_executor(self):
+        model = classifier()
+        expected = model.predict(X[:1])
+        with bital.config.executor("numpy"):
+            np.testing.assert_allclose(model.predict(X[:1]), expected, rtol=1e-6)
+        np.testing.assert_array_equal(model.predict(X[:1]), expected)
