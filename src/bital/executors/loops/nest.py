@@ -116,6 +116,8 @@ class Nest:
                     continue
                 known[statement.buffer, statement.index] = statement.out
             self.body.statements.append(statement)
+        # Stores last: one may be made to write over what the others read at this point.
+        self.body.statements.sort(key=lambda statement: isinstance(statement, Store))
         for reduction in other.reductions:
             values = [swapped.get(value, value) for value in reduction.values]
             self.reductions.append(
