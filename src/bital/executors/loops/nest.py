@@ -328,7 +328,7 @@ def _fitting_lanes(lanes: int, nest: Nest, length: int | None) -> int:
         return 0
     if length is not None and length < 8 and nest.axes[-1] in nest.reduced:
         return 0  # NumPy, too, adds so few one by one
-    if _jumps(nest) and len(nest.body.statements) < 20:
+    if _jumps(nest) and not nest.reductions and len(nest.body.statements) < 20:
         return 0  # elements that are picked one by one are not worth lanes
     if length is not None and length <= 2 * lanes:
         return 1 << (length - 1).bit_length()  # all at once

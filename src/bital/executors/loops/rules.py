@@ -141,6 +141,7 @@ def _argument(lowering: Lowering, equation: Equation) -> None:
 
 # --- products -------------------------------------------------------------------------------
 
+_FEW = 8  # columns: fewer are not worth lanes of their own
 _SMALL = 8192  # multiplications: fewer are done by plain loops
 
 
@@ -258,11 +259,16 @@ def _dot_by_loops(
         lambda a, b: [JOINS["reduce_sum"](a[0], b[0])],
         [(place.buffer, lowering.offset(place, tuple(indices[:count])))],
     )
-    # The last free axis of y goes last, so that lanes run along it where there is one.
-    order = [axis for axis in axes[:count] if axis is not None]
-    last = order.pop() if order and y_free else None
-    grid = [*order, *(axis for axis in axes[count:] if axis is not None)]
-    lowering.add(tuple([*grid, last] if last is not None else grid), reduced, [reduction])
+    # Lanes go along the last axis: y's, or x's if y has few columns and x's lie side by side.
+    order = list(axes[:count])
+    last = order.pop() if y_free else None
+    if x_free and (last is None or lowering.grid.lengths[last] < _FEW):
+        own = len(bx) + len(x_free) - 1
+        if lowering.view(x).strides[x_free[-1]] == 1 and order[own] is not None:
+            order.append(last)
+            last = order.pop(own)
+    grid = [axis for axis in (*order, *axes[count:], last) if axis is not None]
+    lowering.add(tuple(grid), reduced, [reduction])
     if wide != dtype:
         _copy_converted(lowering, place, lowering.new_view(out), out.type)
 

@@ -20,8 +20,10 @@ import numpy as np
 from bital.executors.native.tiles import Shape, print_functions
 
 DType = np.dtype[Any]
-_PANEL = 20 << 10  # bytes of a panel that stay in a first-level cache beside the rows it meets
-_BLOCK = 192 << 10  # bytes of a block, and of its panels, that stay in a second-level cache
+_FIRST = 25 << 10  # bytes of a panel that stay in a first-level cache beside the rows it meets
+_LINES = 128  # cache lines, each in a page of its own, that are quickly read again and again
+_SECOND = 512 << 10  # bytes of panels that are not far away
+_BLOCK = 256 << 10  # bytes of a block: not far away either when the rest of its task reads it
 _LINE = 64  # bytes that two tasks should not both write to
 _FLOPS = 125_000  # that make a task worth while
 _TASKS = 8  # that are enough where a block need not be smaller
@@ -126,9 +128,15 @@ def plan(
         kind = "turned"
     elif k and ((n == 1 and a_strides[1] == 1) or (m == 1 and b_strides[0] == 1)):
         kind = "dots"
-    deep = -(-max(1, k) * shape.row // _PANEL)
-    depth = -(-max(1, k) // deep)
-    rows, columns = _cut(shape, m, n, k, depth)
+    # Columns of A that are contiguous give a tile one line for each step along k: a short way is
+    # walked as it is, a long one packed if enough panels of B will meet it.
+    down = kind == "tiles" and m > 1 and a_strides[0] == 1
+    packed = down and k > _LINES and n >= 10 * shape.width
+    most = _FIRST // shape.row // (2 if packed else 1)
+    if down and not packed:
+        most = min(most, _LINES)
+    depth = -(-max(1, k) // -(-max(1, k) // most))
+    rows, columns = _cut(shape, m, n, k, depth, packed)
     direct = k > 0 and b_strides[1] == 1 and rows <= shape.rows
     return ProductPlan(
         dtype,
@@ -143,26 +151,33 @@ def plan(
         depth=depth,
         kind=kind,
         direct=direct,
-        packed=False,
+        packed=packed,
     )
 
 
-def _cut(shape: Shape, m: int, n: int, k: int, depth: int) -> tuple[int, int]:
-    """Rows and columns of a block: of those that are small enough, what reads and packs least."""
+def _cut(shape: Shape, m: int, n: int, k: int, depth: int, packed: bool) -> tuple[int, int]:
+    """Rows and columns of a block: of those that are small enough, what costs least to bring.
+
+    B is read and packed for each block down, A only read for each across; what counts is the ratio
+    of the two, as measured.
+    """
     wanted = min(_TASKS, max(1, 2 * m * n * k // _FLOPS))
     line = _LINE // shape.size
-    row_unit, column_unit = line if n == 1 else shape.rows, max(line, shape.width)
-    widest = max(column_unit, _BLOCK // (depth * shape.size))
+    row_unit = line if n == 1 else shape.width if packed else shape.rows
+    column_unit = max(line, shape.width)
+    widest = max(column_unit, _SECOND // (depth * shape.size))
     least = -(-n // widest)
     found = []
     for across in range(least, least + _TASKS):
         columns = _part(n, across, column_unit)
-        highest = max(shape.rows, _BLOCK // (columns * shape.size))
+        highest = max(row_unit, _BLOCK // (columns * shape.size))
+        if packed:
+            highest = min(highest, widest)
         rows = _part(m, max(-(-m // highest), -(-wanted // across)), row_unit)
         down, across = -(-m // rows), -(-n // columns)
         too_few = down * across < 0.75 * wanted
-        # B is read and packed for each block down, A read for each across.
-        found.append((too_few, 2 * n * down + m * across, rows, columns))
+        cost = 8 * n * down + (16 if packed else 1) * m * across
+        found.append((too_few, cost, rows, columns))
     return min(found)[2:]
 
 
