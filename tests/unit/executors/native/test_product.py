@@ -386,7 +386,8 @@ def test_tasks():
     ):
         assert 6 <= plan_of(m, n, k).tasks <= 32
     for m, n, k in ((3000, 3000, 3000), (20_000, 30, 10), (30, 20_000, 4000)):
-        plan = plan_of(m, n, k)
-        assert plan.tasks >= 8
-        assert plan.rows_per_task * plan.columns_per_task * 4 <= 256 << 10
-        assert plan.scratch <= 256 << 10
+        for a_strides in ((k, 1), (1, m)):
+            plan = product.plan(np.dtype(np.float32), m, n, k, a_strides, (n, 1), HERE)
+            assert plan.tasks >= 8
+            assert plan.rows_per_task * plan.columns_per_task * 4 <= 256 << 10
+            assert plan.scratch <= 1100 << 10
