@@ -16,6 +16,7 @@ from bital.primitives import REGISTRY as P
 from bital.program import Atom, Builder, Equation, Literal, Program, Var
 from bital.program.types import Operation, Params, params_key
 
+_MANY = 8  # factors; without a bound they would pile up in long programs
 TINY = 1.1e-5  # 1e-5, and what float32 makes of 1 - (1 - 1e-5)
 
 # Kinds of factors: e^a; 1 / (1 + e^-a); 1 / (1 + e^a); a > 0, a sum of exponentials; any a.
@@ -135,6 +136,7 @@ class Algebra:
     def __init__(self, builder: ConsingBuilder) -> None:
         self.builder = builder
         self.linear: dict[Atom, dict[Atom, float]] = {}  # a -> the sum of exponents that it is
+        self.tangents: set[Atom] = set()  # what `minus` made
 
     def definition(self, atom: Atom, *names: str) -> Equation | None:
         """The equation that computes an atom, if its primitive has one of these names."""
@@ -166,7 +168,7 @@ class Algebra:
         return Product({(EXP, x): power}, 1.0, level, safe)
 
     def times(self, x: Product, y: Product, power: float = 1.0) -> Product | None:
-        """``x * y**power``, with what cancels cancelled."""
+        """``x * y**power``, with what cancels cancelled; None where that has no good form."""
         if y.constant < 0 and power % 1:
             return None
         constant = x.constant * y.constant**power
@@ -177,6 +179,8 @@ class Algebra:
             factors[key] = factors.get(key, 0.0) + power * each
         self._exchange(factors)
         factors = {key: each for key, each in factors.items() if each}
+        if len(factors) > _MANY:
+            return None
         fraction = 0 < constant <= 1 and all(
             kind in FLIPPED and each > 0 for (kind, _), each in factors.items()
         )
@@ -205,6 +209,8 @@ class Algebra:
         """``x + y = y (1 + e^u)`` with ``u = log(x / y)``, of two that are positive."""
         if not x.factors:
             x, y = y, x
+        if not y.factors and x.safe and x.has(*_SUMS):
+            return None  # 1 + p: nothing to be gained
         ratio = self.times(x, y, -1.0)
         if ratio is None or x.constant < 0 or y.constant < 0 or x.has(OTHER) or y.has(OTHER):
             return None
@@ -230,7 +236,9 @@ class Algebra:
             return None
         exponent = self.log(ratio, dtype)
         assert exponent is not None
-        return self.times(total, other(as_atom(P["tanh"](self.scaled(exponent, 0.5)))))
+        tangent = as_atom(P["tanh"](self.scaled(exponent, 0.5)))
+        self.tangents.add(tangent)
+        return self.times(total, other(tangent))
 
     # --- equations
 
@@ -323,8 +331,14 @@ class Algebra:
 
     def limited(self, exponent: Atom) -> Atom:
         """For terms of weight zero, however large they are: 0 * e^x must not be NaN."""
-        largest = 0.9 * math.log(np.finfo(exponent.type.dtype).max)
-        return as_atom(P["minimum"](exponent, largest))
+        if self.is_limited(exponent):
+            return exponent
+        return as_atom(P["minimum"](exponent, _largest(exponent)))
+
+    def is_limited(self, exponent: Atom) -> bool:
+        found = self.definition(exponent, "minimum")
+        bound = found and self.number(found.inputs[1])
+        return bound is not None and bound == float(_largest(exponent).value)
 
     def logistic(self, x: Atom, kind: str) -> Atom:
         """``1 / (1 + e^-x)``; ``1 / (1 + e^x)`` for FALL."""
@@ -396,6 +410,11 @@ class Algebra:
             return None
         axes: tuple[int, ...] = maximum.params["axes"]
         return axes if aligned(shift.type.shape, y.type.shape, axes) else None
+
+
+def _largest(exponent: Atom) -> Literal:
+    dtype = exponent.type.dtype
+    return Literal(0.9 * math.log(np.finfo(dtype).max), dtype)
 
 
 _SUMS = (RISE, FALL, SUM, OTHER)
