@@ -325,3 +325,19 @@ class MemoryLimitError(BitalError, MemoryError):
 
         bital.jit(lambda x: np.exp(x[:, None] - x))(np.zeros(10**3))
     """
+
+
+class MemoryCorruptionError(BitalError, RuntimeError):
+    """Compiled code wrote outside of its memory: a fault of bital itself, please report it.
+
+    It is looked for only where the environment variable BITAL_RED_ZONES is 1 while a function is
+    compiled: then every buffer has its own memory with guarded bytes around it.
+
+    Fails::
+
+        bital.jit(fun, executor="native")(x)  # if the code made of fun is wrong
+
+    Works::
+
+        bital.jit(fun, executor="numpy")(x)  # until that is repaired
+    """

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
 
 from bital.executors.loops.form import (
     Buffer,
@@ -18,6 +19,7 @@ from bital.executors.loops.form import (
 )
 
 _ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
+_ZONE = 64  # bytes that nobody may write to, round every buffer where BITAL_RED_ZONES=1
 
 
 def plan(module: Module) -> None:
@@ -28,7 +30,11 @@ def plan(module: Module) -> None:
     spans: dict[Buffer, tuple[int, int]] = {}
     _times(module.steps, 0, spans)
     arena = {b: span for b, span in spans.items() if b.place == "arena"}
-    module.arena = _pack(arena)
+    if os.environ.get("BITAL_RED_ZONES") == "1":
+        module.zones = []
+        module.arena = _fence(arena, module.zones)
+    else:
+        module.arena = _pack(arena)
     for kernel in kernels_of(module.steps):
         offset = 0
         for buffer in _scratch(kernel):
@@ -131,3 +137,16 @@ def _pack(spans: dict[Buffer, tuple[int, int]]) -> int:
         placed.append((offset, offset + size, first, last))
         total = max(total, offset + size)
     return total
+
+
+def _fence(buffers: Iterable[Buffer], zones: list[tuple[int, int, str]]) -> int:
+    """Offsets for debugging: memory of its own for every buffer, and zones between them."""
+    end = _ZONE
+    zones.append((0, end, "the first buffer of the arena"))
+    for buffer in buffers:
+        buffer.position = end
+        behind = end + buffer.nbytes
+        end = _aligned(behind) + _ZONE
+        name = f"{buffer.name or 'a buffer'} ({buffer.size} elements of {buffer.dtype})"
+        zones.append((behind, end, f"{name} at byte {buffer.position} of the arena"))
+    return end

@@ -461,6 +461,8 @@ class Module:
     sites: list[Site] = field(default_factory=list)
     arena: int = 0  # bytes
     scratch: int = 0  # bytes a thread
+    # For debugging: stretches of the arena that nobody may write to, and what lies next to them.
+    zones: list[tuple[int, int, str]] | None = None
 
     @property
     def is_tiny(self) -> bool:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import ctypes
 import functools
 import logging
-from collections.abc import Collection, Sequence
+import math
+import threading
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
 
-from bital.errors import ExecutorError, IndexOutOfBoundsError
+from bital.errors import ExecutorError, IndexOutOfBoundsError, MemoryCorruptionError
 from bital.executors.executor import Compiled, get_executor
 from bital.executors.loops.control import lower
 from bital.executors.loops.form import Module
@@ -49,8 +51,7 @@ class NativeExecutor:
             )
             return get_executor("numpy").compile(program, donated)
         require_memory(program, of_module(module, threads.slots()))
-        text = print_module(module, shared_products, _layout())
-        return _Function(module, load(text, careful=not module.is_tiny))
+        return function_of(module)
 
 
 def lower_native(program: Program, donated: Collection[int] = ()) -> Module:
@@ -59,6 +60,13 @@ def lower_native(program: Program, donated: Collection[int] = ()) -> Module:
         if dtype.kind not in "biuf" or dtype.itemsize > 8 or not dtype.isnative:
             raise NotLowered(f"arrays of {dtype}")
     return lower(program, donated, vector_bytes() // 4)
+
+
+def function_of(module: Module) -> Compiled:
+    """What runs a lowered Program."""
+    text = print_module(module, shared_products, _layout())
+    made = _Function if module.zones is None else _Guarded
+    return made(module, load(text, careful=not module.is_tiny))
 
 
 def to_llvm(program: Program) -> str:
@@ -124,6 +132,8 @@ class _State:
 class _Function:
     """What `compile` returns."""
 
+    _empty: Callable[..., Array] = staticmethod(np.empty)
+
     def __init__(self, module: Module, machine: Machine) -> None:
         self.module = module
         self._machine = machine  # keeps the code alive
@@ -150,7 +160,7 @@ class _Function:
             if isinstance(objects[place], np.ndarray) is not is_array:
                 objects[place] = np.asarray(objects[place]) if is_array else objects[place][()]
         results: list[Any] = [
-            (np.empty(shape, dtype) if shape else None) if given < 0 else objects[given]
+            (self._empty(shape, dtype) if shape else None) if given < 0 else objects[given]
             for given, shape, dtype in self._results
         ]
         objects += results
@@ -178,6 +188,46 @@ class _Function:
             + (f": it stands at position {where} of the index array" if where else "")
             + line
         )
+
+
+class _Guarded(_Function):
+    """For debugging: memory starts as NaN, and what was written outside of it is found."""
+
+    def __init__(self, module: Module, machine: Machine) -> None:
+        super().__init__(module, machine)
+        self._lock = threading.RLock()
+        self._states = [_State(module, self._constants)]
+        self._fenced: list[tuple[Array, str]] = []
+
+    def __call__(self, arguments: Sequence[Any]) -> list[Array]:
+        with self._lock:
+            arena = self._states[-1].arena
+            zones = self.module.zones or ()
+            self._fenced = [(arena[begin:end], name) for begin, end, name in zones]
+            arena[:] = _POISON
+            for zone, _ in self._fenced:
+                zone[:] = _FENCE
+            results = super().__call__(arguments)
+            for zone, name in self._fenced:
+                if (zone != _FENCE).any():
+                    raise MemoryCorruptionError(
+                        f"{self.module.name} wrote outside of {name}: the native executor has a "
+                        "fault, please report it; executor='numpy' does not"
+                    )
+            return results
+
+    def _empty(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+        size = math.prod(shape) * dtype.itemsize
+        raw = _aligned(size + 128)
+        raw[:] = _FENCE
+        own = raw[64 : 64 + size]
+        own[:] = _POISON
+        name = f"a result of shape {shape} and dtype {dtype}"
+        self._fenced += [(raw[:64], name), (raw[64 + size :], name)]
+        return own.view(dtype).reshape(shape)
+
+
+_POISON, _FENCE = 0xFF, 0xA5  # 0xFF: NaN in every float, -1 in every signed integer
 
 
 executor = NativeExecutor()
