@@ -170,9 +170,8 @@ def _cut(shape: Shape, m: int, n: int, k: int, depth: int, packed: bool) -> tupl
     found = []
     for across in range(least, least + _TASKS):
         columns = _part(n, across, column_unit)
-        highest = max(row_unit, _BLOCK // (columns * shape.size))
-        if packed:
-            highest = min(highest, widest)
+        highest = _BLOCK // (columns * shape.size)
+        highest = max(1, (min(highest, widest) if packed else highest) // row_unit) * row_unit
         rows = _part(m, max(-(-m // highest), -(-wanted // across)), row_unit)
         down, across = -(-m // rows), -(-n // columns)
         too_few = down * across < 0.75 * wanted
