@@ -58,7 +58,7 @@ executor_option = click.option(
     "--executor",
     callback=_check_executor,
     metavar="NAME",
-    help="What runs the computations.  [default: $BITAL_EXECUTOR or numpy]",
+    help="What runs the computations.  [default: $BITAL_EXECUTOR, or native where it is installed]",
 )
 run_argument = click.argument("run", type=click.Path(path_type=Path))
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
