@@ -172,6 +172,13 @@ def _result(recorded: Recorded, outputs: list[Any]) -> Any:
 
 def _protect_shared(values: list[Any], donated: Collection[int]) -> None:
     """Copy donated arrays that are not wholly the caller's to give: views, and shared ones."""
+    bases = {id(getattr(value, "base", None)) for value in values}
+    if bases == {id(None)} and len({*map(id, values)}) == len(values):  # as nearly always
+        for index in donated:
+            value = values[index]
+            if isinstance(value, np.ndarray) and not value.flags.writeable:
+                values[index] = value.copy()
+        return
     owners: dict[int, int] = {}
     strange = []  # views whose memory does not plainly belong to an array
     for value in values:

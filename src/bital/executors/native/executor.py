@@ -6,6 +6,7 @@ import ctypes
 import functools
 import logging
 import math
+import struct
 import threading
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
@@ -127,6 +128,8 @@ class _State:
             table[place] = array.ctypes.data
             place += 1
         self.address = ctypes.addressof(table)
+        self.objects = (ctypes.c_void_p * max(len(module.arguments) + len(module.results), 1))()
+        self.objects_address = ctypes.addressof(self.objects)
 
 
 class _Function:
@@ -141,7 +144,7 @@ class _Function:
         self._run = prototype(machine.address("run"))
         self._constants = [array for _, array in module.constants]
         self._is_array = [bool(shape) for shape in module.argument_shapes]
-        self._objects = ctypes.c_void_p * (len(module.arguments) + len(module.results))
+        self._pack = struct.Struct(f"{len(module.arguments) + len(module.results)}P").pack_into
         # How each result is made: a fresh array, a donated argument, or a cell of the state.
         self._results = [
             (buffer.position if buffer.place == "argument" else -1, shape, buffer.dtype)
@@ -164,7 +167,8 @@ class _Function:
             for given, shape, dtype in self._results
         ]
         objects += results
-        self._run(state.address, self._objects(*map(id, objects)))
+        self._pack(state.objects, 0, *map(id, objects))
+        self._run(state.address, state.objects_address)
         if state.status[0]:
             return self._again(state, arguments)
         for place, cell in enumerate(state.scalars):
