@@ -285,7 +285,9 @@ class Algebra:
         return total
 
     def log(self, form: Product, dtype: np.dtype[Any]) -> Atom | None:
-        """The logarithm of a product; None where the product is not positive."""
+        """The logarithm of a product; None where it has none, or the product's value is better."""
+        if not self.tangents.isdisjoint(form.of(OTHER)):  # 1 - e^x loses its digits near 0
+            return None
         terms = [(power, atom) for atom, power in form.of(EXP).items()]
         for (kind, atom), power in form.factors.items():
             if kind in FLIPPED:

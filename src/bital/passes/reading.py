@@ -146,7 +146,8 @@ class Reader(Algebra):
             factors[kind, atom] = power
         form = replace(form, factors=factors)
         logarithm = self.log(form, dtype)
-        assert logarithm is not None
+        if logarithm is None:
+            return form
         if form.has(RISE, FALL) or set(form.of(EXP)) - self.finite:
             zeros.append(P["eq"](logarithm, -math.inf))
         if not zeros:
@@ -285,23 +286,26 @@ def _extremum(state: Reader, equation: Equation, loose: bool) -> Product | None:
 @rule("where")
 def _where(state: Reader, equation: Equation, loose: bool) -> Product | None:
     condition, *branches = equation.inputs
-    for x, small in (branches, branches[::-1]):
-        number = state.number(small)
-        if loose and number is not None and 0 < number <= TINY and _tells(state, condition, x):
-            form = state.form(x, loose)
-            return state.kept_from_zero(form, number, x.type.dtype) if form else None
+    for near_zero, (small, x) in ((True, branches), (False, branches[::-1])):
+        number, form = state.number(small), state.form(x, loose)
+        droppable = loose and form and form.level and 0 < (number or 0) <= TINY
+        if form and number and droppable and _tells(state, condition, x, near_zero):
+            return state.kept_from_zero(form, number, x.type.dtype)
     merged = _merged(state, equation, *(state.form(x, loose) for x in branches))
     return merged or _monotone(state, equation, loose, start=1)
 
 
-def _tells(state: Reader, condition: Atom, x: Atom) -> bool:
-    """Whether a condition says that x is near 0, or that it is not, and x is what we know."""
-    test = state.definition(condition, "eq", "ne", "lt", "le", "gt", "ge")
-    form = state.form(x, True)
-    if test is None or form is None or not form.level:
+def _tells(state: Reader, condition: Atom, x: Atom, near_zero: bool) -> bool:
+    """Whether a condition says that x, which is not negative, is near 0; or that it is not."""
+    test = state.definition(condition, *(_BELOW | _ABOVE))
+    pair = state.with_number(test) if test else None
+    if test is None or pair is None or pair[0] is not x or not 0 <= pair[1] <= TINY:
         return False
-    pair = state.with_number(test)
-    return pair is not None and pair[0] is x and 0 <= pair[1] <= TINY
+    name = test.primitive.name
+    return (name in ("eq", "ne") or not pair[2]) and near_zero == (name in _BELOW)
+
+
+_BELOW, _ABOVE = {"eq", "lt", "le"}, {"ne", "gt", "ge"}
 
 
 def _merged(

@@ -491,6 +491,10 @@ def test_a_sum_of_no_weight_is_the_epsilon():
     np.testing.assert_allclose(gradient, mask)
 
 
+def one_of(z):
+    return 1 / (1 + np.exp(-z))
+
+
 SQUARE = RNG.standard_normal((4, 4))
 LOOK_ALIKES = {
     "rows by sums of columns": lambda z: np.log(np.exp(z) / np.exp(z).sum(axis=1) + 1e-3),
@@ -507,6 +511,10 @@ LOOK_ALIKES = {
     "clipped weight": lambda z: np.log(
         np.clip(np.sum(np.array([1.0, -9, 0, 0]) * np.exp(z), axis=1), 1e-7, None)
     ),
+    "the larger of two": lambda z: np.log(np.where(one_of(z) > 1e-7, 1e-7, one_of(z))),
+    "zero as it is": lambda z: np.log(1 + np.where(one_of(z) == 0, one_of(z), 1e-7)),
+    "one minus a small exponential": lambda z: np.log1p(-np.exp(-30 - z)),
+    "of a small share": lambda z: np.log1p(-one_of(z - 20)),
     "not under a logarithm": lambda z: np.exp(z) / np.exp(z).sum(1, keepdims=True) + 1e-7,
     "nor a bound": lambda z: np.clip(1 / (1 + np.exp(-9 * z)), 1e-7, 1 - 1e-7),
 }
