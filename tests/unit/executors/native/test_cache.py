@@ -155,11 +155,23 @@ def test_the_oldest_go_first(folder: Path, monkeypatch: pytest.MonkeyPatch) -> N
         (new,) = set(folder.iterdir()) - set(names)
         names.append(new)
         os.utime(new, (1000 + age, 1000 + age))
+        compiler._prune(folder)
         if age == 2:
             compiler.load(texts[0])  # used: now it is the newest
             os.utime(first, (5000, 5000))
     assert {path.name for path in folder.iterdir()} == {names[n].name for n in (0, 4, 5)}
     assert sum(path.stat().st_size for path in folder.iterdir()) <= compiler._KEPT
+
+
+def test_some_of_the_writes_look_for_what_is_old(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[Path] = []
+    monkeypatch.setattr(compiler, "_prune", looked.append)
+    folder.mkdir()
+    for number in range(512):
+        compiler._write(folder / f"{number * 0x7FFFFF % 2**32:08x}.o", b"code")
+    assert 4 <= len(looked) <= 64
 
 
 def test_using_code_makes_it_new(folder: Path) -> None:
