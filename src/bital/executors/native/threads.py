@@ -24,7 +24,8 @@ from typing import Any
 from bital.errors import ArgumentError
 from bital.executors.native.compiler import Machine, load
 
-_AWAKE = 50e-6  # seconds that a worker looks for more work before it sleeps
+_AWAKE = 100e-6  # seconds that a worker looks for more work before it sleeps
+_MOST = 1024  # threads
 
 # One word says what is open: the job's number, and below it how many tasks are not yet claimed. A
 # task is claimed by lowering it, which fails if the word has changed since it was read; so what
@@ -39,12 +40,19 @@ _RUNTIME = """
 @job.tasks = internal global i64 0
 @job.threads = internal global i64 0
 @stopped = internal global i64 0, align 128
+@wanted = internal global i64 0
 @workers = internal global i64 0
+@threads = internal global [{most} x i64] zeroinitializer
 @spins = internal global i64 0
+@set.mask = internal global i32 0
 @limit = internal global ptr null
 @mutex = internal global [32 x i64] zeroinitializer, align 128
 @bell = internal global [32 x i64] zeroinitializer, align 128
 
+declare i32 @pthread_create(ptr, ptr, ptr, ptr)
+declare i32 @pthread_join(i64, ptr)
+declare i32 @pthread_sigmask(i32, ptr, ptr)
+declare i32 @sigfillset(ptr)
 declare i32 @pthread_mutex_init(ptr, ptr)
 declare i32 @pthread_mutex_lock(ptr)
 declare i32 @pthread_mutex_unlock(ptr)
@@ -53,8 +61,8 @@ declare i32 @pthread_cond_wait(ptr, ptr)
 declare i32 @pthread_cond_broadcast(ptr)
 declare i32 @sched_yield()
 
-; Forget all workers and jobs: at the start, and in the child of a fork.
-define void @bital_reset(ptr %limit, i64 %spins) {
+; Begin without workers and jobs: at first, and again in the child of a fork. The first job hires.
+define void @bital_reset(i64 %wanted, ptr %limit, i64 %spins, i32 %set.mask) {
   store i64 0, ptr @claims
   store i64 0, ptr @busy
   store i64 0, ptr @sleepers
@@ -62,13 +70,39 @@ define void @bital_reset(ptr %limit, i64 %spins) {
   store i64 0, ptr @workers
   store ptr %limit, ptr @limit
   store i64 %spins, ptr @spins
+  store i32 %set.mask, ptr @set.mask
   call i32 @pthread_mutex_init(ptr @mutex, ptr null)
   call i32 @pthread_cond_init(ptr @bell, ptr null)
+  store atomic i64 %wanted, ptr @wanted seq_cst, align 8
   ret void
 }
 
-define void @bital_admit(i64 %workers) {
-  store atomic i64 %workers, ptr @workers seq_cst, align 8
+; Start the workers, as many as the system gives. Signals are for Python's own threads: a worker
+; inherits a mask that lets none through.
+define internal void @hire() {
+entry:
+  %all = alloca [16 x i64]
+  %before = alloca [16 x i64]
+  %set.mask = load i32, ptr @set.mask
+  call i32 @sigfillset(ptr %all)
+  call i32 @pthread_sigmask(i32 %set.mask, ptr %all, ptr %before)
+  %wanted = load atomic i64, ptr @wanted monotonic, align 8
+  br label %next
+next:
+  %hired = phi i64 [ 0, %entry ], [ %slot, %one ]
+  %more = icmp slt i64 %hired, %wanted
+  br i1 %more, label %one, label %end
+one:
+  %slot = add i64 %hired, 1
+  %number = inttoptr i64 %slot to ptr
+  %thread = getelementptr i64, ptr @threads, i64 %hired
+  %failed = call i32 @pthread_create(ptr %thread, ptr null, ptr @worker, ptr %number)
+  %fine = icmp eq i32 %failed, 0
+  br i1 %fine, label %next, label %end
+end:
+  %pair = cmpxchg ptr @wanted, i64 %wanted, i64 %hired seq_cst monotonic
+  store atomic i64 %hired, ptr @workers seq_cst, align 8
+  call i32 @pthread_sigmask(i32 %set.mask, ptr %before, ptr null)
   ret void
 }
 
@@ -88,8 +122,8 @@ end:
 ; How many threads may share a job now.
 define i64 @bital_allowed() {
 entry:
-  %workers = load atomic i64, ptr @workers monotonic, align 8
-  %all = add i64 %workers, 1
+  %wanted = load atomic i64, ptr @wanted monotonic, align 8
+  %all = add i64 %wanted, 1
   %limit = load ptr, ptr @limit
   %free = icmp eq ptr %limit, null
   br i1 %free, label %end, label %ask
@@ -135,8 +169,8 @@ no:
 
 define void @bital_parallel(ptr %function, ptr %context, i64 %tasks) {
 entry:
-  %workers = load atomic i64, ptr @workers monotonic, align 8
-  %alone = icmp eq i64 %workers, 0
+  %wanted = load atomic i64, ptr @wanted monotonic, align 8
+  %alone = icmp eq i64 %wanted, 0
   %few = icmp slt i64 %tasks, 2
   %many = icmp sgt i64 %tasks, 4294967295
   %odd = or i1 %few, %many
@@ -149,7 +183,14 @@ ask:
 enter:
   %pair = cmpxchg ptr @busy, i64 0, i64 1 acquire monotonic
   %won = extractvalue { i64, i1 } %pair, 1
-  br i1 %won, label %publish, label %serial
+  br i1 %won, label %staff, label %serial
+staff:
+  %workers = load atomic i64, ptr @workers monotonic, align 8
+  %nobody = icmp eq i64 %workers, 0
+  br i1 %nobody, label %first, label %publish
+first:
+  call void @hire()
+  br label %publish
 
 publish:
   store atomic i64 %threads, ptr @job.threads monotonic, align 8
@@ -202,7 +243,7 @@ serial:
 
 ; A worker's life. It looks for work for a while, then sleeps until the bell rings: it says that it
 ; sleeps before it looks for the last time, and a job is open before its owner looks for sleepers.
-define ptr @bital_worker(ptr %number) {
+define internal ptr @worker(ptr %number) {
 entry:
   %slot = ptrtoint ptr %number to i64
   %spins = load i64, ptr @spins
@@ -252,12 +293,27 @@ end:
   ret ptr null
 }
 
+; Send the workers home; from now on jobs do without.
 define void @bital_stop() {
-  store atomic i64 0, ptr @workers seq_cst, align 8
+entry:
+  store atomic i64 0, ptr @wanted seq_cst, align 8
   store atomic i64 1, ptr @stopped seq_cst, align 8
   call i32 @pthread_mutex_lock(ptr @mutex)
   call i32 @pthread_cond_broadcast(ptr @bell)
   call i32 @pthread_mutex_unlock(ptr @mutex)
+  %workers = atomicrmw xchg ptr @workers, i64 0 seq_cst
+  br label %next
+next:
+  %i = phi i64 [ 0, %entry ], [ %i.next, %one ]
+  %more = icmp slt i64 %i, %workers
+  br i1 %more, label %one, label %end
+one:
+  %place = getelementptr i64, ptr @threads, i64 %i
+  %thread = load i64, ptr %place
+  call i32 @pthread_join(i64 %thread, ptr null)
+  %i.next = add i64 %i, 1
+  br label %next
+end:
   ret void
 }
 """
@@ -298,7 +354,8 @@ def runtime_text() -> str:
     text = _ALONE.replace("{linkage}", alone).replace("{name}", name)
     if not _has_workers():
         return text
-    return text + _RUNTIME.replace("{pause}", _PAUSES.get(platform.machine().lower(), ""))
+    text += _RUNTIME.replace("{most}", str(_MOST))
+    return text.replace("{pause}", _PAUSES.get(platform.machine().lower(), ""))
 
 
 def _has_workers() -> bool:
@@ -318,23 +375,25 @@ def slots() -> int:
     Raises
     ------
     ArgumentError
-        Where BITAL_NUM_THREADS is not a whole number from 1 on.
+        Where BITAL_NUM_THREADS is not a whole number from 1 to 1024.
     """
     if not _has_workers():
         return 1
     own = os.environ.get("BITAL_NUM_THREADS", "")
     if own:
-        if not own.isdecimal() or int(own) < 1:
+        if not own.isdecimal() or not 1 <= int(own) <= _MOST:
             raise ArgumentError(
-                f"BITAL_NUM_THREADS is {own!r}: set it to a whole number of threads, 1 or more"
+                f"BITAL_NUM_THREADS is {own!r}: set it to a number of threads from 1 to {_MOST}"
             )
         return int(own)
     shared = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
     if shared.isdecimal() and int(shared) >= 1:
-        return int(shared)
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        count = int(shared)
+    elif hasattr(os, "sched_getaffinity"):
+        count = len(os.sched_getaffinity(0))
+    else:
+        count = os.cpu_count() or 1
+    return min(count, _MOST)
 
 
 def num_threads() -> int:
@@ -365,6 +424,9 @@ def _blas_threads() -> Any:
 class Pool:
     """Workers, and the machine code that shares jobs with them.
 
+    The first job with something to share starts the workers; so does the first one in the child of
+    a fork, where there are none.
+
     Parameters
     ----------
     threads : int or None
@@ -372,64 +434,44 @@ class Pool:
     """
 
     def __init__(self, threads: int | None = None) -> None:
+        self.address = 0
         self._threads = threads
+        self._lock = threading.Lock()
         self._runtime: Machine | None = None
-        self.forget()
+        self._spins = 0
         atexit.register(self.stop)
         if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self.forget)
-
-    def forget(self) -> None:
-        """Have no workers: at the beginning, and in the child of a fork, where there are none."""
-        self._lock = threading.Lock()
-        self._workers: list[Any] = []
-        self.address = 0
-        if self._runtime is not None:
-            self._reset(self._runtime, 0)
+            os.register_at_fork(after_in_child=self._forked)
 
     def start(self) -> int:
-        """The address of the code that shares a job; its workers are ready."""
+        """The address of the code that shares a job."""
         with self._lock:
             if not self.address:
-                runtime = self._runtime or self.compile_runtime()
-                if _has_workers():
-                    self._reset(runtime, _spins(runtime))
-                    self._hire(runtime, (self._threads or slots()) - 1)
+                runtime = load(runtime_text())
+                # Some thread may run this code until the process ends: it is never unmapped.
+                ctypes.pythonapi.Py_IncRef(ctypes.py_object(runtime))
+                self._spins = _spins(runtime) if _has_workers() else 0
+                self._reset(runtime)
+                self._runtime = runtime
                 self.address = runtime.address("bital_parallel")
         return self.address
 
-    def compile_runtime(self) -> Machine:
-        self._runtime = load(runtime_text())
-        # Some thread may run this code until the process ends: it is never unmapped.
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._runtime))
-        return self._runtime
+    def _reset(self, runtime: Machine) -> None:
+        if _has_workers():
+            limit = ctypes.cast(_blas_threads(), ctypes.c_void_p) if _blas_threads() else None
+            kinds = ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int32
+            count, set_mask = (self._threads or slots()) - 1, int(signal.SIG_SETMASK)
+            _function(runtime, "bital_reset", *kinds)(count, limit, self._spins, set_mask)
 
-    def _reset(self, runtime: Machine, spins: int) -> None:
-        limit = ctypes.cast(_blas_threads(), ctypes.c_void_p) if _blas_threads() else None
-        _function(runtime, "bital_reset", ctypes.c_void_p, ctypes.c_int64)(limit, spins)
-
-    def _hire(self, runtime: Machine, count: int) -> None:
-        library = ctypes.CDLL(None)
-        worker = ctypes.c_void_p(runtime.address("bital_worker"))
-        # Signals are for Python's own threads: a worker inherits a mask that lets none through.
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-        try:
-            for number in range(count):
-                thread = ctypes.c_void_p()  # pthread_t: a pointer, or an integer of its size
-                slot = ctypes.c_void_p(number + 1)
-                if library.pthread_create(ctypes.byref(thread), None, worker, slot):
-                    break  # the system gives no more threads
-                self._workers.append(thread)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        _function(runtime, "bital_admit", ctypes.c_int64)(len(self._workers))
+    def _forked(self) -> None:
+        self._lock = threading.Lock()  # another thread may have had it
+        if self._runtime is not None:
+            self._reset(self._runtime)
 
     def stop(self) -> None:
         """Send the workers home; jobs go on without them."""
-        if self._workers and self._runtime is not None:
+        if self._runtime is not None and _has_workers():
             _function(self._runtime, "bital_stop")()
-        while self._workers:
-            ctypes.CDLL(None).pthread_join(self._workers.pop(), None)
 
 
 def _function(machine: Machine, name: str, *arguments: Any) -> Any:
@@ -451,5 +493,5 @@ _pool = Pool()
 
 
 def parallel_address() -> int:
-    """The address of ``bital_parallel`` (see `runtime_text`); the first call starts the workers."""
+    """The address of ``bital_parallel`` (see `runtime_text`)."""
     return _pool.address or _pool.start()

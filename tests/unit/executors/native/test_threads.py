@@ -159,6 +159,21 @@ def test_workers_share_the_work(machine, pool):
     assert seen == {0, 1, 2}
 
 
+@posix
+@pytest.mark.skipif(not os.path.exists("/proc/self/task"), reason="Linux lists threads there")
+def test_workers_start_with_the_first_work_for_them(machine):
+    pool = threads.Pool(4)
+    pool.start()
+    with threadpoolctl.threadpool_limits(4):
+        before = len(os.listdir("/proc/self/task"))
+        Caller(machine, pool.address, 1).run()
+        assert len(os.listdir("/proc/self/task")) == before
+        Caller(machine, pool.address, 2).run()
+        assert len(os.listdir("/proc/self/task")) == before + 3
+        pool.stop()
+        assert len(os.listdir("/proc/self/task")) == before
+
+
 def test_one_task_runs_in_slot_0(machine, pool):
     caller = Caller(machine, pool.address, 1)
     caller.run(times=1000)
@@ -229,7 +244,7 @@ def test_a_limit_of_numpys_blas_holds_here_too(machine, pool):
 
 @posix
 def test_fork(machine, pool):
-    """A child has no workers and needs none; asked again, it has its own."""
+    """The child has no workers, and gets its own when it has work for them."""
     Caller(machine, pool.address, 100).run()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # "multi-threaded, use of fork()"
@@ -237,13 +252,13 @@ def test_fork(machine, pool):
     if child == 0:
         status = 1
         try:
-            caller = Caller(machine, pool_address := pool._runtime.address("bital_parallel"), 100)
-            caller.run(times=10)
-            alone = (caller.counts == 10).all() and (caller.slots == 0).all()
-            same = pool.start() == pool_address
-            caller.run(times=10)
+            caller, seen = Caller(machine, pool.address, 300, work=20_000), set()
+            for _ in range(100):
+                caller.run()
+                seen |= set(caller.slots.tolist())
+            right = (caller.counts == 100).all() and caller.violations == 0
             pool.stop()
-            status = 0 if alone and same and (caller.counts == 20).all() else 2
+            status = 0 if right and seen == {0, 1, 2} else 2
         finally:
             os._exit(status)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
