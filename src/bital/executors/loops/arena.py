@@ -113,10 +113,11 @@ def _join_loop(
     loop: While,
 ) -> None:
     """What only one turn knows lives within it; all else lives as long as the loop."""
+    lasting = {buffer.root for buffer in loop.lasting}
     for buffer, (first, last) in inner.items():
         if buffer in outer:
             spans[buffer] = outer[buffer][0], end
-        elif buffer in loop.lasting or buffer is loop.flag.root:
+        elif buffer in lasting or buffer is loop.flag.root:
             spans[buffer] = begin, end
         else:
             spans[buffer] = first, last
