@@ -81,29 +81,29 @@ def load(text: str, careful: bool = True) -> Machine:
 
 def _compile(text: str, careful: bool) -> bytes:
     """Optimise LLVM IR and make an object file of it."""
+    machine = _target_machine(*host(), level=2 if careful else 0)
     module = llvm.parse_assembly(text)
-    if not careful:
-        return bytes(_target_machine(*host(), level=0).emit_object(module))
-    machine, builder, passes = _pipeline()
-    passes.run(module, builder)
+    if careful:
+        options = llvm.create_pipeline_tuning_options(speed_level=2)
+        # A builder is for one run: it keeps what the last one registered.
+        _passes().run(module, llvm.create_pass_builder(machine, options))
     return bytes(machine.emit_object(module))
 
 
 @functools.cache
-def _pipeline() -> tuple[Any, Any, Any]:
-    """What optimises: made once, because llvmlite never frees all of a builder or its passes."""
-    machine = _target_machine(*host())
-    options = llvm.create_pipeline_tuning_options(speed_level=2)
-    builder = llvm.create_pass_builder(machine, options)
-    # The text has its lanes, and each statement stands in the right loop already: what is left
-    # is to fold addresses and to drop what nobody reads.
+def _passes() -> Any:
+    """What optimises: made once, because llvmlite never frees it.
+
+    The text has its lanes, and each statement stands in the right loop already: what is left is to
+    fold addresses and to drop what nobody reads.
+    """
     passes = llvm.create_new_module_pass_manager()
     passes.add_simplify_cfg_pass()
     passes.add_instruction_combine_pass()
     passes.add_loop_rotate_pass()
     passes.add_instruction_combine_pass()
     passes.add_simplify_cfg_pass()
-    return machine, builder, passes
+    return passes
 
 
 # --- the cache ------------------------------------------------------------------------------

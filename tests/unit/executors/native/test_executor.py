@@ -78,6 +78,17 @@ def test_what_it_has_is_not_talked_about(caplog: pytest.LogCaptureFixture) -> No
     assert not caplog.records
 
 
+def test_compiling_writes_nothing(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BITAL_CACHE", "0")
+    for n in range(3):  # the sum of one row is too little to be optimised beside the product
+        native(lambda x, n=n: (np.sin(x @ x), np.sum(x[0]) * 2 + n))(np.ones((100, 100)))
+    out, error = capfd.readouterr()
+    assert not out
+    assert not error
+
+
 # --- indices --------------------------------------------------------------------------------
 
 
