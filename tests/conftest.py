@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -13,6 +16,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import bital
+
+if "BITAL_CACHE" not in os.environ:  # machine code of tests is kept for this run only
+    os.environ["BITAL_CACHE"] = tempfile.mkdtemp(prefix="bital-tests-")
+    atexit.register(shutil.rmtree, os.environ["BITAL_CACHE"], ignore_errors=True)
 
 _GAPS = Path(__file__).parent / "conformance" / "known_gaps"
 _QUIET = (HealthCheck.too_slow, HealthCheck.filter_too_much)
