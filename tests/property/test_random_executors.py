@@ -137,6 +137,7 @@ def _loops(lib: Any) -> dict[str, Callable[[Any], Any]]:
 
 _UNARIES = {**_UNARY, **_ROUGH_UNARY, **_TYPED_UNARY, **_loops(plain_loops)}
 _BINARIES = {**_BINARY, **_ROUGH_BINARY, **_TYPED_BINARY}
+_NAMES = sorted({**_UNARIES, **_BINARIES})
 _PLAIN = {**_UNARIES, **_BINARIES}
 _FUNCTIONS = {**_PLAIN, **_loops(bital)}
 
@@ -192,9 +193,9 @@ def cases(draw: Any) -> Case:
     )
     values = _inputs(types)
     steps: list[tuple[str, tuple[int, ...]]] = []
-    for _ in range(draw(st.integers(1, 10))):
-        count = draw(st.sampled_from((1, 2, 2)))
-        name = draw(st.sampled_from(sorted(_UNARIES if count == 1 else _BINARIES)))
+    for number in draw(st.lists(st.integers(0, len(_NAMES) - 1), min_size=4, max_size=14)):
+        name = _NAMES[number]
+        count = 1 if name in _UNARIES else 2
         recent = st.integers(max(0, len(values) - 4), len(values) - 1)
         places = tuple(draw(recent) for _ in range(count))
         value = _step(name, [values[place] for place in places])
