@@ -56,7 +56,7 @@ def test_train_writes_a_whole_run_folder(invoke, small, tmp_path):
         "epochs": 2,
         "dropout": 0.0,
         "seed": 3,
-        "executor": "numpy",
+        "executor": bital.config.executor_name(),
         "threads": 1,
     }
     assert config["versions"]["bital"] == bital.__version__
