@@ -11,7 +11,9 @@ from contextvars import ContextVar
 from bital.executors import get_executor, is_installed
 
 _executor: ContextVar[str | None] = ContextVar("executor", default=None)
-_stabilize: ContextVar[bool | None] = ContextVar("stabilize", default=None)
+_stabilize: ContextVar[bool] = ContextVar(
+    "stabilize", default=os.environ.get("BITAL_STABILIZE") != "0"
+)
 
 
 def executor_name() -> str:
@@ -56,10 +58,8 @@ def executor(name: str) -> Iterator[None]:
 
 
 def stabilizing() -> bool:
-    """Whether logarithms and quotients of exponentials are rewritten: the innermost `stabilize`
-    block's word, else not if BITAL_STABILIZE is 0."""
-    inside = _stabilize.get()
-    return os.environ.get("BITAL_STABILIZE") != "0" if inside is None else inside
+    """Whether logarithms and quotients of exponentials are rewritten: see `stabilize`."""
+    return _stabilize.get()
 
 
 @contextmanager
@@ -72,7 +72,7 @@ def stabilize(on: bool = True) -> Iterator[None]:
         True, the default outside of any block too: ``log(softmax)``, ``log(sum(exp))``,
         ``log(1 + exp)``, ``log(sigmoid)`` and the like are rewritten under `jit`, `vmap` and all
         derivatives, as docs/numerics.md lists. False: what runs is what was written. The
-        environment variable BITAL_STABILIZE=0 says so for a whole process.
+        environment variable BITAL_STABILIZE=0, read at import, says so for a whole process.
 
     Examples
     --------
