@@ -258,15 +258,8 @@ class Lowering:
         x, *pointers = equation.inputs
         window = len(pointers)
         lead = len(indices) - (x.type.ndim - window)
-        view = self.view_of_stored(x)
         found = self.checked_indices(equation, pointers, x.type.shape, indices[:lead])
-        return self.body.load(view.buffer, self.offset(view, (*found, *indices[lead:])))
-
-    def view_of_stored(self, atom: Atom) -> View:
-        view = self.find_view(atom) if isinstance(atom, Var) else None
-        if view is None:
-            raise AssertionError(f"{atom} should have been stored")
-        return view
+        return self.value(x, (*found, *indices[lead:]))
 
     def checked_indices(
         self, equation: Equation, pointers: Sequence[Atom], shape: Sequence[int], at: Indices
