@@ -22,6 +22,7 @@ from bital.executors.native.tiles import Shape, print_functions
 DType = np.dtype[Any]
 _FIRST = 25 << 10  # bytes of a panel that stay in a first-level cache beside the rows it meets
 _LINES = 128  # cache lines, each in a page of its own, that are quickly read again and again
+_CHUNK = 128 << 10  # bytes of rows that stay in a second-level cache while panels meet them
 _SECOND = 512 << 10  # bytes of panels that are not far away
 _BLOCK = 256 << 10  # bytes of a block: not far away either when the rest of its task reads it
 _LINE = 64  # bytes that two tasks should not both write to
@@ -43,6 +44,8 @@ class ProductPlan:
         Of a block. Task t computes block ``divmod(t, grid[1])`` of the grid.
     depth : int
         How much of k is summed at a time.
+    chunk : int
+        How many rows meet all panels before the next ones do.
     kind : str
         "tiles"; "dots", contiguous rows of a matrix times a vector; "turned", a matrix with
         contiguous columns times a vector, computed as the vector times the transpose.
@@ -62,6 +65,7 @@ class ProductPlan:
     rows_per_task: int
     columns_per_task: int
     depth: int
+    chunk: int
     kind: str
     direct: bool
     packed: bool
@@ -90,7 +94,9 @@ class ProductPlan:
             return shape.panels(self.k) * shape.row
         if self.kind == "turned":
             return self._row_at + down * shape.row
-        panels = (1 if self.direct else across) + (down if self.packed else 0)
+        panels = 1 if self.direct else across
+        if self.packed:
+            panels += shape.panels(min(self.chunk, self.rows_per_task))
         return shape.row * (shape.rows + panels * self.depth)
 
     @property
@@ -137,6 +143,8 @@ def plan(
         most = min(most, _LINES)
     depth = -(-max(1, k) // -(-max(1, k) // most))
     rows, columns = _cut(shape, m, n, k, depth, packed)
+    unit = shape.width if packed else shape.rows
+    chunk = _part(rows, -(-rows * depth * shape.size // _CHUNK), unit)
     direct = k > 0 and b_strides[1] == 1 and rows <= shape.rows
     return ProductPlan(
         dtype,
@@ -149,6 +157,7 @@ def plan(
         rows_per_task=rows,
         columns_per_task=columns,
         depth=depth,
+        chunk=chunk,
         kind=kind,
         direct=direct,
         packed=packed,
@@ -170,8 +179,7 @@ def _cut(shape: Shape, m: int, n: int, k: int, depth: int, packed: bool) -> tupl
     found = []
     for across in range(least, least + _TASKS):
         columns = _part(n, across, column_unit)
-        highest = _BLOCK // (columns * shape.size)
-        highest = max(1, (min(highest, widest) if packed else highest) // row_unit) * row_unit
+        highest = max(1, _BLOCK // (columns * shape.size * row_unit)) * row_unit
         rows = _part(m, max(-(-m // highest), -(-wanted // across)), row_unit)
         down, across = -(-m // rows), -(-n // columns)
         too_few = down * across < 0.75 * wanted
@@ -207,7 +215,7 @@ def print_support(dtype: DType, vector_bytes: int, linkage: str = "internal") ->
 _CALLED = """
 declare void @$p.pack(i64, ptr, i64, i64, i64, ptr)
 declare void @$p.dots(i64, i64, ptr, i64, ptr, ptr, i64)
-declare void @$p.block(i64, i64, i64, i64, ptr, i64, i64, ptr, i64, i64, ptr, i64, i1, i1, ptr)
+declare void @$p.block(i64, i64, i64, i64, ptr, i64, i64, ptr, i64, i64, ptr, i64, i1, i1, i64, ptr)
 """
 
 
@@ -232,7 +240,8 @@ $body
 """
 _TILES = """
   call void @$p.block(i64 %m, i64 %n, i64 $k, i64 $depth, ptr %ai, i64 $a_row, i64 $a_column,
-      ptr %bj, i64 $b_row, i64 $b_column, ptr %c, i64 %c.row, i1 $direct, i1 $packed, ptr %scratch)
+      ptr %bj, i64 $b_row, i64 $b_column, ptr %c, i64 %c.row, i1 $direct, i1 $packed, i64 $chunk,
+      ptr %scratch)
   ret void"""
 _ROW_TIMES = """
   call void @$p.pack(i64 1, ptr %ai, i64 0, i64 $a_column, i64 $k, ptr %scratch)
@@ -245,7 +254,7 @@ _TIMES_COLUMN = """
 _TURNED = """
   %row = getelementptr i8, ptr %scratch, i64 $row_at
   call void @$p.block(i64 1, i64 %m, i64 $k, i64 $depth, ptr %bj, i64 0, i64 $b_row,
-      ptr %ai, i64 $a_column, i64 $a_row, ptr %row, i64 0, i1 true, i1 false, ptr %scratch)
+      ptr %ai, i64 $a_column, i64 $a_row, ptr %row, i64 0, i1 true, i1 false, i64 1, ptr %scratch)
   br label %loop
 loop:
   %i = phi i64 [ 0, %entry ], [ %i.next, %loop ]
@@ -272,7 +281,7 @@ def print_product(plan: ProductPlan, name: str) -> str:
     strides = (*plan.a_strides, *plan.b_strides)
     names = "a_row", "a_column", "b_row", "b_column"
     words: dict[str, Any] = {n: s * shape.size for n, s in zip(names, strides, strict=True)}
-    words |= {"k": plan.k, "depth": plan.depth, "name": name}
+    words |= {"k": plan.k, "depth": plan.depth, "name": name, "chunk": plan.chunk}
     words |= {"direct": str(plan.direct).lower(), "packed": str(plan.packed).lower()}
     body = {"tiles": _TILES, "turned": _TURNED}.get(plan.kind)
     if body is None:

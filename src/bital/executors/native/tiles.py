@@ -236,12 +236,13 @@ done:
 }
 """
 
-# A block of C: `m` x `n`, k >= 1, summed over `depth` of k at a time. B is packed, except its full
-# panels where `direct`; A is packed where `packed`, into groups of `width` rows.
+# A block of C: `m` x `n`, k >= 1, summed over `depth` of k at a time, `chunk` rows after another. B
+# is packed, except its full panels where `direct`; A is packed where `packed`, into groups of
+# `width` rows.
 _BLOCK = """
 define $linkage void @$p.block(i64 %m, i64 %n, i64 %k, i64 %depth, ptr noalias %a, i64 %a.row,
     i64 %a.column, ptr noalias %b, i64 %b.row, i64 %b.column, ptr noalias %c, i64 %c.row,
-    i1 %direct, i1 %packed, ptr noalias %tile.buffer) noinline nounwind optsize {
+    i1 %direct, i1 %packed, i64 %chunk, ptr noalias %tile.buffer) noinline nounwind optsize {
 entry:
   %tile.bytes = mul i64 $row, $rows
   %b.panels = getelementptr i8, ptr %tile.buffer, i64 %tile.bytes
@@ -257,11 +258,13 @@ entry:
   %b.row.bytes = mul i64 %b.count, $row
   %b.bytes = mul i64 %b.row.bytes, %depth
   %a.panels = getelementptr i8, ptr %b.panels, i64 %b.bytes
-  %group = select i1 %packed, i64 $width, i64 %m
+  %group = select i1 %packed, i64 $width, i64 %chunk
   %t.row = select i1 %packed, i64 $size, i64 %a.row
   %t.column = select i1 %packed, i64 $row, i64 %a.column
   %t.two = mul i64 %t.row, 2
   %t.three = mul i64 %t.row, 3
+  %ah.step = mul i64 %chunk, %a.row
+  %ch.step = mul i64 %chunk, %c.row
   %a.deeper = mul i64 %depth, %a.column
   %b.deeper = mul i64 %depth, %b.row
   br label %deep
@@ -277,12 +280,20 @@ deep:
   %panel.bytes = mul i64 %d, $row
   %b.source = getelementptr i8, ptr %bp, i64 %b.first.at
   call void @$p.pack(i64 %d, ptr %b.source, i64 %b.row, i64 %b.column, i64 %b.rest, ptr %b.panels)
+  br label %chunk.start
+
+chunk.start:
+  %h = phi i64 [ 0, %deep ], [ %h.next, %chunk.next ]
+  %ah = phi ptr [ %ap, %deep ], [ %ah.next, %chunk.next ]
+  %ch = phi ptr [ %c, %deep ], [ %ch.next, %chunk.next ]
+  %h.left = sub i64 %m, %h
+  %h.rows = call i64 @llvm.smin.i64(i64 %h.left, i64 %chunk)
   br i1 %packed, label %pack.a, label %panels
 pack.a:
-  call void @$p.pack(i64 %d, ptr %ap, i64 %a.column, i64 %a.row, i64 %m, ptr %a.panels)
+  call void @$p.pack(i64 %d, ptr %ah, i64 %a.column, i64 %a.row, i64 %h.rows, ptr %a.panels)
   br label %panels
 panels:
-  %rows.of.a = phi ptr [ %ap, %deep ], [ %a.panels, %pack.a ]
+  %rows.of.a = phi ptr [ %ah, %chunk.start ], [ %a.panels, %pack.a ]
   br label %panel
 
 panel:
@@ -300,7 +311,7 @@ panel:
   %narrow = icmp eq i64 %j, %n.full
   %half = and i1 %narrow, %slim
   %functions = select i1 %half, ptr @$p.tiles, ptr %wide.tiles
-  %cj = getelementptr $element, ptr %c, i64 %j
+  %cj = getelementptr $element, ptr %ch, i64 %j
   br label %group.start
 group.start:
   %g = phi i64 [ 0, %panel ], [ %g.next, %group.next ]
@@ -308,7 +319,7 @@ group.start:
   %cg = phi ptr [ %cj, %panel ], [ %ci.next, %group.next ]
   %g.next = add i64 %g, %group
   %ag.next = getelementptr i8, ptr %ag, i64 %panel.bytes
-  %g.left = sub i64 %m, %g
+  %g.left = sub i64 %h.rows, %g
   %g.rows = call i64 @llvm.smin.i64(i64 %g.left, i64 %group)
   %g.up = add i64 %g.rows, $rows_less
   %tiles = udiv i64 %g.up, $rows
@@ -346,11 +357,17 @@ tile.next:
   %t.more = icmp slt i64 %t.next, %tiles
   br i1 %t.more, label %tile, label %group.next
 group.next:
-  %g.more = icmp slt i64 %g.next, %m
+  %g.more = icmp slt i64 %g.next, %h.rows
   br i1 %g.more, label %group.start, label %panel.next
 panel.next:
   %j.more = icmp slt i64 %j.next, %n
-  br i1 %j.more, label %panel, label %deep.next
+  br i1 %j.more, label %panel, label %chunk.next
+chunk.next:
+  %h.next = add i64 %h, %chunk
+  %ah.next = getelementptr i8, ptr %ah, i64 %ah.step
+  %ch.next = getelementptr i8, ptr %ch, i64 %ch.step
+  %h.more = icmp slt i64 %h.next, %m
+  br i1 %h.more, label %chunk.start, label %deep.next
 deep.next:
   %p.next = add i64 %p, %depth
   %ap.next = getelementptr i8, ptr %ap, i64 %a.deeper

@@ -193,7 +193,8 @@ def test_every_width_of_vectors(vector_bytes, dtype, packed):
     new = integers(0, dtype)
     for layout in ("rows", "columns", "every other"):
         a, b = LAYOUTS[layout](new, 45, 70), LAYOUTS[layout](new, 70, 83)
-        found = Compiled(planned(a, b, vector_bytes, packed=packed, depth=33))(a, b)
+        changes = {"packed": packed, "depth": 33, "chunk": 32}
+        found = Compiled(planned(a, b, vector_bytes, **changes))(a, b)
         np.testing.assert_array_equal(found, a @ b)
     for a, b in ((new(9, 77), new(77, 1)), (new(77, 9).T, new(77, 1)), (new(1, 77), new(9, 77).T)):
         np.testing.assert_array_equal(Compiled(planned(a, b, vector_bytes))(a, b), a @ b)
@@ -270,8 +271,9 @@ def test_same_bits_however_it_is_cut(dtype, m, n, k, layout):
     for rows, columns in ((7, n), (m, 16), (m, 48), (1, 32), (13, 64)):
         cut = replace(whole, rows_per_task=min(m, rows), columns_per_task=min(n, columns))
         np.testing.assert_array_equal(Compiled(cut)(a, b), expected)
-    for packed, direct in ((True, False), (False, layout == "rows")):
-        same = replace(whole, packed=packed, direct=direct or whole.kind != "tiles")
+    for packed, direct, chunk in ((True, False, 16), (False, layout == "rows", 6)):
+        direct = direct or whole.kind != "tiles"
+        same = replace(whole, packed=packed, direct=direct, chunk=chunk)
         np.testing.assert_array_equal(Compiled(same)(a, b), expected)
 
 
