@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from bital.executors.loops.form import (
     Buffer,
+    Host,
     Kernel,
     Loop,
     Module,
@@ -48,7 +49,7 @@ def _aligned(size: int) -> int:
 
 
 def _read(step: Step) -> set[Buffer]:
-    if isinstance(step, Kernel):
+    if isinstance(step, (Kernel, Host)):
         return step.buffers()[0]
     inner = [*step.condition, *step.body] if isinstance(step, While) else [*step.yes, *step.no]
     return {step.flag.root, *(buffer for each in inner for buffer in _read(each))}
@@ -85,7 +86,7 @@ def _times(steps: Sequence[Step], time: int, spans: dict[Buffer, tuple[int, int]
         spans[buffer.root] = first, time
 
     for step in steps:
-        if isinstance(step, Kernel):
+        if isinstance(step, (Kernel, Host)):
             for buffer in set.union(*step.buffers()):
                 touch(buffer)
         elif isinstance(step, While):

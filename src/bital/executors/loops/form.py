@@ -419,7 +419,34 @@ class Branch:
     no: list[Step]
 
 
-Step = Kernel | While | Branch
+@dataclass(eq=False)
+class Host:
+    """A function of NumPy arrays, called from inside: factorisations, Fourier transforms, sorting.
+
+    Attributes
+    ----------
+    function : callable
+        Takes an array for each operand, and gives a list of arrays, one for each result.
+    operands : list of (Buffer, int, tuple of int) or scalar
+        Memory, the first element's offset, and the shape; or a number.
+    results : list of (Buffer, tuple of int)
+    number : int
+        Its place among the module's.
+    """
+
+    name: str
+    function: Callable[..., Sequence[Any]]
+    operands: list[Any]
+    results: list[tuple[Buffer, tuple[int, ...]]]
+    number: int
+
+    def buffers(self) -> tuple[set[Buffer], set[Buffer]]:
+        """Buffers that are read, and those that are written."""
+        read = {each[0].root for each in self.operands if isinstance(each, tuple)}
+        return read, {buffer.root for buffer, _ in self.results}
+
+
+Step = Kernel | While | Branch | Host
 
 
 _TINY = 2000  # operations
@@ -458,6 +485,7 @@ class Module:
     shapes: list[tuple[int, ...]] = field(default_factory=list)  # of the results
     constants: list[tuple[Buffer, Any]] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
+    hosts: list[Host] = field(default_factory=list)
     sites: list[Site] = field(default_factory=list)
     arena: int = 0  # bytes
     scratch: int = 0  # bytes a thread
@@ -467,6 +495,6 @@ class Module:
     @property
     def is_tiny(self) -> bool:
         """Whether there is so little to do that a call takes longer than what it computes."""
-        if any(isinstance(step, While) for step in self.steps):
+        if self.hosts or any(isinstance(step, While) for step in self.steps):
             return False
         return sum(kernel.work for kernel in kernels_of(self.steps)) < _TINY

@@ -8,6 +8,7 @@ their places.
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ from bital.executors.loops.form import (
     Body,
     Buffer,
     Check,
+    Host,
     Index,
     Module,
     Site,
@@ -35,6 +37,11 @@ from bital.program import ArrayType, Atom, Equation, Literal, Program, Var
 Indices = tuple[Index, ...]
 VIEWS = frozenset({"reshape", "transpose", "broadcast_to", "slice"})
 LAZY = ELEMENTWISE | VIEWS | {"gather"}
+# What only moves elements, whatever they are: all that the form does with complex numbers.
+_MOVES = VIEWS | {
+    *("gather", "where", "stop_gradient", "concatenate", "slice_update", "scatter"),
+    *("while_loop", "scan", "cond"),
+}
 ZERO = Index()
 
 
@@ -109,14 +116,14 @@ class Lowering:
     def run(self) -> None:
         for number, equation in enumerate(self.program.equations):
             self.number = number
-            name = equation.primitive.name
+            name = name_of(equation)
             try:
                 if name in LAZY:
                     self._lazy(equation)
                 elif name in RULES:
                     RULES[name](self, equation)
                 else:
-                    raise NotLowered(name)
+                    self._host(equation)
             except NotLowered as gap:
                 place = f" ({equation.source})" if equation.source else ""
                 raise NotLowered(f"{gap}{place}") from None
@@ -229,6 +236,27 @@ class Lowering:
             self.store(out, view, out.name or equation.primitive.name)
             self.views[out] = view
 
+    def _host(self, equation: Equation) -> None:
+        """Let NumPy compute an equation: on dense memory, as the primitive's reference says."""
+        primitive = equation.primitive
+        operands: list[Any] = []
+        for atom in equation.inputs:
+            if isinstance(atom, Literal):
+                operands.append(np.asarray(atom.value, atom.type.dtype)[()])
+                continue
+            view = self.dense_view(atom)
+            if view.moving:
+                view = View(self.buffer(atom.type), row_major(atom.type.shape))
+                self.store(atom, view, "copy")
+            operands.append((view.buffer, view.offset, atom.type.shape))
+        results = [(self.new_view(out).buffer, out.type.shape) for out in equation.outputs]
+        function = functools.partial(primitive.reference, **equation.params)
+        if not primitive.multiple_results:
+            function = functools.partial(_as_list, function)
+        host = Host(primitive.name, function, operands, results, len(self.module.hosts))
+        self.module.hosts.append(host)
+        self.schedule.add_step(host, *host.buffers())
+
     # --- values
 
     def value(self, atom: Atom, indices: Indices) -> Value:
@@ -295,6 +323,41 @@ class Lowering:
         site = Site(message, equation.source, pointer.type.shape)
         self.module.sites.append(site)
         self.body.add(Check(good, len(self.module.sites) - 1, raw, position))
+
+
+def name_of(equation: Equation) -> str:
+    """The primitive's name; none where the form has no words for it and NumPy computes it.
+
+    So it is with arithmetic on complex numbers, and with a few functions of rare dtypes.
+    """
+    name: str = equation.primitive.name
+    if name in _MOVES:
+        return name
+    atoms = (*equation.inputs, *equation.outputs)
+    if any(atom.type.dtype.kind == "c" for atom in atoms):
+        return ""
+    if name in ELEMENTWISE:
+        operands = tuple(
+            (atom.type.dtype, atom.value if isinstance(atom, Literal) else None)
+            for atom in equation.inputs
+        )
+        return name if _has_formula(name, equation.outputs[0].type.dtype, operands) else ""
+    return name
+
+
+@functools.lru_cache(maxsize=1024)
+def _has_formula(name: str, out: Any, operands: tuple[tuple[Any, Any], ...]) -> bool:
+    body = Body()
+    try:
+        with body.in_use():
+            scalar.evaluate(name, out, [Value(dtype, body, value) for dtype, value in operands])
+    except NotLowered:
+        return False
+    return True
+
+
+def _as_list(function: Callable[..., Any], *operands: Any) -> list[Any]:
+    return [function(*operands)]
 
 
 # --- views ----------------------------------------------------------------------------------
@@ -390,7 +453,7 @@ def _last_uses(program: Program, stored: set[Var]) -> dict[Var, int]:
     for number in range(len(program.equations) - 1, -1, -1):
         equation = program.equations[number]
         when = number
-        if equation.primitive.name in LAZY and equation.outputs[0] not in stored:
+        if name_of(equation) in LAZY and equation.outputs[0] not in stored:
             when = last.get(equation.outputs[0], number)
         if equation.primitive.name in VIEWS:
             when = last.get(equation.outputs[0], number)
@@ -405,7 +468,7 @@ def _stored(program: Program, made: dict[Var, Equation]) -> set[Var]:
     stored = {atom for atom in program.outputs if isinstance(atom, Var)}
     uses: Counter[Var] = Counter()
     for equation in reversed(program.equations):
-        name = equation.primitive.name
+        name = name_of(equation)
         out = equation.outputs[0] if equation.outputs else None
         if name in VIEWS:
             assert out is not None
@@ -425,7 +488,7 @@ def _stored(program: Program, made: dict[Var, Equation]) -> set[Var]:
                 _store_base(atom, made, stored)
     for var, count in uses.items():
         equation_of = made.get(var)
-        if count > 1 and equation_of is not None and equation_of.primitive.name in LAZY - VIEWS:
+        if count > 1 and equation_of is not None and name_of(equation_of) in LAZY - VIEWS:
             stored.add(var)
     return stored
 

@@ -21,9 +21,11 @@ from bital.executors.loops.scalar import NotLowered
 from bital.executors.memory import of_module, require_memory
 from bital.executors.native import threads
 from bital.executors.native.compiler import Machine, load, shared_products, vector_bytes
+from bital.executors.native.host import FAILED, Hosts
 from bital.executors.native.printer import (
     ARENA,
     FIRST_BUFFER,
+    HOST,
     PARALLEL,
     SCRATCH,
     STATUS,
@@ -58,7 +60,8 @@ class NativeExecutor:
 def lower_native(program: Program, donated: Collection[int] = ()) -> Module:
     """An optimised Program as loops for this processor."""
     for dtype in {atom.type.dtype for e in program.equations for atom in (*e.inputs, *e.outputs)}:
-        if dtype.kind not in "biuf" or dtype.itemsize > 8 or not dtype.isnative:
+        width = 16 if dtype.kind == "c" else 8
+        if dtype.kind not in "biufc" or dtype.itemsize > width or not dtype.isnative:
             raise NotLowered(f"arrays of {dtype}")
     return lower(program, donated, vector_bytes() // 4)
 
@@ -106,7 +109,7 @@ def _aligned(size: int) -> Array:
 class _State:
     """What one running call needs: the table of pointers, and the memory behind it."""
 
-    def __init__(self, module: Module, constants: Sequence[Array]) -> None:
+    def __init__(self, module: Module, constants: Sequence[Array], hosts: Hosts) -> None:
         count = len(module.arguments) + len(module.results) + len(constants)
         self.status = (ctypes.c_int64 * 4)()
         self.arena = _aligned(module.arena)
@@ -117,6 +120,7 @@ class _State:
         table[ARENA] = self.arena.ctypes.data
         table[SCRATCH] = self.scratch.ctypes.data
         table[PARALLEL] = threads.parallel_address()
+        table[HOST] = hosts.address
         place = FIRST_BUFFER + len(module.arguments)
         for buffer, shape in zip(module.results, module.shapes, strict=True):
             cell = None if shape else np.zeros((), buffer.dtype)
@@ -143,6 +147,7 @@ class _Function:
         prototype = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)
         self._run = prototype(machine.address("run"))
         self._constants = [array for _, array in module.constants]
+        self._hosts = Hosts(module)
         self._is_array = [bool(shape) for shape in module.argument_shapes]
         self._pack = struct.Struct(f"{len(module.arguments) + len(module.results)}P").pack_into
         # How each result is made: a fresh array, a donated argument, or a cell of the state.
@@ -157,7 +162,7 @@ class _Function:
         try:
             state = self._states.pop()
         except IndexError:
-            state = _State(self.module, self._constants)
+            state = _State(self.module, self._constants, self._hosts)
         objects = list(arguments)
         for place, is_array in enumerate(self._is_array):
             if isinstance(objects[place], np.ndarray) is not is_array:
@@ -182,6 +187,8 @@ class _Function:
         site, value, place = state.status[:3]
         state.status[0] = 0
         self._states.append(state)
+        if site == FAILED:
+            raise self._hosts.fault(state.address)
         if site < 0:
             return self([np.array(a, order="C") if np.ndim(a) else a for a in arguments])
         found = self.module.sites[site - 1]
@@ -200,7 +207,7 @@ class _Guarded(_Function):
     def __init__(self, module: Module, machine: Machine) -> None:
         super().__init__(module, machine)
         self._lock = threading.RLock()
-        self._states = [_State(module, self._constants)]
+        self._states = [_State(module, self._constants, self._hosts)]
         self._fenced: list[tuple[Array, str]] = []
 
     def __call__(self, arguments: Sequence[Any]) -> list[Array]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from bital.executors.loops.form import (
     Branch,
     Buffer,
+    Host,
     Kernel,
     Module,
     Step,
@@ -24,7 +25,7 @@ from bital.executors.native.functions import Function
 from bital.executors.native.instructions import Text
 
 # Slots of the table of pointers that every function takes.
-STATUS, ARENA, SCRATCH, PARALLEL, FIRST_BUFFER = range(5)
+STATUS, ARENA, SCRATCH, PARALLEL, HOST, FIRST_BUFFER = range(6)
 
 _COLD = 400  # a kernel with less than this part of the work is not optimised: that saves time
 
@@ -75,6 +76,17 @@ def print_module(module: Module, shared: Callable[[str], str], layout: Layout) -
     return "\n".join([*wanted, "", body, '!0 = !{!"branch_weights", i32 1, i32 4000}', ""])
 
 
+def slots_of(module: Module) -> dict[tuple[str, int], int]:
+    """Where the table points to arguments, results and constants."""
+    counts = {
+        "argument": len(module.arguments),
+        "result": len(module.results),
+        "constant": len(module.constants),
+    }
+    places = [(place, number) for place, count in counts.items() for number in range(count)]
+    return {place: FIRST_BUFFER + slot for slot, place in enumerate(places)}
+
+
 class _Module:
     def __init__(self, module: Module, text: Text, layout: Layout) -> None:
         self.layout = layout
@@ -82,16 +94,7 @@ class _Module:
         self.text = text
         self.kernels = 0
         self.lines: list[str] = []
-        first = FIRST_BUFFER
-        self.slots: dict[tuple[str, int], int] = {}
-        for place, count in (
-            ("argument", len(module.arguments)),
-            ("result", len(module.results)),
-            ("constant", len(module.constants)),
-        ):
-            for position in range(count):
-                self.slots[place, position] = first
-                first += 1
+        self.slots = slots_of(module)
         self.count = itertools.count()
 
     def run(self) -> None:
@@ -200,6 +203,16 @@ class _Module:
             "  ret void",
             f"fine{number}:",
         ]
+
+    def _host(self, host: Host) -> None:
+        """``host(table, number)`` in Python; it leaves a status where it fails."""
+        name = f"%host{next(self.count)}"
+        self.lines += [
+            f"  ; {host.name}",
+            *_from_table(name, HOST),
+            f"  call void {name}(ptr %table, i64 {host.number})",
+        ]
+        self._return_if_failed()
 
     def _place(self, buffer: Buffer) -> str:
         name = f"%m{next(self.count)}"

@@ -16,6 +16,7 @@ def scalar_type(dtype: DType) -> str:
     """The LLVM type of an element in a register."""
     if dtype.kind == "f":
         return _FLOATS[dtype.itemsize]
+    # A complex number is bits that are moved about; what computes with one is NumPy.
     return "i1" if dtype.kind == "b" else f"i{8 * dtype.itemsize}"
 
 
@@ -31,6 +32,8 @@ def literal(value: Any, dtype: DType) -> str:
     """A number in LLVM's notation, to the last bit."""
     if dtype.kind == "b":
         return "true" if value else "false"
+    if dtype.kind == "c":
+        return str(int.from_bytes(dtype.type(value).tobytes(), "little"))
     if dtype.kind in "iu":
         return str(int(value))
     if dtype.itemsize == 2:
