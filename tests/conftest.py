@@ -78,8 +78,10 @@ def read_gaps(executor: str) -> dict[str, str]:
     return gaps
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[Any]) -> None:
     """Known gaps must fail: one that no longer does breaks the build."""
+    _mark_slow_compilation(items)
     gaps = {name: read_gaps(name) for name in installed_executors()}
     for item in items:
         params = getattr(item, "callspec", None) and item.callspec.params
@@ -89,3 +91,10 @@ def pytest_collection_modifyitems(items: list[Any]) -> None:
         reason = gaps.get(params["executor"], {}).get(key)
         if reason is not None:
             item.add_marker(pytest.mark.xfail(reason=reason, strict=True))
+
+
+def _mark_slow_compilation(items: list[Any]) -> None:
+    """What compiles hundreds of programs is slow where that means machine code."""
+    for item in items:
+        if item.get_closest_marker("compiles") and item.callspec.params["executor"] != "numpy":
+            item.add_marker(pytest.mark.slow)

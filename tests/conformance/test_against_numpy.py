@@ -118,6 +118,7 @@ def test_corner_pairs(row: Row, executor: str) -> None:
     run_all(cases)
 
 
+@pytest.mark.compiles
 @named(BINARY)
 def test_promotion(row: Row, executor: str) -> None:
     """Operands of two dtypes, and Python numbers beside arrays, which are weak (NEP 50)."""
@@ -142,6 +143,7 @@ def _with_number(row: Row, x: Any, number: Any) -> Iterator[Callable[[], None]]:
         yield partial(compare, closed, bital.jit(function), [x if left else x[0, 0]], where)
 
 
+@pytest.mark.compiles
 @named(BINARY)
 def test_numbers_as_arguments(row: Row, executor: str) -> None:
     """A Python number that is an argument stays weak inside of the trace."""

@@ -119,7 +119,7 @@ def test_constants_keep_shape_dtype_and_bits(shape, dtype):
 
 
 def test_a_failure_shows_the_generated_line():
-    f = bital.jit(lambda x, i: x[i] * 2.0)
+    f = bital.jit(lambda x, i: x[i] * 2.0, executor="numpy")
     f(np.ones(3), np.array([1, 2]))
     with pytest.raises(IndexError) as caught:
         f(np.ones(3), np.array([1, 7]))

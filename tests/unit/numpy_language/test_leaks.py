@@ -277,7 +277,7 @@ def test_the_form_that_the_message_gives_works(row, mode):
     expected = eval(row.gives, dict(NAMES), {"x": np.float64(2.5)})
     got = run(mode, f)[1]
     assert isinstance(got, (np.ndarray, np.generic, float))
-    np.testing.assert_array_equal(got, expected)
+    np.testing.assert_allclose(got, expected, rtol=9e-16)  # 4 ulp, which native code may have
 
 
 @pytest.mark.parametrize(("code", "name"), BRANCHES, ids=[code for code, _ in BRANCHES])

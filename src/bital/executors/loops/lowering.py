@@ -404,7 +404,7 @@ def _split_axes(old: tuple[int, ...], new: tuple[int, ...]) -> list[list[tuple[i
         total = 1
         start = place
         while total < length:
-            if place == len(new) or length % (total * max(new[place], 1)):
+            if place == len(new) or not new[place] or length % (total * new[place]):
                 return None
             total *= new[place]
             place += 1
