@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from bital.errors import UnsupportedFunctionError
+from bital.numpy_language.coverage import REFUSED
 from bital.numpy_language.leaks import describe_call
 from bital.numpy_language.tracer import (
     Kind,
@@ -292,31 +293,29 @@ def function_name(function: Callable[..., Any]) -> str:
     return f"{module.replace('numpy', 'np', 1)}.{function.__name__}"
 
 
-_INSTEAD = {
-    "np.unique": "work on the plain array, outside of the traced function",
-    "np.sort": "np.take_along_axis(x, order, axis) with a plain array `order`",
-    "np.nonzero": "np.where(mask, x, 0) with three arguments keeps the shape",
-    "np.where": "np.where(condition, a, b): with one argument the result's shape is not known",
-    "np.linalg.norm": "np.sqrt(np.sum(x * x))",
-    "np.cumsum": "np.tril(np.ones((n, n))) @ x",
-    "np.average": "np.sum(weights * x) / np.sum(weights)",
-}
-
-
 def unsupported(name: str, instead: str | None = None) -> UnsupportedFunctionError:
     """The error for a NumPy name that has no entry."""
     name = name if name.startswith("np.") else f"np.{name}"
     called, where, known = describe_call(name)
+    reason, advice = REFUSED.get(name, ("", ""))
     hint = (
         instead
         or known
-        or _INSTEAD.get(
-            name.partition("(")[0],
-            "a composition of functions that can be traced (bital.numpy_language.supported() lists "
-            "them), or the plain array computed outside of the traced function",
-        )
+        or advice
+        or "a composition of functions that can be traced (bital.numpy_language.supported() lists "
+        "them), or the plain array computed outside of the traced function"
     )
-    return UnsupportedFunctionError(f"{called} cannot be traced.\n  at {where}\n  instead: {hint}")
+    because = f": {reason}" if reason and not instead else ""
+    return UnsupportedFunctionError(
+        f"{called} cannot be traced{because}.\n  at {where}\n  instead: {hint}"
+    )
+
+
+def handler_of(function: Any) -> Callable[..., Any] | None:
+    """The entry for one of NumPy's functions or ufuncs."""
+    if isinstance(function, np.ufunc):
+        return UFUNCS.get(function)
+    return FUNCTIONS.get(function)
 
 
 def supported() -> list[str]:
