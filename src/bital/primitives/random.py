@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from bital.primitives.loops import lane_by_lane
 from bital.primitives.primitive import NOT_DIFFERENTIABLE, NOT_LINEAR, Primitive, require
-from bital.primitives.shape import concatenate, reshape, slice_
 from bital.program import ArrayType, Atom
 
 KEY_TYPE = ArrayType((2,), np.dtype(np.uint64))
@@ -41,13 +41,7 @@ def _batch(
     primitive: Primitive, size: int, inputs: list[Atom], mapped: list[bool], **params: Any
 ) -> list[Atom]:
     """One stream a key, as a Python loop over the keys would give."""
-    (keys,) = inputs
-    rows = []
-    for row in range(size):
-        key = slice_(keys, start=(row, 0), stop=(row + 1, 2), step=(1, 1))
-        (bits,) = primitive.bind([reshape(key, shape=(2,))], params)
-        rows.append(reshape(bits, shape=(1, *params["shape"])))
-    return [concatenate(*rows, axis=0)]
+    return lane_by_lane(primitive, size, inputs, mapped, params)
 
 
 random_bits: Primitive = Primitive(
