@@ -10,18 +10,22 @@ from contextvars import ContextVar
 
 from bital.executors import get_executor, is_installed
 
-_executor: ContextVar[str | None] = ContextVar("executor", default=None)
+# The environment is read once: a jitted call asks often.
+_executor: ContextVar[str | None] = ContextVar(
+    "executor", default=os.environ.get("BITAL_EXECUTOR") or None
+)
 _stabilize: ContextVar[bool] = ContextVar(
     "stabilize", default=os.environ.get("BITAL_STABILIZE") != "0"
 )
 
 
 def executor_name() -> str:
-    """The executor in force: the innermost `executor` block's, BITAL_EXECUTOR's, or the default.
+    """The executor in force: the innermost `executor` block's, or the default.
 
-    The default is "native" where llvmlite is installed, else "numpy".
+    The default is what BITAL_EXECUTOR said at import, else "native" where llvmlite is installed,
+    else "numpy".
     """
-    return _executor.get() or os.environ.get("BITAL_EXECUTOR") or _default()
+    return _executor.get() or _default()
 
 
 @functools.cache

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from bital import config, tree
+from bital.api.calling import builder, matcher
 from bital.api.recording import (
     Recorded,
     apply,
@@ -33,18 +34,38 @@ Function = Callable[..., Any]
 class _Entry:
     """One recording, and what it was compiled to once it was run."""
 
-    __slots__ = ("compiled", "donated", "recorded", "types")
+    __slots__ = ("compiled", "donated", "recorded", "repeated", "types")
 
     def __init__(self, recorded: Recorded, donated: list[int]) -> None:
         self.recorded = recorded
         self.donated = donated  # positions among the leaves
         self.compiled: Compiled | None = None
+        self.repeated: _Repeated | None = None
         count = len(recorded.program.inputs) - len(recorded.captured)
         self.types = [var.type for var in recorded.program.inputs[:count]]
 
     def compile(self, executor: str) -> Compiled:
         self.compiled = compile_program(self.recorded.program, executor, self.donated)
         return self.compiled
+
+
+class _Repeated:
+    """An entry that was used twice, and is likely to be used again: calls in short."""
+
+    __slots__ = ("build", "compiled", "donated", "executor", "match", "stabilizing")
+
+    def __init__(self, entry: _Entry, arguments: Any, executor: str) -> None:
+        assert entry.compiled is not None
+        self.match = matcher(arguments, entry.types) or _never
+        self.build = builder(entry.recorded.structure)
+        self.compiled = entry.compiled
+        self.donated = entry.donated
+        self.executor = executor
+        self.stabilizing = config.stabilizing()
+
+
+def _never(arguments: Any) -> None:
+    """Matches nothing."""
 
 
 class _Jitted:
@@ -63,11 +84,23 @@ class _Jitted:
         self._donate = donate
         self._executor = executor
         self._entries: dict[Any, _Entry] = {}
+        self._repeated: _Repeated | None = None
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        short = self._repeated
+        if (
+            short is not None
+            and not kwargs
+            and (values := short.match(args)) is not None
+            and short.executor == (self._executor or config.executor_name())
+            and short.stabilizing == config.stabilizing()
+        ):
+            if short.donated:
+                _protect_shared(values, short.donated)
+            return short.build(short.compiled(values))
         entry, leaves, executor = self._find(args, kwargs)
         recorded = entry.recorded
         traced = current_trace() is not None and any(isinstance(x, Tracer) for x in leaves)
@@ -80,6 +113,8 @@ class _Jitted:
             ]
             if entry.donated:
                 _protect_shared(values, entry.donated)
+            if entry.compiled and not (kwargs or self._static or any(recorded.weak)):
+                self._repeated = entry.repeated = entry.repeated or _Repeated(entry, args, executor)
             outputs = (entry.compiled or entry.compile(executor))(values)
         return _result(recorded, outputs)
 
@@ -172,20 +207,26 @@ def _result(recorded: Recorded, outputs: list[Any]) -> Any:
 
 def _protect_shared(values: list[Any], donated: Collection[int]) -> None:
     """Copy donated arrays that are not wholly the caller's to give: views, and shared ones."""
-    bases = {id(getattr(value, "base", None)) for value in values}
-    if bases == {id(None)} and len({*map(id, values)}) == len(values):  # as nearly always
+    owners = [value.base for value in values if value.base is not None]
+    distinct = {*map(id, values)}
+    if (
+        len(distinct) == len(values)
+        and all(type(owner) is np.ndarray and owner.base is None for owner in owners)
+        and distinct.isdisjoint(map(id, owners))
+        and not any(values[index].base is not None for index in donated)
+    ):  # as nearly always
         for index in donated:
             value = values[index]
             if isinstance(value, np.ndarray) and not value.flags.writeable:
                 values[index] = value.copy()
         return
-    owners: dict[int, int] = {}
+    users: dict[int, int] = {}
     strange = []  # views whose memory does not plainly belong to an array
     for value in values:
-        owner = getattr(value, "base", None)
-        owners[id(value)] = owners.get(id(value), 0) + 1
+        owner = value.base
+        users[id(value)] = users.get(id(value), 0) + 1
         if owner is not None:
-            owners[id(owner)] = owners.get(id(owner), 0) + 1
+            users[id(owner)] = users.get(id(owner), 0) + 1
             if type(owner) is not np.ndarray or owner.base is not None:
                 strange.append(value)
     for index in donated:
@@ -193,7 +234,7 @@ def _protect_shared(values: list[Any], donated: Collection[int]) -> None:
         if isinstance(value, np.ndarray) and (
             not value.flags.writeable
             or value.base is not None
-            or owners[id(value)] > 1
+            or users[id(value)] > 1
             or any(np.may_share_memory(value, other) for other in strange)
         ):
             values[index] = value.copy()

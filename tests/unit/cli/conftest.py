@@ -30,7 +30,6 @@ def small(monkeypatch, small_parts):
 def invoke(tmp_path, monkeypatch):
     """Run the command line in an empty folder."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("BITAL_EXECUTOR", raising=False)
 
     def run(*arguments):
         return CliRunner().invoke(cli, [str(a) for a in arguments])
@@ -44,7 +43,6 @@ def finished_run(tmp_path_factory, small_parts):
     path = tmp_path_factory.mktemp("finished") / "run"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(train, "load_parts", lambda: small_parts)
-        patch.delenv("BITAL_EXECUTOR", raising=False)
         result = CliRunner().invoke(cli, [*FAST, "--out", str(path)])
     assert result.exit_code == 0, result.output
     return path

@@ -2,7 +2,9 @@
 
 import csv
 import json
+import os
 import signal
+import subprocess
 import sys
 from types import SimpleNamespace
 
@@ -391,11 +393,13 @@ def test_a_model_of_something_else_is_named(invoke, run_path):
 
 
 # ---------------------------------------------------------------- the whole command line
-def test_an_unknown_executor_in_the_environment_is_named(invoke, run_path, monkeypatch):
-    monkeypatch.setenv("BITAL_EXECUTOR", "warp")
-    result = invoke("evaluate", run_path)
-    assert result.exit_code == 1
-    assert "warp" in result.output
+def test_an_unknown_executor_in_the_environment_is_named(run_path):
+    command = [sys.executable, "-m", "bital.cli", "evaluate", str(run_path)]
+    environment = {**os.environ, "BITAL_EXECUTOR": "warp"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "there is no executor 'warp'" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_version(invoke):

@@ -2,6 +2,9 @@
 
 import gc
 import linecache
+import os
+import subprocess
+import sys
 import threading
 import traceback
 
@@ -257,16 +260,22 @@ class TestExecutors:
             with pytest.raises(ExecutorError, match=r"no executor .cuda.; installed: .*\bnumpy\b"):
                 ask()
 
-    def test_the_environment_and_the_block_choose(self, monkeypatch):
-        monkeypatch.setenv("BITAL_EXECUTOR", "nowhere")
-        f = bital.jit(lambda x: x * 2.0)
-        with pytest.raises(ExecutorError, match="nowhere"):
-            f(1.0)
-        with bital.config.executor("numpy"):
-            assert f(1.0) == 2.0
-        assert bital.jit(lambda x: x * 2.0, executor="numpy")(1.0) == 2.0
-        monkeypatch.delenv("BITAL_EXECUTOR")
-        assert f(1.0) == 2.0
+    def test_the_environment_chooses_at_import_and_a_block_later(self):
+        script = """
+import bital
+f = bital.jit(lambda x: x * 2.0)
+with bital.config.executor("numpy"):
+    assert f(1.0) == 2.0
+assert bital.jit(lambda x: x * 2.0, executor="numpy")(1.0) == 2.0
+f(1.0)
+"""
+        for name, code, words in (("nowhere", 1, "no executor 'nowhere'"), ("numpy", 0, "")):
+            environment = {**os.environ, "BITAL_EXECUTOR": name}
+            done = subprocess.run(
+                [sys.executable, "-c", script], env=environment, capture_output=True, text=True
+            )
+            assert done.returncode == code
+            assert words in done.stderr
 
     def test_a_block_ends_with_an_error_and_is_of_its_thread(self):
         seen = []

@@ -148,13 +148,17 @@ class _Function:
         self._run = prototype(machine.address("run"))
         self._constants = [array for _, array in module.constants]
         self._hosts = Hosts(module)
-        self._is_array = [bool(shape) for shape in module.argument_shapes]
+        self._kinds = [
+            np.ndarray if shape else buffer.dtype.type
+            for buffer, shape in zip(module.arguments, module.argument_shapes, strict=True)
+        ]
         self._pack = struct.Struct(f"{len(module.arguments) + len(module.results)}P").pack_into
         # How each result is made: a fresh array, a donated argument, or a cell of the state.
         self._results = [
             (buffer.position if buffer.place == "argument" else -1, shape, buffer.dtype)
             for buffer, shape in zip(module.results, module.shapes, strict=True)
         ]
+        self._cells = [place for place, shape in enumerate(module.shapes) if not shape]
         self._states: list[_State] = []
 
     def __call__(self, arguments: Sequence[Any]) -> list[Array]:
@@ -164,9 +168,8 @@ class _Function:
         except IndexError:
             state = _State(self.module, self._constants, self._hosts)
         objects = list(arguments)
-        for place, is_array in enumerate(self._is_array):
-            if isinstance(objects[place], np.ndarray) is not is_array:
-                objects[place] = np.asarray(objects[place]) if is_array else objects[place][()]
+        if [*map(type, objects)] != self._kinds:
+            objects = self._as_kinds(objects)
         results: list[Any] = [
             (self._empty(shape, dtype) if shape else None) if given < 0 else objects[given]
             for given, shape, dtype in self._results
@@ -176,11 +179,20 @@ class _Function:
         self._run(state.address, state.objects_address)
         if state.status[0]:
             return self._again(state, arguments)
-        for place, cell in enumerate(state.scalars):
-            if cell is not None:
-                results[place] = cell[()]
+        for place in self._cells:
+            results[place] = state.scalars[place][()]
         self._states.append(state)
         return results
+
+    def _as_kinds(self, objects: list[Any]) -> list[Any]:
+        """Arrays, and scalars of the right width, as machine code reads them."""
+        found: list[Any] = []
+        for value, kind in zip(objects, self._kinds, strict=True):
+            if kind is np.ndarray:
+                found.append(value if isinstance(value, np.ndarray) else np.asarray(value))
+            else:
+                found.append(kind(value[()] if isinstance(value, np.ndarray) else value))
+        return found
 
     def _again(self, state: _State, arguments: Sequence[Any]) -> list[Array]:
         """Say what went wrong; if an array was not laid out as it must be, copy it and go on."""
