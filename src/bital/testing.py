@@ -10,7 +10,15 @@ import numpy as np
 from bital import api, tree
 from bital.errors import ArgumentError
 
-_TOLERANCES = {np.dtype(np.float64): 1e-6, np.dtype(np.float32): 1e-2, np.dtype(np.float16): 1e-1}
+_TOLERANCES = {
+    np.dtype(name): tolerance
+    for names, tolerance in (
+        (("float64", "complex128"), 1e-6),
+        (("float32", "complex64"), 1e-2),
+        (("float16",), 1e-1),
+    )
+    for name in names
+}
 
 
 def numerical_gradient(f: Callable[..., Any], x: Any, eps: float = 1e-4) -> Any:
@@ -21,21 +29,22 @@ def numerical_gradient(f: Callable[..., Any], x: Any, eps: float = 1e-4) -> Any:
     f : callable
         Takes what `x` is, returns a number.
     x : array, number, or any nesting of them
-        Elements of floating arrays are moved in place and put back, so that an `f` that reads the
-        array itself and ignores its argument works too, as the textbooks write it. `f` is given
-        float64: of other dtypes, and of read-only arrays, a moved copy.
+        Elements of floating and complex arrays are moved in place and put back, so that an `f` that
+        reads the array itself and ignores its argument works too, as the textbooks write it. `f`
+        is given float64 or complex128: of other dtypes, and of read-only arrays, a moved copy.
     eps : float, default 1e-4
         The step h.
 
     Returns
     -------
-    Of x's structure, float64
-        ``(f(x + h e_i) - f(x - h e_i)) / 2h`` for each element i.
+    Of x's structure, float64 or complex128
+        ``(f(x + h e_i) - f(x - h e_i)) / 2h`` for each element i; for a complex one
+        ``df/dx - i df/dy``, as `bital.grad` has it, with differences of both parts.
 
     Raises
     ------
     ArgumentError
-        Where `eps` is not positive, x is not numeric, or f does not return a number.
+        Where `eps` is not positive, x is not numeric, or f does not return a real number.
 
     Notes
     -----
@@ -53,12 +62,12 @@ def numerical_gradient(f: Callable[..., Any], x: Any, eps: float = 1e-4) -> Any:
     arrays = [_movable(leaf) for leaf in leaves]
     kept = [array.copy() for array in arrays]
 
-    def value_at(number: int, index: tuple[int, ...], step: float) -> float:
+    def value_at(number: int, index: tuple[int, ...], step: complex) -> float:
         arrays[number][index] += step
         if _is_movable(leaves[number]):
             leaves[number][index] = arrays[number][index]
         try:
-            result = f(tree.unflatten(structure, [a if a.shape else float(a) for a in arrays]))
+            result = f(tree.unflatten(structure, [a if a.shape else a.item() for a in arrays]))
         finally:  # f may have written to its argument
             for array, leaf, original in zip(arrays, leaves, kept, strict=True):
                 array[...] = original
@@ -69,14 +78,21 @@ def numerical_gradient(f: Callable[..., Any], x: Any, eps: float = 1e-4) -> Any:
                 "numerical_gradient: f must return one number, it returned an array of shape "
                 f"{np.shape(result)}"
             )
+        if np.iscomplexobj(result):
+            raise ArgumentError(
+                f"numerical_gradient: f returned {result!r:.60}, and a gradient is that of a real "
+                "number: return its .real, .imag or np.abs"
+            )
         return float(np.asarray(result).reshape(()))
 
     gradients = []
     for number, array in enumerate(arrays):
-        gradient = np.zeros(array.shape)
+        gradient = np.zeros(array.shape, array.dtype)
         for index in np.ndindex(array.shape):
-            difference = value_at(number, index, eps) - value_at(number, index, -eps)
-            gradient[index] = difference / (2 * eps)
+            for unit in (1.0, 1j) if array.dtype.kind == "c" else (1.0,):
+                step = unit * eps
+                difference = value_at(number, index, step) - value_at(number, index, -step)
+                gradient[index] += np.conj(unit) * (difference / (2 * eps))
         gradients.append(gradient if gradient.shape else gradient[()])
     return tree.unflatten(structure, gradients)
 
@@ -85,17 +101,19 @@ def _is_movable(leaf: Any) -> bool:
     """Whether the caller's own array can hold a moved element."""
     return (
         isinstance(leaf, np.ndarray)
-        and leaf.dtype.kind == "f"
+        and leaf.dtype.kind in "fc"
         and leaf.flags.writeable
         and bool(leaf.shape)
     )
 
 
 def _movable(leaf: Any) -> Any:
-    """A float64 array to move elements of: the caller's own if it is one."""
-    if _is_movable(leaf) and leaf.dtype == np.float64:
+    """A float64 or complex128 array to move elements of: the caller's own if it is one."""
+    if _is_movable(leaf) and leaf.dtype in (np.float64, np.complex128):
         return leaf
     array = np.array(leaf)
+    if array.dtype.kind == "c":
+        return array.astype(np.complex128)
     if array.dtype.kind not in "biuf":
         raise ArgumentError(f"numerical_gradient: x holds {array.dtype}, not numbers: {leaf!r}")
     return array.astype(np.float64)
@@ -119,12 +137,12 @@ def check_grads(
     Parameters
     ----------
     f : callable
-        Floating arguments to floating outputs, in any nesting.
+        Floating or complex arguments to floating or complex outputs, in any nesting.
     args : sequence
     order : int, default 2
     modes : sequence of "fwd", "rev"
     atol, rtol : float, optional
-        By default 1e-6 in float64, 1e-2 in float32.
+        By default 1e-6 in double precision, 1e-2 in single.
     eps : float, default 1e-4
         Step of the differences. Points closer than this to a kink cannot be checked.
     seed : int, default 0
@@ -147,8 +165,8 @@ def check_grads(
         )
     args = tuple(tree.map(np.asarray, tuple(args)))
     dtypes = {leaf.dtype for leaf in tree.leaves(args)}
-    if not dtypes or any(dtype.kind != "f" for dtype in dtypes):
-        raise ArgumentError(f"check_grads needs floating arguments, got {dtypes or 'none'}")
+    if not dtypes or any(dtype.kind not in "fc" for dtype in dtypes):
+        raise ArgumentError(f"check_grads needs floating or complex arguments, got {dtypes or 'none'}")
     tolerance = max(_TOLERANCES.get(dtype, 1e-6) for dtype in dtypes)
     check = _Check(
         tolerance if atol is None else atol, tolerance if rtol is None else rtol, eps, tuple(modes)
@@ -180,7 +198,7 @@ class _Check:
             for sign in (1.0, -1.0)
         )
         expected = [
-            (np.asarray(a, np.float64) - np.asarray(b, np.float64)) / (2 * self.eps)
+            (_in_double(a) - _in_double(b)) / (2 * self.eps)
             for a, b in zip(above, below, strict=True)
         ]
         if "fwd" in self.modes:
@@ -205,9 +223,9 @@ class _Check:
         weights = tree.map(lambda y: _direction(rng, np.asarray(y)), value)
         gradients = pull_back(weights)
         pairs = zip(tree.leaves(gradients), tree.leaves(direction), strict=True)
-        got = sum(np.sum(np.asarray(g, np.float64) * d) for g, d in pairs)
+        got = sum(np.sum(_in_double(g) * d).real for g, d in pairs)
         want = sum(
-            np.sum(np.asarray(w, np.float64) * e)
+            np.sum(_in_double(w) * e).real
             for w, e in zip(tree.leaves(weights), expected, strict=True)
         )
         self._compare(got, want, f"vjp of {name} along a random direction")
@@ -229,7 +247,7 @@ class _Check:
             self.run(lambda *xs: api.vjp(f, *xs)[1](weights), args, order - 1, rng, f"vjp({name})")
 
     def _compare(self, got: Any, want: Any, what: str) -> None:
-        got, want = np.asarray(got, np.float64), np.asarray(want, np.float64)
+        got, want = _in_double(got), _in_double(want)
         if got.shape != want.shape:
             raise AssertionError(f"{what}: shape {got.shape}, by differences {want.shape}")
         error = np.abs(got - want)
@@ -245,4 +263,11 @@ class _Check:
 
 
 def _direction(rng: np.random.Generator, x: Any) -> Any:
-    return np.asarray(rng.standard_normal(x.shape), x.dtype)
+    direction = rng.standard_normal(x.shape)
+    if x.dtype.kind == "c":
+        direction = direction + 1j * rng.standard_normal(x.shape)
+    return np.asarray(direction, x.dtype)
+
+
+def _in_double(x: Any) -> Any:
+    return np.asarray(x, np.complex128 if np.iscomplexobj(x) else np.float64)

@@ -34,11 +34,11 @@ from bital.program import ArrayType, Builder, Program, building
 Function = Callable[..., Any]
 LeafType = tuple[ArrayType, "type | None"]  # and the Python type of a number of open dtype
 
-_RANK = {"b": 0, "u": 1, "i": 1, "f": 2}
+_RANK = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3}
 
 
 def rank(kind: Any) -> int:
-    """What converts to what without loss of meaning: bool to int to float."""
+    """What converts to what without loss of meaning: bool to int to float to complex."""
     return _RANK[np.dtype(kind).kind]
 
 
@@ -76,12 +76,12 @@ def probe(type_: ArrayType, weak: type | None = None) -> Any:
 def as_operand(leaf: Any, type_: ArrayType) -> Any:
     if isinstance(leaf, Tracer):
         return cast(leaf, type_.dtype)
-    return type_.dtype.type(leaf) if type(leaf) in (bool, int, float) else leaf
+    return type_.dtype.type(leaf) if type(leaf) in (bool, int, float, complex) else leaf
 
 
 def traced_number(leaf: Any) -> Any:
     """A Python number as a traced one, which knows that its dtype is open."""
-    return trace_of(leaf) if type(leaf) in (int, float) else leaf
+    return trace_of(leaf) if type(leaf) in (int, float, complex) else leaf
 
 
 def _fitted(leaf: Any, wanted: LeafType) -> Any:

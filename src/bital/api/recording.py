@@ -21,7 +21,7 @@ from bital import config, tree
 from bital.errors import ArgumentError, InputMutationError
 from bital.executors import Compiled, get_executor
 from bital.numpy_language import Trace, Tracer, current_trace, tracing
-from bital.numpy_language.tracer import as_array, as_atom
+from bital.numpy_language.tracer import WEAK_DTYPES, as_array, as_atom
 from bital.passes import stabilize
 from bital.program import ArrayType, Atom, Literal, Program, substitute, type_of
 
@@ -108,7 +108,7 @@ def record(
 
 
 def _output(trace: Trace, leaf: Any, path: str, fun: Callable[..., Any]) -> Atom:
-    if not isinstance(leaf, (Tracer, np.ndarray, np.generic, bool, int, float)):
+    if not isinstance(leaf, (Tracer, np.ndarray, np.generic, bool, int, float, complex)):
         raise ArgumentError(
             f"{function_name(fun)} returned a {type(leaf).__name__} at result{path}: {leaf!r}. A "
             "traced function returns arrays and numbers, in tuples, lists, dicts, or None"
@@ -136,8 +136,8 @@ def leaf_type(leaf: Any) -> tuple[ArrayType, type | None]:
     if isinstance(leaf, Tracer):
         leaf.require_open()
         return leaf._atom.type, leaf._weak
-    if type(leaf) in (int, float):
-        return ArrayType((), np.dtype(np.int64 if type(leaf) is int else np.float64)), type(leaf)
+    if type(leaf) in WEAK_DTYPES:
+        return ArrayType((), WEAK_DTYPES[type(leaf)]), type(leaf)
     if isinstance(leaf, np.ndarray):
         return type_of(leaf), None
     return type_of(as_array(leaf)), None
@@ -153,7 +153,7 @@ def reopened(value: Any, weak: type | None) -> Any:
 def check_leaves(fun: Callable[..., Any], what: str, value: Any) -> None:
     """Refuse arguments that cannot be traced, naming where they stand."""
     for path, leaf in tree.flatten_with_path(value):
-        if isinstance(leaf, Tracer) or type(leaf) in (bool, float):
+        if isinstance(leaf, Tracer) or type(leaf) in (bool, float, complex):
             continue
         if type(leaf) is int and not -(2**63) <= leaf < 2**63:
             raise ArgumentError(
@@ -253,7 +253,9 @@ def apply_transformed(
 
 def as_value(argument: Any, wanted: ArrayType) -> Any:
     """A plain argument exactly as the Program's type says."""
-    if type(argument) is not np.ndarray and not isinstance(argument, (int, float, np.generic)):
+    if type(argument) is not np.ndarray and not isinstance(
+        argument, (int, float, complex, np.generic)
+    ):
         argument = as_array(argument)
     if isinstance(argument, np.ndarray) and argument.shape:
         return argument

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
+import warnings
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeVar
 
@@ -13,6 +15,7 @@ from bital.errors import UnsupportedFunctionError
 from bital.numpy_language.coverage import REFUSED
 from bital.numpy_language.leaks import describe_call
 from bital.numpy_language.tracer import (
+    WEAK_DTYPES,
     Kind,
     Tracer,
     as_array,
@@ -21,6 +24,7 @@ from bital.numpy_language.tracer import (
     current_trace,
 )
 from bital.primitives import Primitive
+from bital.primitives.complex import real
 from bital.primitives.elementwise import convert
 from bital.program import Array, Literal
 
@@ -38,7 +42,9 @@ _NEUTRAL: dict[str, tuple[Any, ...]] = {
     "like": (None,),
     "device": (None, "cpu"),
 }
-_PLAIN = (np.ndarray, np.generic, bool, int, float, list, tuple, range)
+_WEAK_KINDS = {"i": int, "f": float, "c": complex}
+_NUMBERS = (bool, int, float, complex)
+_PLAIN = (np.ndarray, np.generic, bool, int, float, complex, list, tuple, range)
 
 
 def implements(*functions: Any) -> Callable[[Handler], Handler]:
@@ -67,7 +73,7 @@ def implements_ufunc(ufunc: np.ufunc) -> Callable[[Handler], Handler]:
 
 def operand(value: Any) -> Any:
     """A tracer, a Python number, or an array that can be traced."""
-    if isinstance(value, Tracer) or type(value) in (bool, int, float):
+    if isinstance(value, Tracer) or type(value) in _NUMBERS:
         return value
     return as_array(value)
 
@@ -75,7 +81,7 @@ def operand(value: Any) -> Any:
 def kind_of(value: Any) -> Kind:
     if isinstance(value, Tracer):
         return value.kind
-    if type(value) in (int, float):
+    if type(value) in WEAK_DTYPES:
         kind: type = type(value)
         return kind
     if type(value) is bool:
@@ -97,7 +103,14 @@ def cast(value: Any, dtype: Any) -> Any:
         if value.dtype == dtype:
             return Tracer(value._trace, value._atom)
         return bind(convert, value, dtype=dtype)
-    if type(value) in (bool, int, float):
+        if value.dtype.kind == "c" and dtype.kind in "iuf":
+            warnings.warn(
+                "Casting complex values to real discards the imaginary part",
+                np.exceptions.ComplexWarning,
+                stacklevel=3,
+            )
+            return cast(bind(real, value), dtype)
+    if type(value) in _NUMBERS:
         return Literal(value, dtype)
     return value if value.dtype == dtype else value.astype(dtype)
 
@@ -222,8 +235,9 @@ def call_operator(ufunc: np.ufunc, *inputs: Any) -> Any:
         return NotImplemented
     result = OPERATORS.get(ufunc, UFUNCS[ufunc])(*inputs)
     weak = [kind for kind in map(kind_of, map(operand, inputs)) if isinstance(kind, type)]
-    if len(weak) == len(inputs) and isinstance(result, Tracer) and result.dtype.kind in "if":
-        result = Tracer(result._trace, result._atom, float if result.dtype.kind == "f" else int)
+    number = _WEAK_KINDS.get(result.dtype.kind) if isinstance(result, Tracer) else None
+    if number and len(weak) == len(inputs):
+        result = Tracer(result._trace, result._atom, number)
     return result
 
 

@@ -135,9 +135,9 @@ class ArrayMethods:
         """Set every element."""
         self[...] = value
 
-    def conj(self) -> Any:
-        """The array itself: all numbers here are real."""
-        return self
+    def conj(self: Any) -> Any:
+        """As ``np.conj``; of real numbers the array itself."""
+        return np.conj(self) if self.dtype.kind == "c" else self
 
     conjugate = conj
 
@@ -155,7 +155,31 @@ class ArrayMethods:
 
     @property
     def real(self) -> Any:
-        return self
+        return self._part("real")
+
+    @real.setter
+    def real(self, value: Any) -> None:
+        self._set_part("real", value)
+
+    @property
+    def imag(self) -> Any:
+        return self._part("imag")
+
+    @imag.setter
+    def imag(self, value: Any) -> None:
+        self._set_part("imag", value)
+
+    def _part(self: Any, name: str) -> Any:
+        part = getattr(np, name)(self)
+        if self._memory is not None and self._memory.is_root(self):
+            part._index = name
+        return part
+
+    def _set_part(self: Any, name: str, value: Any) -> None:
+        from bital.numpy_language.complex import with_part
+
+        self.receive(name, value)
+        self.write(with_part(self, name, value))
 
     @property
     def flat(self) -> Any:

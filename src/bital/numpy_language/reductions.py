@@ -122,7 +122,7 @@ min_ = implements(np.min, np.amin)(_extremum(p.reduce_min, minimum, "min"))
 def _as_float(x: Tracer, dtype: Any) -> Tracer:
     if dtype is not None:
         return trace_of(cast(x, dtype))
-    return x if x.dtype.kind == "f" else trace_of(cast(x, np.float64))
+    return x if x.dtype.kind in "fc" else trace_of(cast(x, np.float64))
 
 
 def _count(x: Tracer, axis: Any) -> int:
@@ -155,15 +155,16 @@ def var(
     mean: Any = None,
     correction: float | None = None,
 ) -> Any:
-    """``sum((x - mean)**2) / (n - ddof)``."""
+    """``sum(abs(x - mean)**2) / (n - ddof)``."""
     x = trace_of(a)
     half = x.dtype == np.float16 and dtype is None
     x = _as_float(x, np.float32 if half else dtype)
     count = _count(x, axis)
     center = _reduce(p.reduce_sum, x, axis, True) / count if mean is None else mean
     deviation = x - center
+    squares = (deviation * np.conj(deviation)).real  # type: ignore[call-overload]
     freedom = max(count - (ddof if correction is None else correction), 0)
-    result = _reduce(p.reduce_sum, deviation * deviation, axis, keepdims) / freedom
+    result = _reduce(p.reduce_sum, squares, axis, keepdims) / freedom
     return store(out, cast(result, np.float16) if half else result, "var")
 
 

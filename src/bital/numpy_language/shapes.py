@@ -170,8 +170,8 @@ def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> T
     wanted = np.dtype(dtype)
     if wanted.kind not in "biuf":
         raise TypeError(
-            f"a traced array cannot become {wanted}: bital computes with bool, integer and "
-            "floating arrays"
+            f"a traced array cannot become {wanted}: bital computes with bool, integer, floating "
+            "and complex arrays"
         )
     x = trace_of(x)
     x._check_view()
@@ -193,21 +193,6 @@ def ndim(a: Any) -> int:
 def size(a: Any, axis: Any = None) -> int:
     x = trace_of(a)
     return math.prod(x.shape[each] for each in normalize_axes(axis, x.ndim))
-
-
-@implements(np.iscomplexobj)
-def iscomplexobj(x: Any) -> bool:
-    return False
-
-
-@implements(np.isrealobj)
-def isrealobj(x: Any) -> bool:
-    return True
-
-
-@implements(np.real)
-def real(val: Any) -> Tracer:
-    return trace_of(val)
 
 
 @implements(np.result_type)

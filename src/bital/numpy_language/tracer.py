@@ -34,17 +34,18 @@ from bital.program import (
 )
 
 # Results of these share memory with their operand in NumPy.
-_VIEWS = frozenset({"reshape", "transpose", "broadcast_to", "slice"})
+_VIEWS = frozenset({"reshape", "transpose", "broadcast_to", "slice", "real", "imag"})
 _OVERLAP_EFFORT: Any = (
     1000  # enough to tell interleaved slices apart; beyond it they count as shared
 )
 # A Python number's dtype is open until it meets an array's: NumPy's "weak" scalars (NEP 50).
 Kind = np.dtype[Any] | type
-_DEFAULT_DTYPES: dict[type, np.dtype[Any]] = {
-    bool: np.dtype(bool),
+WEAK_DTYPES: dict[type, np.dtype[Any]] = {  # and the dtypes that they have by themselves
     int: np.dtype(np.int64),
     float: np.dtype(np.float64),
+    complex: np.dtype(np.complex128),
 }
+_DEFAULT_DTYPES = {bool: np.dtype(bool), **WEAK_DTYPES}
 
 
 _NO_INDEX = object()
@@ -260,6 +261,8 @@ def _same_bits(a: Array, b: Array) -> bool:
         return False
     bits = f"u{a.dtype.itemsize}"
     return bool(np.array_equal(a.view(bits), b.view(bits)))
+    if a.dtype.kind == "c":
+        return _same_bits(a.real, b.real) and _same_bits(a.imag, b.imag)
 
 
 def innermost(operands: Sequence[Any]) -> Trace:
@@ -295,11 +298,13 @@ def as_array(value: Any) -> Array:
             "write np.where(mask, filler, data)"
         )
     array = np.asarray(value)
-    if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
+    if array.dtype.kind not in "biufc" or array.dtype.itemsize > (
+        16 if array.dtype.kind == "c" else 8
+    ):
         raise ArgumentError(
             f"an operand of type {type(value).__name__} and dtype {array.dtype} cannot be traced: "
-            "bital computes with bool, integer and floating arrays of at most 64 bits. Convert it "
-            "first, for example with .astype(np.float64)"
+            "bital computes with bool, integer, floating and complex numbers of at most 64 bits "
+            "(complex: 128). Convert it first, for example with .astype(np.float64)"
         )
     if not array.dtype.isnative:
         raise ArgumentError(

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from bital.numpy_language.complex import by_parts
 from bital.numpy_language.dispatch import (
     OPERATORS,
     UFUNCS,
@@ -26,6 +27,7 @@ from bital.numpy_language.dispatch import (
 from bital.numpy_language.tracer import Tracer, bind
 from bital.primitives import Primitive
 from bital.primitives import elementwise as p
+from bital.primitives.complex import conj
 
 _ONE_PRIMITIVE: dict[np.ufunc, Primitive] = {
     np.add: p.add,
@@ -137,8 +139,9 @@ def positive(x: Any) -> Tracer:
 
 @implements_ufunc(np.conjugate)
 def conjugate(x: Any) -> Tracer:
-    copied: Tracer = in_loop_of(np.conjugate, x).copy()
-    return copied
+    x = in_loop_of(np.conjugate, x)
+    result: Tracer = bind(conj, x) if x.dtype.kind == "c" else x.copy()
+    return result
 
 
 @implements_ufunc(np.square)
@@ -150,7 +153,7 @@ def square(x: Any) -> Tracer:
 @implements_ufunc(np.reciprocal)
 def reciprocal(x: Any) -> Tracer:
     x = in_loop_of(np.reciprocal, x)
-    if x.dtype.kind == "f":
+    if x.dtype.kind in "fc":
         return elementwise(np.true_divide, p.div, 1, x)
     rest = elementwise(np.fmod, p.fmod, 1, x)  # 1 // -3 is -1, and 1 / -3 rounds to 0
     return elementwise(np.floor_divide, p.floor_divide, 1 - rest, x)
@@ -203,7 +206,7 @@ def _first_unless_nan(extremum: np.ufunc) -> Callable[[Any, Any], Tracer]:
     def handler(x: Any, y: Any) -> Tracer:
         dtype = result_dtype(operand(x), operand(y))
         x, y = (trace_of(cast(operand(v), dtype)) for v in (x, y))
-        if dtype.kind != "f":
+        if dtype.kind not in "fc":
             result: Tracer = UFUNCS[extremum](x, y)
             return result
         best = UFUNCS[extremum](x, y)
@@ -291,6 +294,8 @@ def round_(a: Any, decimals: int = 0, out: Any = None) -> Any:
     x = trace_of(a)
     if x.dtype.kind in "iu" and decimals >= 0:
         return store(out, x.copy(), "round")
+    if x.dtype.kind == "c":
+        return store(out, by_parts(lambda part: round_(part, decimals), x), "round")
     if decimals == 0:
         return store(out, elementwise(np.rint, p.rint, x), "round")
     if x.dtype == np.bool_:
@@ -305,6 +310,8 @@ def nan_to_num(
     x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None
 ) -> Any:
     x = trace_of(x)
+    if x.dtype.kind == "c":
+        return by_parts(lambda part: nan_to_num(part, copy, nan, posinf, neginf), x)
     if x.dtype.kind != "f":
         return x.copy()
     limits = np.finfo(x.dtype)
@@ -318,13 +325,14 @@ def power_operator(x: Any, y: Any) -> Any:
     """``x ** y`` with NumPy's short cuts for the exponents -1, 0.5, 1 and 2."""
     x = operand(x)
     if type(y) in (int, float) and isinstance(x, Tracer) and not is_weak(x):
-        if y == 2 and (x.dtype.kind == "f" or type(y) is int):
+        inexact = x.dtype.kind in "fc"
+        if y == 2 and (inexact or type(y) is int):
             return square(x)
-        if y == 1 and x.dtype.kind == "f":
+        if y == 1 and inexact:
             return x.copy()
-        if x.dtype.kind == "f" and y == -1:
+        if inexact and y == -1:
             return reciprocal(x)
-        if x.dtype.kind == "f" and y == 0.5:
+        if inexact and y == 0.5:
             return elementwise(np.sqrt, p.sqrt, x)
     if type(y) is int and y < 0 and isinstance(x, Tracer) and x.dtype.kind in "iu":
         raise ValueError(

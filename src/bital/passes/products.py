@@ -139,7 +139,12 @@ class Algebra:
         self.tangents: set[Atom] = set()  # what `minus` made
 
     def definition(self, atom: Atom, *names: str) -> Equation | None:
-        """The equation that computes an atom, if its primitive has one of these names."""
+        """The equation that computes an atom, if its primitive has one of these names.
+
+        None for complex numbers: the rules, written for real ones, do not look into them.
+        """
+        if atom.type.dtype.kind == "c":
+            return None
         equation = self.builder.definitions.get(atom) if isinstance(atom, Var) else None
         return equation if equation and (not names or equation.primitive.name in names) else None
 
@@ -147,7 +152,9 @@ class Algebra:
         """What an atom holds in every element, if that is known."""
         stretched = self.definition(atom, "broadcast_to")
         atom = stretched.inputs[0] if stretched else atom
-        return float(atom.value) if isinstance(atom, Literal) else None
+        if not isinstance(atom, Literal) or atom.type.dtype.kind == "c":
+            return None
+        return float(atom.value)
 
     def with_number(self, equation: Equation) -> tuple[Atom, float, bool] | None:
         """The other operand, the number, and whether the number stands first."""

@@ -256,9 +256,17 @@ def _as_atom(x: Any) -> Atom:
 
 
 def _neutral(state: _Simplifier, x: Atom, other: Atom, value: float) -> bool:
-    """Whether `other` is `value` everywhere and does not stretch x."""
+    """Whether `other` is `value` everywhere and does not stretch x.
+
+    No complex number is neutral: of (a + bi) * (1 + 0i) each part is a sum of two products.
+    """
     number = state.scalar(other)
-    if number is None or number != value or (value == 0 and np.signbit(number)):
+    if (
+        number is None
+        or x.type.dtype.kind == "c"
+        or number != value
+        or (value == 0 and np.signbit(number))
+    ):
         return False
     return broadcast_shapes(x.type, other.type) == x.type.shape
 

@@ -5,6 +5,7 @@ One block a primitive; every field is required, so a gap fails when bital is imp
 
 from bital.primitives import (
     branch,
+    complex,
     control,
     elementwise,
     indexing,
@@ -25,6 +26,7 @@ __all__ = [
     "branch",
     "control",
     "elementwise",
+    "complex",
     "indexing",
     "linear",
     "loops",

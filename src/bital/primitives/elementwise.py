@@ -1,6 +1,7 @@
 """Elementwise primitives: NumPy ufuncs on operands of one loop's dtypes, broadcasting.
 
-Where a function has a kink, the derivative at the kink is a subgradient: ``abs`` and ``sign``: 0;
+Where a function has a kink, the derivative at the kink is a subgradient: ``abs`` and ``sign``: 0
+(of complex numbers too);
 ``maximum`` and ``minimum`` at equality: one half to each operand.
 """
 
@@ -216,6 +217,8 @@ def _power_by_base(t: Atom, out: Atom, x: Atom, y: Atom) -> Tangent:
 
 def _power_by_exponent(t: Atom, out: Atom, x: Atom, y: Atom) -> Atom:
     # x^y log x; at x = 0 the limit from the right, which is 0 for y > 0
+    if x.type.dtype.kind == "c":
+        return _as_atom(mul(t, mul(out, log(select(eq(x, 0), full_like(x, 1), x)))))
     safe = select(gt(x, 0), x, full_like(x, 1))
     logarithm = select(lt(x, 0), full_like(x, math.nan), log(safe))
     return _as_atom(mul(t, mul(out, logarithm)))
@@ -246,8 +249,27 @@ fmod: Primitive = elementwise(
     lambda t, out, x, y: t,
     lambda t, out, x, y: neg(mul(t, trunc(div(x, y)))),
 )
-abs: Primitive = elementwise("abs", np.absolute, lambda t, out, x: mul(t, sign(x)))
-sign: Primitive = elementwise("sign", np.sign)
+
+
+def _abs_rule(t: Atom, out: Atom, x: Atom) -> Atom:
+    if x.type.dtype.kind == "c":
+        return _as_atom(REGISTRY["real"](mul(t, REGISTRY["conj"](sign(x)))))
+    return _as_atom(mul(t, sign(x)))
+
+
+def _sign_rule(t: Atom, out: Atom, x: Atom) -> Tangent:
+    """Of z / |z| only the angle moves: by Im(conj(sign) t) / |z|; not at all where z = 0."""
+    if x.type.dtype.kind != "c":
+        return None
+    turn = REGISTRY["imag"](mul(t, REGISTRY["conj"](out)))
+    size = abs(x)
+    turn = div(turn, select(eq(size, 0), full_like(size, 1), size))
+    turn = broadcast_to(turn, out.type.shape)
+    return _as_atom(mul(out, REGISTRY["complex"](zeros(turn.type), turn)))
+
+
+abs: Primitive = elementwise("abs", np.absolute, _abs_rule)
+sign: Primitive = elementwise("sign", np.sign, _sign_rule)
 copysign: Primitive = elementwise(
     "copysign",
     np.copysign,
@@ -337,9 +359,15 @@ arctan2: Primitive = elementwise(
 sinh: Primitive = elementwise("sinh", np.sinh, lambda t, out, x: mul(t, cosh(x)))
 cosh: Primitive = elementwise("cosh", np.cosh, lambda t, out, x: mul(t, sinh(x)))
 tanh: Primitive = elementwise("tanh", np.tanh, lambda t, out, x: mul(t, sub(1, mul(out, out))))
-arcsinh: Primitive = elementwise(
-    "arcsinh", np.arcsinh, lambda t, out, x: div(t, hypot(x, Literal(1, x.type.dtype)))
-)
+
+
+def _arcsinh_rule(t: Atom, out: Atom, x: Atom) -> Atom:
+    if x.type.dtype.kind == "c":
+        return _as_atom(div(t, sqrt(add(mul(x, x), 1))))
+    return _as_atom(div(t, hypot(x, Literal(1, x.type.dtype))))
+
+
+arcsinh: Primitive = elementwise("arcsinh", np.arcsinh, _arcsinh_rule)
 arccosh: Primitive = elementwise(
     "arccosh", np.arccosh, lambda t, out, x: div(t, mul(sqrt(sub(x, 1)), sqrt(add(x, 1))))
 )
@@ -411,19 +439,33 @@ select: Primitive = Primitive(
 )
 
 
+def _convert_abstract_eval(x: ArrayType, dtype: np.dtype[Any]) -> ArrayType:
+    require(
+        x.dtype.kind != "c" or dtype.kind in "cb",
+        lambda: f"{x} does not convert to {dtype}: take its real part first",
+    )
+    return ArrayType(x.shape, dtype)
+
+
 def _convert_jvp(tangents: list[Tangent], out: Atom, x: Atom, dtype: np.dtype[Any]) -> Tangent:
     (tangent,) = tangents
-    if tangent is None or dtype.kind != "f":
+    if tangent is None or dtype.kind not in "fc":
         return None
     return _as_atom(convert(tangent, dtype=dtype))
 
 
+def _convert_transpose(ct: Atom, x: Operand, dtype: np.dtype[Any]) -> list[Tangent]:
+    if dtype.kind == "c" and x.type.dtype.kind != "c":
+        ct = REGISTRY["real"](ct)
+    return [convert(ct, dtype=x.type.dtype)]
+
+
 convert: Primitive = Primitive(
     "convert",
-    abstract_eval=lambda x, dtype: ArrayType(x.shape, dtype),
+    abstract_eval=_convert_abstract_eval,
     reference=lambda x, dtype: np.asarray(x).astype(dtype),
     jvp=single(_convert_jvp),
-    transpose=lambda ct, x, dtype: [convert(ct, dtype=x.type.dtype)],
+    transpose=_convert_transpose,
     batch=batch_broadcasting,
 )
 

@@ -123,7 +123,7 @@ def as_atoms(values: Sequence[Any]) -> list[Atom]:
     for value in values:
         if isinstance(value, (Var, Literal)):
             atoms.append(value)
-        elif dtype is not None and isinstance(value, (bool, int, float)):
+        elif dtype is not None and isinstance(value, (bool, int, float, complex)):
             atoms.append(Literal(value, dtype))
         else:
             raise ProgramError(f"an operand is neither an atom nor a number: {value!r}")

@@ -111,6 +111,9 @@ def _format_atom(atom: Atom, names: Names) -> str:
 
 
 def _format_number(value: Any) -> str:
+    if isinstance(value, complex):  # so that complex(text) gives every part back, signs of 0 too
+        imaginary = repr(value.imag)
+        return f"{value.real!r}{'' if imaginary[0] == '-' else '+'}{imaginary}j"
     return repr(value)
 
 
@@ -130,7 +133,9 @@ def _format_param(value: Any) -> str:
 
 
 def _encode(array: np.ndarray[Any, Any]) -> list[Any]:
-    """Bit-exact: floats go as hexadecimal, a NaN with its bits."""
+    """Bit-exact: floats go as hexadecimal, a NaN with its bits; of complex numbers both parts."""
+    if array.dtype.kind == "c":
+        return _encode(array.ravel().view(f"f{array.dtype.itemsize // 2}"))
     if array.dtype.kind == "f":
         bits = np.ascontiguousarray(array).view(f"u{array.dtype.itemsize}")
         pairs = zip(array.ravel(), bits.ravel(), strict=True)
@@ -140,6 +145,9 @@ def _encode(array: np.ndarray[Any, Any]) -> list[Any]:
 
 
 def _decode(items: list[Any], type: ArrayType) -> np.ndarray[Any, Any]:
+    if type.dtype.kind == "c":
+        parts = ArrayType((2 * type.size,), np.dtype(f"f{type.dtype.itemsize // 2}"))
+        return _decode(items, parts).view(type.dtype).reshape(type.shape)
     if type.dtype.kind != "f":
         return np.array(items, type.dtype).reshape(type.shape)
     nans = {i: int(x[4:], 16) for i, x in enumerate(items) if x.startswith("nan:")}
@@ -151,8 +159,10 @@ def _decode(items: list[Any], type: ArrayType) -> np.ndarray[Any, Any]:
     return array.reshape(type.shape)
 
 
+_PART = r"(?:inf|nan|\d[\d.]*(?:e[+-]?\d+)?)"
 _TOKEN = re.compile(
     r"\s*(?:(?P<type>type:\w+\[[\d,]*\])|(?P<dtype>dtype:\w+)"
+    rf"|(?P<complex>-?{_PART}[+-]{_PART}j:\w+)"
     r"|(?P<literal>-?(?:inf|nan|True|False|\d[\w.]*(?:[eE][+-]?\d+)?):\w+)"
     r"|(?P<string>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")"
     r"|(?P<number>-?(?:(?:inf|nan)\b|\d[\d.]*(?:e[+-]?\d+)?))"
@@ -282,6 +292,9 @@ class _Parser:
 
     def atom(self, env: dict[str, Var]) -> Atom:
         kind, value = self.next()
+        if kind == "complex":
+            number, _, dtype = value.rpartition(":")
+            return Literal(complex(number), _parse_dtype(dtype))
         if kind == "literal":
             number, _, dtype = value.rpartition(":")
             parsed = float(number) if number[-3:] in ("inf", "nan") else ast.literal_eval(number)
@@ -312,8 +325,10 @@ class _Parser:
 
 def _parse_dtype(name: str) -> np.dtype[Any]:
     dtype = np.dtype(name)
-    if dtype.kind not in "biuf":
-        raise ProgramError(f"a Program holds bool, integer and floating arrays, not {dtype}")
+    if dtype.kind not in "biufc":
+        raise ProgramError(
+            f"a Program holds bool, integer, floating and complex arrays, not {dtype}"
+        )
     return dtype
 
 

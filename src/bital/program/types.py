@@ -34,6 +34,11 @@ class ArrayType:
     def nbytes(self) -> int:
         return self.size * self.dtype.itemsize
 
+    @property
+    def is_inexact(self) -> bool:
+        """Whether it holds floating or complex numbers: those that derivatives are made of."""
+        return self.dtype.kind in "fc"
+
     def __str__(self) -> str:
         return f"{self.dtype.name}[{','.join(map(str, self.shape))}]"
 

@@ -100,7 +100,7 @@ def push_forward(
             env[var] = out
             if isinstance(out, Var):
                 out.name = out.name or var.name
-            if slope is not None and var.type.dtype.kind == "f":
+            if slope is not None and var.type.is_inexact:
                 moved[var] = slope
                 if isinstance(slope, Var) and slope.name is None and var.name:
                     slope.name = f"d_{var.name}"

@@ -34,7 +34,7 @@ def vjp(program: Program, wrt: Sequence[bool], pulled: Sequence[bool] | None = N
     wrt : sequence of bool
         The inputs whose cotangents are wanted.
     pulled : sequence of bool, optional
-        The outputs that bring a cotangent. By default all that are floating.
+        The outputs that bring a cotangent. By default all that are floating or complex.
 
     Returns
     -------
@@ -42,7 +42,8 @@ def vjp(program: Program, wrt: Sequence[bool], pulled: Sequence[bool] | None = N
         inputs, cotangents of the pulled outputs -> outputs, cotangents of the chosen inputs.
     """
     if pulled is None:
-        pulled = [type.dtype.kind == "f" for type in program.output_types]
+        pulled = [type.is_inexact for type in program.output_types]
+    _distinguish(program)
     builder = Builder(f"grad_{program.name}")
     inputs = [builder.input(var.type, var.name) for var in program.inputs]
     tangents = [

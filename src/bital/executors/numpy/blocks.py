@@ -262,3 +262,7 @@ def dtype_name(dtype: Any) -> str:
 
 def type_text(type: ArrayType) -> str:
     return f"{type.shape} {type.dtype.name}"
+    if dtype.kind == "c":
+        parts = [Literal(part, part.dtype) for part in (value.real, value.imag)]
+        text = ", ".join(format_literal(part, False) for part in parts)
+        return f"np.{dtype_name(dtype)}(complex({text}))"

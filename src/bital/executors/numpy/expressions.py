@@ -185,6 +185,74 @@ EXPRESSIONS: dict[str, Expression] = {
     name: _ufunc(name, primitive.reference)
     for name, primitive in REGISTRY.items()
     if isinstance(primitive.reference, np.ufunc)
+def _part(equation: Equation, operands: list[str], buffer: str | None) -> str:
+    return f"{operands[0]}.{equation.primitive.name}"
+
+
+def _complex(equation: Equation, operands: list[str], buffer: str | None) -> str:
+    """The parts side by side: a sum would not keep infinities, NaN and signs of zeros apart."""
+    dtype = equation.outputs[0].type.dtype.name
+    return f"np.stack([{', '.join(operands)}], axis=-1).view(np.{dtype})[..., 0]" + (
+        "" if equation.outputs[0].type.shape else "[()]"
+    )
+
+
+def _accumulation(function: str) -> Expression:
+    def expression(equation: Equation, operands: list[str], buffer: str | None) -> str:
+        axis, type = equation.params["axis"], equation.inputs[0].type
+        # NumPy would widen small integers
+        dtype = f", dtype=np.{type.dtype.name}" if type.dtype.kind in "biu" else ""
+        if not equation.params["reverse"]:
+            return f"np.{function}({operands[0]}, axis={axis}{dtype})"
+        turned = f"np.flip({operands[0]}, {axis})"
+        return f"np.flip(np.{function}({turned}, axis={axis}{dtype}), {axis})"
+
+    return expression
+
+
+def _sorting(equation: Equation, operands: list[str], buffer: str | None) -> str:
+    stable = ", stable=True" if equation.params["stable"] else ""
+    axis = equation.params["axis"]
+    return f"np.{equation.primitive.name}({operands[0]}, axis={axis}{stable})"
+
+
+def _call(function: str, **options: str) -> Expression:
+    """A NumPy function of the operands; texts of options are filled from the params."""
+
+    def expression(equation: Equation, operands: list[str], buffer: str | None) -> str:
+        given = [f"{k}={text.format(**equation.params)}" for k, text in options.items()]
+        return f"np.{function}({', '.join((*operands, *given))})"
+
+    return expression
+
+
+def _qr(equation: Equation, operands: list[str], buffer: str | None) -> str:
+    mode = ", mode='complete'" if equation.params["full"] else ""
+    return f"np.linalg.qr({operands[0]}{mode})"
+
+
+def _triangle(function: str) -> Expression:
+    def expression(equation: Equation, operands: list[str], buffer: str | None) -> str:
+        other = "" if equation.params["lower"] else ", UPLO='U'"
+        return f"np.linalg.{function}({operands[0]}{other})"
+
+    return expression
+
+
+def _pinv(equation: Equation, operands: list[str], buffer: str | None) -> str:
+    a, rcond = operands
+    dtype = equation.outputs[0].type.dtype.name  # which a wider rcond would widen
+    return f"np.linalg.pinv({a}, {rcond}).astype(np.{dtype}, copy=False)"
+
+
+def _cofactors(equation: Equation, operands: list[str], buffer: str | None) -> str:
+    _, u, s, vh = operands
+    n = equation.outputs[0].type.shape[-1]
+    others = f"np.where(np.eye({n}, dtype=bool), 1, {s}[..., None, :]).prod(-1)[..., None, :]"
+    sign = f"np.linalg.det(np.conj({u} @ {vh}))[..., None, None]"
+    return f"{sign} * np.conj(({u} * {others}) @ {vh})"
+
+
 }
 EXPRESSIONS |= {
     "where": _where,
@@ -207,6 +275,26 @@ EXPRESSIONS |= {
 _REDUCTIONS = frozenset(("reduce_sum", "reduce_prod", "reduce_max", "reduce_min"))
 
 
+    "solve": _call("linalg.solve"),
+    "pinv": _pinv,
+    "slogdet": _call("linalg.slogdet"),
+    "det": _call("linalg.det"),
+    "cofactors": _cofactors,
+    "cholesky": _call("linalg.cholesky"),
+    "qr": _qr,
+    "svd": _call("linalg.svd", full_matrices="{full}"),
+    "singular_values": _call("linalg.svdvals"),
+    "eigh": _triangle("eigh"),
+    "eigvalsh": _triangle("eigvalsh"),
+    "eig": _call("linalg.eig"),
+    "eigvals": _call("linalg.eigvals"),
+    "cumsum": _accumulation("cumsum"),
+    "cumprod": _accumulation("cumprod"),
+    "sort": _sorting,
+    "argsort": _sorting,
+    "real": _part,
+    "imag": _part,
+    "complex": _complex,
 def _update(write: str) -> Statement:
     def statement(
         equation: Equation, operands: list[str], target: str, start: str | None

@@ -87,4 +87,7 @@ def _constant(array: Array) -> str:
     if not array.size:
         return f"np.zeros({array.shape}, {dtype})"
     numbers = re.sub(r"nan|inf", r"np.\g<0>", str(array.tolist()))
+    if array.dtype.kind == "c":  # by parts: no sum of two gives back -0.0 or infinities
+        parts = _constant(array.reshape(-1).view(f"f{array.dtype.itemsize // 2}"))
+        return f"{parts}.view({dtype}).reshape({array.shape})"
     return f"np.array({numbers}, {dtype})"
