@@ -47,9 +47,13 @@ def _ufunc(name: str, ufunc: np.ufunc) -> Expression:
     return expression
 
 
+_METHODS = {np.add: "sum", np.multiply: "prod", np.maximum: "max", np.minimum: "min"}
+
+
 def _reduction(ufunc: np.ufunc) -> Expression:
     def expression(equation: Equation, operands: list[str], buffer: str | None) -> str:
         axes, type = equation.params["axes"], equation.inputs[0].type
+        method = _METHODS[ufunc]
         options = [f"axis={axes[0] if len(axes) == 1 else axes}"]
         if equation.params["keepdims"]:
             options.append("keepdims=True")
@@ -57,7 +61,7 @@ def _reduction(ufunc: np.ufunc) -> Expression:
             options.append(f"dtype=np.{type.dtype.name}")  # else NumPy widens small integers
         if buffer is not None:
             options.append(f"out={buffer}")
-        return f"np.{ufunc.__name__}.reduce({operands[0]}, {', '.join(options)})"
+        return f"{operands[0]}.{method}({', '.join(options)})"
 
     return expression
 
@@ -181,10 +185,6 @@ def _batched_product(equation: Equation, x: str, y: str) -> str:
     return f"({left} @ {right}).reshape({equation.outputs[0].type.shape})"
 
 
-EXPRESSIONS: dict[str, Expression] = {
-    name: _ufunc(name, primitive.reference)
-    for name, primitive in REGISTRY.items()
-    if isinstance(primitive.reference, np.ufunc)
 def _part(equation: Equation, operands: list[str], buffer: str | None) -> str:
     return f"{operands[0]}.{equation.primitive.name}"
 
@@ -253,6 +253,10 @@ def _cofactors(equation: Equation, operands: list[str], buffer: str | None) -> s
     return f"{sign} * np.conj(({u} * {others}) @ {vh})"
 
 
+EXPRESSIONS: dict[str, Expression] = {
+    name: _ufunc(name, primitive.reference)
+    for name, primitive in REGISTRY.items()
+    if isinstance(primitive.reference, np.ufunc)
 }
 EXPRESSIONS |= {
     "where": _where,
@@ -271,10 +275,6 @@ EXPRESSIONS |= {
     "gather": _gather,
     "dot_general": _dot_general,
     "random_bits": _random_bits,
-}
-_REDUCTIONS = frozenset(("reduce_sum", "reduce_prod", "reduce_max", "reduce_min"))
-
-
     "solve": _call("linalg.solve"),
     "pinv": _pinv,
     "slogdet": _call("linalg.slogdet"),
@@ -295,6 +295,10 @@ _REDUCTIONS = frozenset(("reduce_sum", "reduce_prod", "reduce_max", "reduce_min"
     "real": _part,
     "imag": _part,
     "complex": _complex,
+}
+_REDUCTIONS = frozenset(("reduce_sum", "reduce_prod", "reduce_max", "reduce_min"))
+
+
 def _update(write: str) -> Statement:
     def statement(
         equation: Equation, operands: list[str], target: str, start: str | None
