@@ -28,6 +28,7 @@ _BLOCK = 256 << 10  # bytes of a block: not far away either when the rest of its
 _LINE = 64  # bytes that two tasks should not both write to
 _FLOPS = 125_000  # that make a task worth while
 _TASKS = 8  # that are enough where a block need not be smaller
+_UNEVEN = 0.06  # of the time that threads may be idle
 
 
 @dataclass(frozen=True)
@@ -168,7 +169,7 @@ def _cut(shape: Shape, m: int, n: int, k: int, depth: int, packed: bool) -> tupl
     """Rows and columns of a block: of those that are small enough, what costs least to bring.
 
     B is read and packed for each block down, A only read for each across; what counts is the ratio
-    of the two, as measured.
+    of the two, as measured. Blocks of which some threads would get more than others come last.
     """
     wanted = min(_TASKS, max(1, 2 * m * n * k // _FLOPS))
     line = _LINE // shape.size
@@ -184,8 +185,19 @@ def _cut(shape: Shape, m: int, n: int, k: int, depth: int, packed: bool) -> tupl
         down, across = -(-m // rows), -(-n // columns)
         too_few = down * across < 0.75 * wanted
         cost = 8 * n * down + (16 if packed else 1) * m * across
-        found.append((too_few, cost, rows, columns))
-    return min(found)[2:]
+        uneven = max(_idle(m, n, rows, columns, threads) for threads in (2, 4)) > _UNEVEN
+        found.append((too_few, uneven, cost, rows, columns))
+    return min(found)[3:]
+
+
+def _idle(m: int, n: int, rows: int, columns: int, threads: int) -> float:
+    """The part of the time that threads wait for the last one, if each takes the next block."""
+    ends = [0] * threads
+    for i in range(0, m, rows):
+        for j in range(0, n, columns):
+            first = ends.index(min(ends))
+            ends[first] += min(rows, m - i) * min(columns, n - j)
+    return 1 - m * n / (threads * max(ends))
 
 
 def _part(length: int, parts: int, unit: int) -> int:
