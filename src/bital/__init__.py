@@ -16,9 +16,12 @@ from bital.api import custom_vjp as custom_vjp
 from bital.api import fori_loop as fori_loop
 from bital.api import grad as grad
 from bital.api import hessian as hessian
+from bital.api import jacfwd as jacfwd
 from bital.api import jacobian as jacobian
+from bital.api import jacrev as jacrev
 from bital.api import jit as jit
 from bital.api import jvp as jvp
+from bital.api import linearize as linearize
 from bital.api import random_bits as random_bits
 from bital.api import scan as scan
 from bital.api import stop_gradient as stop_gradient

@@ -13,9 +13,12 @@ from bital.api.custom import custom_vjp as custom_vjp
 from bital.api.custom import random_bits as random_bits
 from bital.api.custom import stop_gradient as stop_gradient
 from bital.api.derivatives import grad as grad
-from bital.api.derivatives import hessian as hessian
-from bital.api.derivatives import jacobian as jacobian
 from bital.api.derivatives import jvp as jvp
+from bital.api.derivatives import linearize as linearize
 from bital.api.derivatives import value_and_grad as value_and_grad
 from bital.api.derivatives import vjp as vjp
+from bital.api.jacobians import hessian as hessian
+from bital.api.jacobians import jacfwd as jacfwd
+from bital.api.jacobians import jacobian as jacobian
+from bital.api.jacobians import jacrev as jacrev
 from bital.api.mapping import vmap as vmap

@@ -1,12 +1,10 @@
-"""Derivatives: gradients, products with Jacobians, whole Jacobians and Hessians."""
+"""Derivatives: gradients, products with Jacobians."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from bital import tree
 from bital.api.recording import (
@@ -22,12 +20,10 @@ from bital.api.recording import (
     with_literals,
 )
 from bital.errors import ArgumentError, DifferentiationError, ShapeError
-from bital.primitives.control import custom_vjp_call
-from bital.primitives.inner import holds
-from bital.primitives.loops import while_loop
 from bital.program import Program
-from bital.transforms import batch, split
 from bital.transforms import jvp as jvp_transform
+from bital.transforms import linearize as linearize_transform
+from bital.transforms import split
 from bital.transforms import vjp as vjp_transform
 
 Function = Callable[..., Any]
@@ -35,7 +31,7 @@ Function = Callable[..., Any]
 # --- choosing arguments ---------------------------------------------------------------------
 
 
-class _Chosen(NamedTuple):
+class Chosen(NamedTuple):
     """The arguments to differentiate, as leaves, and how to call the function with others."""
 
     leaves: list[Any]
@@ -44,7 +40,7 @@ class _Chosen(NamedTuple):
     names: list[str | None]
 
 
-def _choose(fun: Function, args: Sequence[Any], kwargs: dict[str, Any], argnums: Any) -> _Chosen:
+def choose(fun: Function, args: Sequence[Any], kwargs: dict[str, Any], argnums: Any) -> Chosen:
     positions = tuple(argnums) if isinstance(argnums, (tuple, list)) else (argnums,)
     for position in positions:
         if not isinstance(position, int) or not -len(args) <= position < len(args):
@@ -68,10 +64,10 @@ def _choose(fun: Function, args: Sequence[Any], kwargs: dict[str, Any], argnums:
         else []
         for p in positions
     ]
-    return _Chosen(leaves, structure, call, [name for names in all_names for name in names])
+    return Chosen(leaves, structure, call, [name for names in all_names for name in names])
 
 
-def _require_floating(fun: Function, what: str, argument: Any) -> None:
+def require_floating(fun: Function, what: str, argument: Any) -> None:
     check_leaves(fun, what, argument)
     for path, leaf in tree.flatten_with_path(argument):
         type_, _ = leaf_type(leaf)
@@ -83,15 +79,28 @@ def _require_floating(fun: Function, what: str, argument: Any) -> None:
             )
 
 
-def _record_chosen(fun: Function, chosen: _Chosen) -> Recorded:
+def record_chosen(fun: Function, chosen: Chosen) -> Recorded:
     return record(
         fun, chosen.leaves, chosen.call, names=chosen.names, values_known=True, freeze=False
     )
 
 
-def _unchoose(structure: tree.Structure, leaves: list[Any], argnums: Any) -> Any:
+def unchoose(structure: tree.Structure, leaves: list[Any], argnums: Any) -> Any:
     values = tree.unflatten(structure, leaves)
     return values[0] if isinstance(argnums, int) else values
+
+
+def main_structure(fun: Function, recorded: Recorded, has_aux: bool) -> tree.Structure:
+    """The structure of what is differentiated, in front of aux where there is one."""
+    structure = recorded.structure
+    if not has_aux:
+        return structure
+    if structure.kind is not tuple or len(structure.children) != 2:
+        raise DifferentiationError(
+            f"{function_name(fun)} with has_aux=True must return a pair (value, aux), it returned "
+            f"{structure}"
+        )
+    return structure.children[0]
 
 
 # --- reverse mode ---------------------------------------------------------------------------
@@ -136,15 +145,15 @@ def value_and_grad(
 
     @functools.wraps(fun)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        chosen = _choose(fun, args, kwargs, argnums)
-        _require_floating(
+        chosen = choose(fun, args, kwargs, argnums)
+        require_floating(
             fun,
             "argument ",
             tree.unflatten(chosen.structure, chosen.leaves)[0]
             if isinstance(argnums, int)
             else tree.unflatten(chosen.structure, chosen.leaves),
         )
-        recorded = _record_chosen(fun, chosen)
+        recorded = record_chosen(fun, chosen)
         outputs = recorded.program.outputs
         _require_scalar(fun, recorded, has_aux)
         pulled = [True] + [False] * (len(outputs) - 1)
@@ -158,19 +167,13 @@ def value_and_grad(
         name = ("value_and_grad", len(chosen.leaves))
         results = apply_transformed(recorded.program, name, transform, arguments)
         value = tree.unflatten(recorded.structure, results[: len(outputs)])
-        return value, _unchoose(chosen.structure, results[len(outputs) :], argnums)
+        return value, unchoose(chosen.structure, results[len(outputs) :], argnums)
 
     return wrapped
 
 
 def _require_scalar(fun: Function, recorded: Recorded, has_aux: bool) -> None:
-    structure = recorded.structure
-    if has_aux and (structure.kind is not tuple or len(structure.children) != 2):
-        raise DifferentiationError(
-            f"{function_name(fun)} with has_aux=True must return a pair (value, aux), it returned "
-            f"{structure}"
-        )
-    main = structure.children[0] if has_aux else structure
+    main = main_structure(fun, recorded, has_aux)
     types = recorded.program.output_types[:1]
     if main.kind is not None or types[0].shape or types[0].dtype.kind != "f":
         shown = ", ".join(map(str, recorded.program.output_types)) or "nothing"
@@ -234,17 +237,10 @@ def vjp(fun: Function, *primals: Any, has_aux: bool = False) -> Any:
     >>> pull_back(np.array([1.0, 10.0]))
     (array([ 2., 40.]),)
     """
-    _require_floating(fun, "primal ", primals)
-    chosen = _choose(fun, primals, {}, tuple(range(len(primals))))
-    recorded = _record_chosen(fun, chosen)
-    structure, main = recorded.structure, recorded.structure
-    if has_aux:
-        if structure.kind is not tuple or len(structure.children) != 2:
-            raise DifferentiationError(
-                f"{function_name(fun)} with has_aux=True must return (outputs, aux), it returned "
-                f"{structure}"
-            )
-        main = structure.children[0]
+    require_floating(fun, "primal ", primals)
+    chosen = choose(fun, primals, {}, tuple(range(len(primals))))
+    recorded = record_chosen(fun, chosen)
+    structure, main = recorded.structure, main_structure(fun, recorded, has_aux)
     count, total = main.leaf_count, structure.leaf_count
     floating = [type.dtype.kind == "f" for type in recorded.program.output_types[:count]]
     pulled = floating + [False] * (total - count)
@@ -255,7 +251,7 @@ def vjp(fun: Function, *primals: Any, has_aux: bool = False) -> Any:
     types = recorded.program.output_types[:count]
 
     def pull_back(cotangents: Any) -> Any:
-        cts = _matching(function_name(fun), "cotangent", cotangents, main, types)
+        cts = matching(function_name(fun), "cotangent", cotangents, main, types)
         given = [ct for ct, used in zip(cts, floating, strict=True) if used]
         return tree.unflatten(chosen.structure, apply(backward, [*residuals, *given]))
 
@@ -263,7 +259,7 @@ def vjp(fun: Function, *primals: Any, has_aux: bool = False) -> Any:
     return (value[0], pull_back, value[1]) if has_aux else (value, pull_back)
 
 
-def _matching(
+def matching(
     name: str, what: str, values: Any, structure: tree.Structure, types: Sequence[Any]
 ) -> list[Any]:
     """Leaves of `values`, proved to have this structure and these types."""
@@ -307,11 +303,11 @@ def jvp(
     (np.float64(0.0), np.float64(2.0))
     """
     primals = tuple(primals)
-    _require_floating(fun, "primal ", primals)
-    chosen = _choose(fun, primals, {}, tuple(range(len(primals))))
-    recorded = _record_chosen(fun, chosen)
+    require_floating(fun, "primal ", primals)
+    chosen = choose(fun, primals, {}, tuple(range(len(primals))))
+    recorded = record_chosen(fun, chosen)
     types = recorded.program.input_types[: len(chosen.leaves)]
-    moved = _matching(function_name(fun), "tangent", tuple(tangents), chosen.structure, types)
+    moved = matching(function_name(fun), "tangent", tuple(tangents), chosen.structure, types)
     program = jvp_transform(stable(recorded.program), recorded.wrt_arguments)
     results = apply(program, [*chosen.leaves, *recorded.captured, *moved])
     count = len(recorded.program.outputs)
@@ -320,115 +316,52 @@ def jvp(
     return (value[0], slope[0], value[1]) if has_aux else (value, slope)
 
 
-# --- whole derivatives ----------------------------------------------------------------------
+def linearize(fun: Function, *primals: Any, has_aux: bool = False) -> Any:
+    """The value of `fun`, and its derivative at `primals` as a linear function of tangents.
 
+    Parameters
+    ----------
+    fun : callable
+        Any outputs; with `has_aux` a pair ``(outputs, aux)``.
+    *primals
+        Floating arguments, in any nesting.
 
-def jacobian(fun: Function, argnums: int | Sequence[int] = 0) -> Function:
-    """A function that returns all first derivatives of `fun`.
-
-    The result has the structure of `fun`'s outputs, holding the structure of the arguments, of
-    arrays of shape ``output.shape + argument.shape``. Where there are no more inputs than outputs
-    it is computed forward, a column an input, and so through a `while_loop`; else, and through a
-    `custom_vjp`, in reverse, a row an output.
+    Returns
+    -------
+    outputs
+    push_forward : callable
+        ``push_forward(*tangents) -> output tangents``: v -> J v.
+    aux
+        Only with `has_aux`.
 
     Raises
     ------
-    DifferentiationError
+    DifferentiationError, ShapeError
+
+    Notes
+    -----
+    `fun` itself runs once; what J v needs of it is kept, so that a further v costs the linear part
+    alone. For one v, `jvp` does the same and keeps nothing.
 
     Examples
     --------
-    >>> jacobian(lambda x: x ** 2)(np.array([1.0, 2.0]))
-    array([[2., 0.],
-           [0., 4.]])
+    >>> y, push_forward = linearize(np.sin, 0.0)
+    >>> push_forward(2.0), push_forward(3.0)
+    (np.float64(2.0), np.float64(3.0))
     """
-
-    @functools.wraps(fun)
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
-        chosen = _choose(fun, args, kwargs, argnums)
-        _require_floating(fun, "argument ", tree.unflatten(chosen.structure, chosen.leaves))
-        recorded = _record_chosen(fun, chosen)
-        program = recorded.program
-        inputs = program.input_types[: len(chosen.leaves)]
-        arguments = [*chosen.leaves, *recorded.captured]
-        for type_ in program.output_types:
-            if type_.dtype.kind != "f":
-                raise DifferentiationError(
-                    f"{function_name(fun)} returned {type_}, which has no derivative"
-                )
-        if _is_forward(program, sum(type_.size for type_ in inputs)):
-            blocks = _columns(recorded, inputs, arguments)
-        else:
-            blocks = _rows(recorded, inputs, arguments)
-        rows = [_unchoose(chosen.structure, row, argnums) for row in blocks]
-        return tree.unflatten(recorded.structure, rows)
-
-    return wrapped
-
-
-def _is_forward(program: Program, inputs: int) -> bool:
-    """Whether columns are to be computed: where there are fewer, or no other way."""
-    if holds(program.equations, custom_vjp_call):
-        return False
-    fewer = inputs <= sum(type_.size for type_ in program.output_types)
-    return fewer or holds(program.equations, while_loop)
-
-
-def _basis(types: Sequence[Any]) -> tuple[int, list[Any]]:
-    """For each type an array (n, *shape); row i is 1 at the i-th of all n elements, else 0."""
-    total, offset, blocks = sum(type.size for type in types), 0, []
-    for type_ in types:
-        block = np.zeros((total, type_.size), type_.dtype)
-        block[offset : offset + type_.size] = np.eye(type_.size, dtype=type_.dtype)
-        blocks.append(block.reshape(total, *type_.shape))
-        offset += type_.size
-    return total, blocks
-
-
-def _columns(recorded: Recorded, inputs: Sequence[Any], arguments: list[Any]) -> list[list[Any]]:
-    program = jvp_transform(stable(recorded.program), recorded.wrt_arguments)
-    total, basis = _basis(inputs)
-    mapped = [False] * len(arguments) + [True] * len(inputs)
-    results = apply(batch(program, total, mapped), [*arguments, *basis])
-    blocks = []
-    for slope in results[len(recorded.program.outputs) :]:
-        columns, offset, row = np.moveaxis(slope, 0, -1), 0, []
-        for type_ in inputs:
-            part = columns[..., offset : offset + type_.size]
-            row.append(np.reshape(part, (*columns.shape[:-1], *type_.shape))[()])
-            offset += type_.size
-        blocks.append(row)
-    return blocks
-
-
-def _rows(recorded: Recorded, inputs: Sequence[Any], arguments: list[Any]) -> list[list[Any]]:
+    require_floating(fun, "primal ", primals)
+    chosen = choose(fun, primals, {}, tuple(range(len(primals))))
+    recorded = record_chosen(fun, chosen)
+    main = main_structure(fun, recorded, has_aux)
     program = stable(recorded.program)
-    outputs = program.output_types
-    both = vjp_transform(program, recorded.wrt_arguments)
-    forward, backward = split(both, len(program.inputs), len(outputs))
-    residuals = apply(forward, arguments)[len(outputs) :]
-    total, basis = _basis(outputs)
-    mapped = [False] * len(residuals) + [True] * len(outputs)
-    results = apply(batch(backward, total, mapped), [*residuals, *basis])
-    blocks, offset = [], 0
-    for type_ in outputs:
-        rows = [result[offset : offset + type_.size] for result in results]
-        blocks.append(
-            [
-                np.reshape(row, (*type_.shape, *argument.shape))[()]
-                for row, argument in zip(rows, inputs, strict=True)
-            ]
-        )
-        offset += type_.size
-    return blocks
+    forward, linear = linearize_transform(program, recorded.wrt_arguments, main.leaf_count)
+    results = apply(forward, [*chosen.leaves, *recorded.captured])
+    total = recorded.structure.leaf_count
+    types, residuals = program.input_types[: len(chosen.leaves)], results[total:]
 
+    def push_forward(*tangents: Any) -> Any:
+        moved = matching(function_name(fun), "tangent", tangents, chosen.structure, types)
+        return tree.unflatten(main, apply(linear, [*residuals, *moved]))
 
-def hessian(fun: Function, argnums: int | Sequence[int] = 0) -> Function:
-    """A function that returns all second derivatives of a scalar `fun`: forward over reverse.
-
-    Examples
-    --------
-    >>> hessian(lambda x: x[0] ** 2 * x[1])(np.array([1.0, 2.0]))
-    array([[4., 2.],
-           [2., 0.]])
-    """
-    return jacobian(grad(fun, argnums), argnums)
+    value = tree.unflatten(recorded.structure, results[:total])
+    return (value[0], push_forward, value[1]) if has_aux else (value, push_forward)

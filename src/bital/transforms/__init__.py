@@ -2,5 +2,6 @@
 
 from bital.transforms.batching import batch as batch
 from bital.transforms.forward import jvp as jvp
+from bital.transforms.linear import linearize as linearize
 from bital.transforms.reverse import split as split
 from bital.transforms.reverse import vjp as vjp
