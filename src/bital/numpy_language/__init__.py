@@ -1,6 +1,15 @@
 """③ The NumPy language: from NumPy calls on tracers to primitives."""
 
-from bital.numpy_language import indexing, joining, linalg, reductions, shapes, ufuncs
+from bital.numpy_language import (
+    complex,
+    fourier,
+    indexing,
+    joining,
+    linalg,
+    reductions,
+    shapes,
+    ufuncs,
+)
 from bital.numpy_language.dispatch import supported as supported
 from bital.numpy_language.tracer import Trace as Trace
 from bital.numpy_language.tracer import Tracer as Tracer
@@ -8,4 +17,13 @@ from bital.numpy_language.tracer import bind as bind
 from bital.numpy_language.tracer import current_trace as current_trace
 from bital.numpy_language.tracer import tracing as tracing
 
-__all__ = ["indexing", "joining", "linalg", "reductions", "shapes", "ufuncs"]
+__all__ = [
+    "complex",
+    "fourier",
+    "indexing",
+    "joining",
+    "linalg",
+    "reductions",
+    "shapes",
+    "ufuncs",
+]

@@ -8,6 +8,7 @@ from bital.primitives import (
     complex,
     control,
     elementwise,
+    fourier,
     indexing,
     linear,
     loops,
@@ -24,9 +25,10 @@ from bital.primitives.primitive import Primitive as Primitive
 
 __all__ = [
     "branch",
+    "complex",
     "control",
     "elementwise",
-    "complex",
+    "fourier",
     "indexing",
     "linear",
     "loops",

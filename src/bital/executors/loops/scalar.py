@@ -33,7 +33,10 @@ def formula(*names: str) -> Callable[[Formula], Formula]:
 
 def evaluate(name: str, out: DType, operands: list[Value]) -> Value:
     """One element of an elementwise primitive; `operands` have the dtypes of its ufunc's loop."""
-    if not all(value.dtype.kind in "biuf" and value.dtype.itemsize <= 8 for value in operands):
+    moves = name in ("where", "stop_gradient")  # which may be of anything
+    if not moves and not all(
+        value.dtype.kind in "biuf" and value.dtype.itemsize <= 8 for value in operands
+    ):
         raise NotLowered(f"{name} of {', '.join(str(value.dtype) for value in operands)}")
     if operands[0].dtype == np.float16 and name in _IN_SINGLE:
         wide = [value.convert(_F32) for value in operands]

@@ -189,6 +189,12 @@ def _part(equation: Equation, operands: list[str], buffer: str | None) -> str:
     return f"{operands[0]}.{equation.primitive.name}"
 
 
+def _fft(equation: Equation, operands: list[str], buffer: str | None) -> str:
+    kind, n, axis, norm = (equation.params[name] for name in ("kind", "n", "axis", "norm"))
+    norm = "" if norm == "backward" else f", norm={norm!r}"
+    return f"np.fft.{kind}({operands[0]}, {n}, axis={axis}{norm})"
+
+
 def _complex(equation: Equation, operands: list[str], buffer: str | None) -> str:
     """The parts side by side: a sum would not keep infinities, NaN and signs of zeros apart."""
     dtype = equation.outputs[0].type.dtype.name
@@ -295,6 +301,7 @@ EXPRESSIONS |= {
     "real": _part,
     "imag": _part,
     "complex": _complex,
+    "fft": _fft,
 }
 _REDUCTIONS = frozenset(("reduce_sum", "reduce_prod", "reduce_max", "reduce_min"))
 
