@@ -20,7 +20,7 @@ from bital.api.recording import (
     with_literals,
 )
 from bital.errors import ArgumentError, DifferentiationError, ShapeError
-from bital.program import Program
+from bital.program import ArrayType, Program
 from bital.transforms import jvp as jvp_transform
 from bital.transforms import linearize as linearize_transform
 from bital.transforms import split
@@ -71,10 +71,10 @@ def require_floating(fun: Function, what: str, argument: Any) -> None:
     check_leaves(fun, what, argument)
     for path, leaf in tree.flatten_with_path(argument):
         type_, _ = leaf_type(leaf)
-        if type_.dtype.kind != "f":
+        if not type_.is_inexact:
             raise DifferentiationError(
                 f"{function_name(fun)}: {what}{path} is {type_.dtype} ({leaf!r:.60}), and a "
-                "derivative needs floating-point numbers. Write 3.0 instead of 3, or "
+                "derivative needs floating-point or complex numbers. Write 3.0 instead of 3, or "
                 "x.astype(np.float64)"
             )
 
@@ -116,8 +116,8 @@ def value_and_grad(
     fun : callable
         Returns a floating scalar; with `has_aux` a pair ``(scalar, aux)``.
     argnums : int or sequence of int, default 0
-        The positional arguments to differentiate: floating arrays or numbers, in any nesting of
-        tuples, lists and dicts.
+        The positional arguments to differentiate: floating or complex arrays or numbers, in any
+        nesting of tuples, lists and dicts.
     has_aux : bool, default False
         Whether `fun` returns further values that are not differentiated.
 
@@ -125,12 +125,13 @@ def value_and_grad(
     -------
     callable
         ``(value, gradient)``, or ``((value, aux), gradient)``. The gradient has the structure,
-        shapes and dtypes of the arguments.
+        shapes and dtypes of the arguments. With respect to a complex ``z = x + iy`` it is
+        ``df/dx - i df/dy``, as in JAX: its conjugate points uphill.
 
     Raises
     ------
     DifferentiationError
-        Where an argument is not floating, or the value is not a floating scalar.
+        Where an argument is neither floating nor complex, or the value is not a floating scalar.
 
     Notes
     -----
@@ -175,12 +176,23 @@ def value_and_grad(
 def _require_scalar(fun: Function, recorded: Recorded, has_aux: bool) -> None:
     main = main_structure(fun, recorded, has_aux)
     types = recorded.program.output_types[:1]
+    if types and main.kind is None:
+        _refuse_complex(fun, types[0])
     if main.kind is not None or types[0].shape or types[0].dtype.kind != "f":
         shown = ", ".join(map(str, recorded.program.output_types)) or "nothing"
         raise DifferentiationError(
             f"a gradient needs a floating scalar, and {function_name(fun)} returned {shown} in "
             f"{main}. Reduce it (np.sum, np.mean), return further values with has_aux=True, or use "
             "bital.jacobian"
+        )
+
+
+def _refuse_complex(fun: Function, type_: ArrayType) -> None:
+    if type_.dtype.kind == "c":
+        raise DifferentiationError(
+            f"{function_name(fun)} returned {type_}, and a gradient is that of a real number. "
+            "Return z.real, z.imag, np.abs(z) or np.abs(z) ** 2, whichever is meant; for the "
+            "derivative of a holomorphic function write bital.jacobian(f, holomorphic=True)"
         )
 
 
@@ -215,15 +227,16 @@ def vjp(fun: Function, *primals: Any, has_aux: bool = False) -> Any:
     Parameters
     ----------
     fun : callable
-        Any floating outputs; with `has_aux` a pair ``(outputs, aux)``.
+        Any floating or complex outputs; with `has_aux` a pair ``(outputs, aux)``.
     *primals
-        Floating arguments, in any nesting.
+        Floating or complex arguments, in any nesting.
 
     Returns
     -------
     outputs
     pull_back : callable
-        ``pull_back(cotangents) -> tuple``, a cotangent for each primal: v -> v^T J.
+        ``pull_back(cotangents) -> tuple``, a cotangent for each primal: v -> v^T J. Of complex
+        numbers the g with ``Re(g t) = Re(v J t)`` for every tangent t: nothing is conjugated.
     aux
         Only with `has_aux`.
 
@@ -242,7 +255,7 @@ def vjp(fun: Function, *primals: Any, has_aux: bool = False) -> Any:
     recorded = record_chosen(fun, chosen)
     structure, main = recorded.structure, main_structure(fun, recorded, has_aux)
     count, total = main.leaf_count, structure.leaf_count
-    floating = [type.dtype.kind == "f" for type in recorded.program.output_types[:count]]
+    floating = [type.is_inexact for type in recorded.program.output_types[:count]]
     pulled = floating + [False] * (total - count)
     program = vjp_transform(stable(recorded.program), recorded.wrt_arguments, pulled)
     forward, backward = split(program, len(recorded.program.inputs), total)
@@ -285,7 +298,7 @@ def jvp(
     ----------
     fun : callable
     primals : sequence
-        Floating arguments, in any nesting.
+        Floating or complex arguments, in any nesting.
     tangents : sequence
         Of the same structure, shapes and dtypes.
 

@@ -17,7 +17,7 @@ from bital.api.derivatives import (
     require_floating,
     unchoose,
 )
-from bital.api.recording import Recorded, apply, function_name, stable
+from bital.api.recording import Recorded, apply, function_name, leaf_type, stable
 from bital.errors import DifferentiationError
 from bital.primitives.control import custom_vjp_call
 from bital.primitives.inner import holds
@@ -125,13 +125,31 @@ def hessian(fun: Function, argnums: int | Sequence[int] = 0, has_aux: bool = Fal
         The Hessian: the structure of the arguments, holding the structure of the arguments, of
         arrays of shape ``argument.shape + other_argument.shape``.
 
+    Raises
+    ------
+    DifferentiationError
+        As `grad`, and where an argument is complex: second derivatives by x and y of
+        ``z = x + iy`` are three real numbers, not a complex one. Pass x and y.
+
     Examples
     --------
     >>> hessian(lambda x: x[0] ** 2 * x[1])(np.array([1.0, 2.0]))
     array([[4., 2.],
            [2., 0.]])
     """
-    return jacobian(grad(fun, argnums, has_aux), argnums, has_aux)
+    slopes = grad(fun, argnums, has_aux)
+
+    @functools.wraps(fun)
+    def real_slopes(*args: Any, **kwargs: Any) -> Any:
+        found = slopes(*args, **kwargs)
+        if _any_complex([leaf_type(x)[0] for x in tree.leaves(found[0] if has_aux else found)]):
+            raise DifferentiationError(
+                f"the Hessian of {function_name(fun)} by a complex argument is no complex number. "
+                "Pass its parts: bital.hessian(lambda x, y: f(x + 1j * y), argnums=(0, 1))"
+            )
+        return found
+
+    return jacobian(real_slopes, argnums, has_aux)
 
 
 def _jacobian(
