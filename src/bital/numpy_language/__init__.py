@@ -2,15 +2,20 @@
 
 from bital.numpy_language import (
     complex,
+    einsum,
     fourier,
     indexing,
     joining,
     linalg,
+    norms,
+    products,
     reductions,
     shapes,
+    ufunc_methods,
     ufuncs,
 )
 from bital.numpy_language.dispatch import supported as supported
+from bital.numpy_language.source import named_scope as named_scope
 from bital.numpy_language.tracer import Trace as Trace
 from bital.numpy_language.tracer import Tracer as Tracer
 from bital.numpy_language.tracer import bind as bind
@@ -19,11 +24,15 @@ from bital.numpy_language.tracer import tracing as tracing
 
 __all__ = [
     "complex",
+    "einsum",
     "fourier",
     "indexing",
     "joining",
     "linalg",
+    "norms",
+    "products",
     "reductions",
     "shapes",
+    "ufunc_methods",
     "ufuncs",
 ]

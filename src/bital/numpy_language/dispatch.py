@@ -32,6 +32,7 @@ Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 UFUNCS: dict[np.ufunc, Callable[..., Any]] = {}
 OPERATORS: dict[np.ufunc, Callable[..., Any]] = {}  # where a Python operator has short cuts
+UFUNC_METHODS: dict[str, Callable[..., Any]] = {}  # "__call__", "reduce", ...
 REDUCTIONS: dict[np.ufunc, Callable[..., Any]] = {}  # what ufunc.reduce stands for
 FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {}
 # Options that choose how NumPy computes, not what: accepted at these values, refused at others.
@@ -102,7 +103,6 @@ def cast(value: Any, dtype: Any) -> Any:
             return value
         if value.dtype == dtype:
             return Tracer(value._trace, value._atom)
-        return bind(convert, value, dtype=dtype)
         if value.dtype.kind == "c" and dtype.kind in "iuf":
             warnings.warn(
                 "Casting complex values to real discards the imaginary part",
@@ -110,6 +110,7 @@ def cast(value: Any, dtype: Any) -> Any:
                 stacklevel=3,
             )
             return cast(bind(real, value), dtype)
+        return bind(convert, value, dtype=dtype)
     if type(value) in _NUMBERS:
         return Literal(value, dtype)
     return value if value.dtype == dtype else value.astype(dtype)
@@ -150,15 +151,18 @@ def elementwise(ufunc: np.ufunc, primitive: Primitive, *values: Any, dtype: Any 
 
 @functools.lru_cache(maxsize=4096)
 def resolve(
-    ufunc: np.ufunc, *kinds: Kind, signature: tuple[Any, ...] | None = None
+    ufunc: np.ufunc,
+    *kinds: Kind,
+    signature: tuple[Any, ...] | None = None,
+    casting: Any = "same_kind",
 ) -> tuple[np.dtype[Any], ...]:
     """The dtypes of the loop that NumPy would choose for these operands."""
     if all(kind is int for kind in kinds):  # which NumPy would compare as objects
         kinds = (np.dtype(np.int64),) * len(kinds)
     dtypes = (*kinds, *[None] * ufunc.nout)
     if signature is None:  # which is not the same as leaving it out
-        return tuple(ufunc.resolve_dtypes(dtypes))
-    return tuple(ufunc.resolve_dtypes(dtypes, signature=signature))
+        return tuple(ufunc.resolve_dtypes(dtypes, casting=casting))
+    return tuple(ufunc.resolve_dtypes(dtypes, signature=signature, casting=casting))
 
 
 # --- the protocols --------------------------------------------------------------------------
@@ -169,29 +173,38 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: Sequence[Any], kwargs: dict
     outs = kwargs.pop("out", ())
     if any(_defers(value) for value in (*inputs, *outs)):
         return NotImplemented
-    kwargs = _without_neutral(ufunc.__name__, kwargs)
-    result = _ufunc_result(ufunc, method, inputs, kwargs)
-    return write_out(ufunc, outs, result) if any(out is not None for out in outs) else result
+    if find_ufunc(ufunc) is None or method not in UFUNC_METHODS:
+        name = ufunc_name(ufunc)
+        raise unsupported(name if method == "__call__" else f"{name}.{method}")
+    casting = kwargs.get("casting", "same_kind")
+    kwargs = _without_neutral(ufunc.__name__, kwargs, ("casting",))
+    kwargs |= {"out": outs} if any(out is not None for out in outs) else {}
+    result = UFUNC_METHODS[method](ufunc, *inputs, **kwargs)
+    return write_out(ufunc, outs, result, casting) if "out" in kwargs else result
 
 
-def _ufunc_result(
-    ufunc: np.ufunc, method: str, inputs: Sequence[Any], kwargs: dict[str, Any]
-) -> Any:
-    if method == "reduce" and ufunc in REDUCTIONS:
-        kwargs.setdefault("axis", 0)
-        return REDUCTIONS[ufunc](*inputs, **kwargs)
-    if method == "outer" and ufunc in UFUNCS:
-        a, b = (trace_of(value) for value in inputs)
-        return UFUNCS[ufunc](a.reshape(a.shape + (1,) * b.ndim), b, **kwargs)
-    if method != "__call__" or ufunc not in UFUNCS:
-        name = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
-        raise unsupported(name)
-    if kwargs.pop("where", True) is not True:
-        raise unsupported(f"{ufunc.__name__}(..., where=...)", "np.where(mask, result, other)")
-    return UFUNCS[ufunc](*inputs, **kwargs)
+def find_ufunc(ufunc: np.ufunc) -> Callable[..., Any] | None:
+    """The entry of a ufunc."""
+    if ufunc not in UFUNCS:
+        _enter_special()
+    return UFUNCS.get(ufunc)
 
 
-def write_out(ufunc: np.ufunc, outs: Sequence[Any], result: Any) -> Any:
+def _enter_special() -> None:
+    """The ufuncs of scipy.special are entered once somebody has imported them."""
+    if "scipy.special" in sys.modules:
+        from bital.numpy_language.special import enter
+
+        enter()
+
+
+def ufunc_name(ufunc: np.ufunc) -> str:
+    """``np.add``, ``scipy.special.erf``."""
+    module = "np" if getattr(np, ufunc.__name__, None) is ufunc else "scipy.special"
+    return f"{module}.{ufunc.__name__.removeprefix('_')}"
+
+
+def write_out(ufunc: np.ufunc, outs: Sequence[Any], result: Any, casting: str = "same_kind") -> Any:
     """``out=``: a tracer takes the result as its value, a plain array is superseded by it."""
     results = result if isinstance(result, tuple) else (result,)
     written = []
@@ -204,7 +217,7 @@ def write_out(ufunc: np.ufunc, outs: Sequence[Any], result: Any) -> Any:
                 f"np.{ufunc.__name__}: the result has shape {value.shape}, "
                 f"which does not fit out= of shape {out.shape}"
             )
-        value = in_dtype_of(out, value, ufunc.__name__)
+        value = in_dtype_of(out, value, ufunc.__name__, casting)
         if value.shape != out.shape:
             value = np.broadcast_to(value, out.shape)
         if isinstance(out, Tracer):
@@ -218,9 +231,9 @@ def write_out(ufunc: np.ufunc, outs: Sequence[Any], result: Any) -> Any:
     return tuple(written) if isinstance(result, tuple) else written[0]
 
 
-def in_dtype_of(out: Any, value: Tracer, name: str) -> Tracer:
-    """The value as in-place operations store it: NumPy's ``same_kind`` rule."""
-    if not np.can_cast(value.dtype, out.dtype, casting="same_kind"):
+def in_dtype_of(out: Any, value: Tracer, name: str, casting: Any = "same_kind") -> Tracer:
+    """The value as in-place operations store it, by NumPy's ``same_kind`` rule or another."""
+    if not np.can_cast(value.dtype, out.dtype, casting=casting):
         raise TypeError(
             f"np.{name} gives {value.dtype}, which cannot be stored in place in {out.dtype}; "
             f"convert first: x = x.astype(np.{value.dtype})"
@@ -309,7 +322,7 @@ def function_name(function: Callable[..., Any]) -> str:
 
 def unsupported(name: str, instead: str | None = None) -> UnsupportedFunctionError:
     """The error for a NumPy name that has no entry."""
-    name = name if name.startswith("np.") else f"np.{name}"
+    name = name if name.startswith(("np.", "scipy.")) else f"np.{name}"
     called, where, known = describe_call(name)
     reason, advice = REFUSED.get(name, ("", ""))
     hint = (
@@ -328,13 +341,14 @@ def unsupported(name: str, instead: str | None = None) -> UnsupportedFunctionErr
 def handler_of(function: Any) -> Callable[..., Any] | None:
     """The entry for one of NumPy's functions or ufuncs."""
     if isinstance(function, np.ufunc):
-        return UFUNCS.get(function)
+        return find_ufunc(function)
     return FUNCTIONS.get(function)
 
 
 def supported() -> list[str]:
     """The NumPy names that can be traced, sorted."""
-    names = {f"np.{ufunc.__name__}" for ufunc in UFUNCS}
+    _enter_special()
+    names = {ufunc_name(ufunc) for ufunc in UFUNCS}
     return sorted(names | {function_name(function) for function in FUNCTIONS})
 
 

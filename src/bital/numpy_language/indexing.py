@@ -229,13 +229,13 @@ def written(x: Tracer, index: Any, value: Any) -> Tracer:
     update = trace_of(cast(value, x.dtype))  # unsafe casting, as NumPy's
     if parsed.is_basic:
         return _written_window(x, parsed, update)
-    grid = _grid(x, parsed)
+    places = grid(x, parsed)
     target = read_shape(x, index)
     update = _fit(update, target)
     # Bring the update from the order of the result's axes to that of the grid's.
-    shape = np.broadcast_shapes(*(g.shape for g in grid))
-    update = _to_grid(update, x, parsed, len(shape))
-    result: Tracer = bind(p.scatter, x, broadcast_to(update, shape), *grid)
+    shape = np.broadcast_shapes(*(g.shape for g in places))
+    update = to_grid(update, x, parsed, len(shape))
+    result: Tracer = bind(p.scatter, x, broadcast_to(update, shape), *places)
     return result
 
 
@@ -286,7 +286,7 @@ def read_shape(x: Tracer, index: Any) -> tuple[int, ...]:
     return shape
 
 
-def _grid(x: Tracer, parsed: Index) -> list[Any]:
+def grid(x: Tracer, parsed: Index) -> list[Any]:
     """An index array for every axis of x: S in front, then one axis for each range."""
     arrays = [e for e in parsed.entries if not isinstance(e, (range, int))]
     spread = len(np.broadcast_shapes(*(e.shape for e in arrays)))
@@ -307,7 +307,7 @@ def slice_of(r: range) -> slice:
     return shape_p.as_slices((r.start,), (r.stop,), (r.step,))[0]
 
 
-def _to_grid(update: Tracer, x: Tracer, parsed: Index, rank: int) -> Tracer:
+def to_grid(update: Tracer, x: Tracer, parsed: Index, rank: int) -> Tracer:
     """Drop the axes of ``None`` and put the arrays' axes in front."""
     ranges = [axis for axis, e in enumerate(parsed.entries) if isinstance(e, range)]
     first = min(a for a, e in enumerate(parsed.entries) if not isinstance(e, range))

@@ -15,6 +15,8 @@ from bital.primitives import (
     random,
     reduction,
     shape,
+    special,
+    special_derivatives,
 )
 from bital.primitives.control import evaluate as evaluate
 from bital.primitives.primitive import NOT_DIFFERENTIABLE as NOT_DIFFERENTIABLE
@@ -27,6 +29,7 @@ __all__ = [
     "branch",
     "complex",
     "control",
+    "decompositions",
     "elementwise",
     "fourier",
     "indexing",
@@ -35,4 +38,6 @@ __all__ = [
     "random",
     "reduction",
     "shape",
+    "special",
+    "special_derivatives",
 ]

@@ -11,6 +11,7 @@ import numpy as np
 from bital.primitives import REGISTRY
 from bital.primitives.linear import free_axes
 from bital.primitives.shape import as_slices
+from bital.primitives.special import ufunc_of
 from bital.program import Equation
 
 # (equation, operand texts, buffer to write into or None) -> expression
@@ -259,6 +260,12 @@ def _cofactors(equation: Equation, operands: list[str], buffer: str | None) -> s
     return f"{sign} * np.conj(({u} * {others}) @ {vh})"
 
 
+def _special(equation: Equation, operands: list[str], buffer: str | None) -> str:
+    text = f"scipy.special.{equation.params['name']}({', '.join(operands)})"
+    several = ufunc_of(equation.params["name"]).nout > 1
+    return f"{text}[{equation.params['output']}]" if several else text
+
+
 EXPRESSIONS: dict[str, Expression] = {
     name: _ufunc(name, primitive.reference)
     for name, primitive in REGISTRY.items()
@@ -281,6 +288,7 @@ EXPRESSIONS |= {
     "gather": _gather,
     "dot_general": _dot_general,
     "random_bits": _random_bits,
+    "special": _special,
     "solve": _call("linalg.solve"),
     "pinv": _pinv,
     "slogdet": _call("linalg.slogdet"),

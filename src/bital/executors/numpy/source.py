@@ -13,7 +13,7 @@ from bital.program import Array, ArrayType, Program
 from bital.program.text import Names
 
 _PRINTED = 64  # elements: longer constants are named, not printed
-_RESERVED = {*keyword.kwlist, *dir(builtins), "np", "workspace"}
+_RESERVED = {*keyword.kwlist, *dir(builtins), "np", "scipy", "workspace"}
 
 
 @dataclass
@@ -39,7 +39,8 @@ def emit(program: Program, donated: Collection[int] = ()) -> Source:
         Positions of inputs that may be written over.
     """
     slots: list[ArrayType] = []
-    block = Block(program, {program.inputs[index] for index in donated}, slots)
+    usual = next((var.type.dtype for var in program.inputs if var.type.dtype.kind in "fc"), None)
+    block = Block(program, {program.inputs[index] for index in donated}, slots, usual)
     usable = program.name.isidentifier() and program.name not in _RESERVED
     function = program.name if usable else "program"
     # The function's own name too: it is a global, as the constants are.
@@ -63,8 +64,10 @@ def emit(program: Program, donated: Collection[int] = ()) -> Source:
     lines += [f"    # {names.of(var)}: {type_text(var.type)}" for var in program.inputs]
     if slots:
         lines.append(f"    {', '.join(buffers)}{',' * (len(slots) == 1)} = workspace()")
-    lines += [f"    {line}" for line in block.lines(names)]
+    lines += [line and f"    {line}" for line in block.lines(names)]
     lines.append(f"    return [{', '.join(block.results(program.outputs, '[()]'))}]")
+    if any("scipy.special." in line for line in lines):
+        lines.insert(1, "import scipy.special")
     return Source(function, "\n".join(lines) + "\n", constants, bool(slots))
 
 
@@ -86,8 +89,8 @@ def _constant(array: Array) -> str:
     dtype = f"np.{dtype_name(array.dtype)}"
     if not array.size:
         return f"np.zeros({array.shape}, {dtype})"
-    numbers = re.sub(r"nan|inf", r"np.\g<0>", str(array.tolist()))
     if array.dtype.kind == "c":  # by parts: no sum of two gives back -0.0 or infinities
         parts = _constant(array.reshape(-1).view(f"f{array.dtype.itemsize // 2}"))
         return f"{parts}.view({dtype}).reshape({array.shape})"
+    numbers = re.sub(r"nan|inf", r"np.\g<0>", str(array.tolist()))
     return f"np.array({numbers}, {dtype})"
