@@ -76,6 +76,8 @@ _ONE_PRIMITIVE: dict[np.ufunc, Primitive] = {
     np.rint: p.rint,
     np.nextafter: p.nextafter,
     np.spacing: p.spacing,
+    np.ldexp: p.ldexp,
+    np.bitwise_count: p.bitwise_count,
     np.isnan: p.isnan,
     np.isinf: p.isinf,
     np.isfinite: p.isfinite,
@@ -179,6 +181,14 @@ def modf(x: Any) -> tuple[Tracer, Tracer]:
     whole = elementwise(np.trunc, p.trunc, x)
     fraction = np.where(np.isinf(x), 0.0, x - whole)
     return elementwise(np.copysign, p.copysign, fraction, x), whole
+
+
+@implements_ufunc(np.frexp)
+def frexp(x: Any) -> tuple[Tracer, Tracer]:
+    """x = fraction * 2**exponent; the derivative is that for the exponent at hand."""
+    x = in_loop_of(np.frexp, x)
+    exponent: Tracer = bind(p.exponent, x)
+    return elementwise(np.ldexp, p.ldexp, x, -exponent), exponent
 
 
 @implements_ufunc(np.degrees)

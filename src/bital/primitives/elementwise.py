@@ -401,6 +401,22 @@ isfinite: Primitive = elementwise("isfinite", np.isfinite)
 signbit: Primitive = elementwise("signbit", np.signbit)
 nextafter: Primitive = elementwise("nextafter", np.nextafter)
 spacing: Primitive = elementwise("spacing", np.spacing)
+bitwise_count: Primitive = elementwise("bitwise_count", np.bitwise_count)
+ldexp: Primitive = elementwise(
+    "ldexp",
+    np.ldexp,
+    lambda t, out, x, n: ldexp(t, n),
+    None,
+    transpose=lambda ct, x, n: [unbroadcast(ldexp(ct, n), x.type.shape), None],
+)
+exponent: Primitive = Primitive(
+    "exponent",
+    abstract_eval=lambda x: ArrayType(x.shape, np.dtype(np.int32)),
+    reference=lambda x: np.frexp(x)[1],
+    jvp=NOT_DIFFERENTIABLE,
+    transpose=NOT_LINEAR,
+    batch=batch_broadcasting,
+)
 
 # --- select, convert, stop_gradient ---------------------------------------------------------
 

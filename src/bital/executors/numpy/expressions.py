@@ -289,6 +289,7 @@ EXPRESSIONS |= {
     "dot_general": _dot_general,
     "random_bits": _random_bits,
     "special": _special,
+    "exponent": lambda equation, operands, buffer: f"np.frexp({operands[0]})[1]",
     "solve": _call("linalg.solve"),
     "pinv": _pinv,
     "slogdet": _call("linalg.slogdet"),
