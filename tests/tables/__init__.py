@@ -3,7 +3,16 @@
 To add a NumPy function, add a row here; the tests in ``tests/conformance`` do the rest.
 """
 
-from tables import indexing, linalg, methods, own, reductions, shapes, ufuncs
+from tables import (
+    cumulative,
+    indexing,
+    linalg,
+    methods,
+    own,
+    reductions,
+    shapes,
+    ufuncs,
+)
 from tables.row import DTYPES as DTYPES
 from tables.row import FLOATS as FLOATS
 from tables.row import INTEGERS as INTEGERS
@@ -14,6 +23,7 @@ from tables.row import Row as Row
 ROWS: list[Row] = [
     *ufuncs.ROWS,
     *reductions.ROWS,
+    *cumulative.ROWS,
     *shapes.ROWS,
     *indexing.ROWS,
     *linalg.ROWS,

@@ -2,6 +2,7 @@
 
 from bital.numpy_language import (
     complex,
+    cumulative,
     einsum,
     fourier,
     indexing,
@@ -24,6 +25,7 @@ from bital.numpy_language.tracer import tracing as tracing
 
 __all__ = [
     "complex",
+    "cumulative",
     "einsum",
     "fourier",
     "indexing",

@@ -38,7 +38,7 @@ def _reduce(primitive: Primitive, x: Tracer, axis: Any, keepdims: bool) -> Trace
     return result
 
 
-def _accumulator(x: Tracer, dtype: Any) -> Tracer:
+def accumulator(x: Tracer, dtype: Any) -> Tracer:
     """Sums and products of small integers are made in int64 or uint64, as in NumPy."""
     if dtype is not None:
         return trace_of(cast(x, dtype))
@@ -81,7 +81,7 @@ def _accumulation(
         initial: Any = None,
         where: Any = True,
     ) -> Any:
-        x = _masked(_accumulator(trace_of(a), dtype), where, neutral, name)
+        x = _masked(accumulator(trace_of(a), dtype), where, neutral, name)
         result = _reduce(primitive, x, axis, keepdims)
         return store(out, _with_initial(pair, result, initial), name)
 

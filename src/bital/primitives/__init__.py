@@ -7,6 +7,7 @@ from bital.primitives import (
     branch,
     complex,
     control,
+    cumulative,
     elementwise,
     fourier,
     indexing,
@@ -15,6 +16,7 @@ from bital.primitives import (
     random,
     reduction,
     shape,
+    sorting,
     special,
     special_derivatives,
 )
@@ -29,6 +31,7 @@ __all__ = [
     "branch",
     "complex",
     "control",
+    "cumulative",
     "decompositions",
     "elementwise",
     "fourier",
@@ -38,6 +41,7 @@ __all__ = [
     "random",
     "reduction",
     "shape",
+    "sorting",
     "special",
     "special_derivatives",
 ]
