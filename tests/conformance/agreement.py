@@ -72,12 +72,22 @@ def _close(a: Any, b: Any, rtol: float) -> Any:
     """Where elements agree. Rounding errors are measured against the largest finite element."""
     with without_warnings():
         same = (a == b) | ((a != a) & (b != b))
+        if b.dtype.kind == "c":
+            return same | _close_complex(a, b, rtol)
         if b.dtype.kind != "f":
             return same
         scale = np.abs(b[np.isfinite(b)]).max(initial=0)
         same |= np.abs(a - b) <= rtol * np.maximum(np.abs(b), scale)
         zero = (a == 0) & (b == 0)
         return same & ~(zero & (np.signbit(a) != np.signbit(b)))
+
+
+def _close_complex(a: Any, b: Any, rtol: float) -> Any:
+    """Rounding errors are those of the whole number; infinities and NaN those of the parts."""
+    finite = np.isfinite(b)
+    scale = np.maximum(np.abs(b), np.abs(b[finite]).max(initial=0))
+    close = finite & (np.abs(a - b) <= rtol * scale)
+    return close | (_close(a.real, b.real, rtol) & _close(a.imag, b.imag, rtol))
 
 
 def run_all(cases: Iterable[Callable[[], None]]) -> None:

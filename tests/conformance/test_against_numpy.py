@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from agreement import attempt, brief, compare, run_all
-from tables import DTYPES, FLOATS, ROWS, Operand, Row
+from tables import COMPLEX, DTYPES, FLOATS, ROWS, Operand, Row
 from tables.calls import CALLS
 
 import bital
@@ -86,8 +86,9 @@ def test_corner_values(row: Row, executor: str) -> None:
     """NaN, infinities, signed zeros; the ends of integer ranges."""
     traced = bital.jit(row.function)
     cases = []
-    for dtype in (d for d in ("float64", "float32", "int8", "int64", "uint8") if d in row.dtypes):
-        for seed in range(4 if dtype == "float64" else 1):
+    dtypes = ("float64", "float32", "complex128", "int8", "int64", "uint8")
+    for dtype in (d for d in dtypes if d in row.dtypes):
+        for seed in range(4 if dtype in ("float64", "complex128") else 1):
             rng = np.random.default_rng(seed)
             arguments = [
                 _corners(rng, argument) if row.is_free(index) else argument
@@ -100,6 +101,11 @@ def test_corner_values(row: Row, executor: str) -> None:
 
 
 def _corners(rng: np.random.Generator, like: Any) -> Any:
+    if like.dtype.kind == "c":
+        parts = np.empty((2, *like.shape), like.real.dtype)
+        like = like.copy()
+        like.real, like.imag = (_corners(rng, part) for part in parts)
+        return like
     if like.dtype.kind == "f":
         return rng.choice(np.array(CORNERS), like.shape).astype(like.dtype)
     limits = np.iinfo(like.dtype)
@@ -111,7 +117,7 @@ def _corners(rng: np.random.Generator, like: Any) -> Any:
 def test_corner_pairs(row: Row, executor: str) -> None:
     traced = bital.jit(row.function)
     cases = []
-    for dtype in FLOATS:
+    for dtype in () if row.is_complex else FLOATS:
         values = np.array(CORNERS).astype(dtype)
         pair = [values[:, np.newaxis], values]
         cases.append(partial(compare, row, traced, pair, f"{row.name} of corners in {dtype}"))
@@ -124,12 +130,13 @@ def test_promotion(row: Row, executor: str) -> None:
     """Operands of two dtypes, and Python numbers beside arrays, which are weak (NEP 50)."""
     traced = bital.jit(row.function)
     cases = []
-    for dtype in DTYPES:
+    for dtype in COMPLEX if row.is_complex else DTYPES:
         x = row.arguments(dtype)[0]
-        for other in DTYPES:
+        for other in (*DTYPES, *COMPLEX) if row.is_complex else DTYPES:
             pair = [x, row.arguments(other)[1]]
             cases.append(partial(compare, row, traced, pair, f"{row.name} of {dtype}, {other}"))
-        cases += [case for number in NUMBERS for case in _with_number(row, x, number)]
+        numbers = (*NUMBERS, 0.5 - 2j) if row.is_complex else NUMBERS
+        cases += [case for number in numbers for case in _with_number(row, x, number)]
     run_all(cases)
 
 
@@ -149,9 +156,10 @@ def test_numbers_as_arguments(row: Row, executor: str) -> None:
     """A Python number that is an argument stays weak inside of the trace."""
     traced = bital.jit(row.function)
     cases = []
-    for dtype in ("int8", "float32"):
+    for dtype in ("complex64", "float32") if row.is_complex else ("int8", "float32"):
         x = row.arguments(dtype)[0]
-        pairs = [pair for number in (1, 2.0) for pair in ([x, number], [number, x])]
+        numbers = (1, 2.0, 1j) if row.is_complex else (1, 2.0)
+        pairs = [pair for number in numbers for pair in ([x, number], [number, x])]
         cases += [partial(compare, row, traced, p, f"{row.name} of {brief(p)}") for p in pairs]
     for pair in ([1, 2], [2, 0.5], [1.5, 1], [0.5, 1.5], [True, 2], [0.5, False]):
         cases.append(partial(compare, row, traced, pair, f"{row.name} of {pair}"))

@@ -14,13 +14,13 @@ import bital
 from bital import tree
 from bital.errors import TracerBoolError, UnsupportedFunctionError
 
-DIFFERENTIABLE = [row for row in ROWS if row.differentiable and "float64" in row.dtypes]
-FLOATING = [row for row in ROWS if "float64" in row.dtypes]
+FLOATING = [row for row in ROWS if row.main_dtype in ("float64", "complex128")]
+DIFFERENTIABLE = [row for row in FLOATING if row.differentiable]
 
 
 def _of_floats(row: Row, arguments: list[Any]) -> tuple[Callable[..., Any], tuple[Any, ...]]:
     """The row as a function of its floating operands, giving its floating results."""
-    floating = [i for i, a in enumerate(arguments) if np.asarray(a).dtype.kind == "f"]
+    floating = [i for i, a in enumerate(arguments) if np.asarray(a).dtype.kind in "fc"]
 
     def function(*values: Any) -> Any:
         full = list(arguments)
@@ -32,13 +32,17 @@ def _of_floats(row: Row, arguments: list[Any]) -> tuple[Callable[..., Any], tupl
 
 
 def _floating_results(function: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda *values: [y for y in tree.leaves(function(*values)) if y.dtype.kind == "f"]
+    return lambda *values: _inexact(function(*values))
+
+
+def _inexact(results: Any) -> list[Any]:
+    return [y for y in tree.leaves(results) if y.dtype.kind in "fc"]
 
 
 @pytest.mark.parametrize("row", DIFFERENTIABLE, ids=lambda row: row.name)
 def test_derivatives(row: Row) -> None:
     """Both modes to order 2."""
-    function, values = _of_floats(row, row.arguments())
+    function, values = _of_floats(row, row.arguments(row.main_dtype))
     with without_warnings():
         bital.check_grads(_floating_results(function), values, order=2, atol=1e-5, rtol=1e-5)
 
@@ -46,15 +50,14 @@ def test_derivatives(row: Row) -> None:
 @pytest.mark.parametrize("row", FLOATING, ids=lambda row: row.name)
 def test_eager_and_compiled_derivatives_agree(row: Row, executor: str) -> None:
     """Under ``grad`` alone tracers know values; under ``jit`` they do not: the same comes out."""
-    function, values = _of_floats(row, row.arguments())
+    function, values = _of_floats(row, row.arguments(row.main_dtype))
     want = attempt(function, values)
 
     def loss(*xs: Any) -> Any:
         results = function(*xs)
-        floating = (
-            [y for y in tree.leaves(results) if y.dtype.kind == "f"] if row.differentiable else []
-        )
-        total = sum((np.sum(y * y) for y in floating), start=0.0 * np.sum(xs[0]))
+        floating = _inexact(results) if row.differentiable else []
+        total = sum((np.sum(np.real(y * np.conj(y))) for y in floating), start=0.0)
+        total = total + 0.0 * np.sum(np.real(xs[0]))
         return total, results
 
     eager = bital.value_and_grad(loss, argnums=tuple(range(len(values))), has_aux=True)

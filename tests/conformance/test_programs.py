@@ -29,7 +29,7 @@ def _trace(row: Row) -> Program:
 
 
 def _floating(program: Program) -> list[bool]:
-    return [type.dtype.kind == "f" for type in program.input_types]
+    return [type.is_inexact for type in program.input_types]
 
 
 def _transformed(program: Program, reversible: bool) -> Iterator[tuple[str, Program]]:
@@ -68,11 +68,16 @@ def _values(row: Row, types: tuple[ArrayType, ...]) -> tuple[Any, ...]:
     arguments = row.arguments(row.main_dtype)
     values = []
     for index, type in enumerate(types):
-        value = arguments[index] if index < len(arguments) else rng.standard_normal(type.shape)
+        value = arguments[index] if index < len(arguments) else _tangent(rng, type)
         if np.shape(value) != type.shape:
             value = np.stack([value] * SIZE)
         values.append(np.asarray(value, type.dtype) if type.shape else type.dtype.type(value))
     return tuple(values)
+
+
+def _tangent(rng: np.random.Generator, type: ArrayType) -> Any:
+    tangent = rng.standard_normal(type.shape)
+    return tangent + 1j * rng.standard_normal(type.shape) if type.dtype.kind == "c" else tangent
 
 
 @pytest.mark.parametrize("row", COMPILED, ids=lambda row: row.name)
@@ -159,6 +164,8 @@ def test_both_halves_of_a_derivative(row: Row) -> None:
 def test_derivatives_keep_their_types(row: Row) -> None:
     """A gradient has its argument's dtype, a tangent its output's, for mixed precisions too."""
     for dtypes in (("float32", "float64"), ("float64", "float16"), ("float32", "int8")):
+        if row.is_complex:
+            dtypes = tuple(_COMPLEX_OF.get(name, name) for name in dtypes)
         arguments = [row.arguments(dtypes[i % 2])[i] for i in range(len(row.operands))]
         if isinstance(attempt(row.function, arguments), Exception):
             continue
@@ -178,6 +185,9 @@ def test_derivatives_keep_their_types(row: Row) -> None:
             results = evaluate(reverse, tuple(values))
         for result, type in zip(results, reverse.output_types, strict=True):
             assert ArrayType(np.shape(result), np.asarray(result).dtype) == type
+
+
+_COMPLEX_OF = {"float32": "complex64", "float64": "complex128"}
 
 
 def _values_of(program: Program, arguments: list[Any]) -> Iterator[Any]:

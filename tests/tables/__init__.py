@@ -4,15 +4,19 @@ To add a NumPy function, add a row here; the tests in ``tests/conformance`` do t
 """
 
 from tables import (
+    complex,
+    fourier,
     cumulative,
     indexing,
     linalg,
     methods,
     own,
+    products,
     reductions,
     shapes,
     ufuncs,
 )
+from tables.row import COMPLEX as COMPLEX
 from tables.row import DTYPES as DTYPES
 from tables.row import FLOATS as FLOATS
 from tables.row import INTEGERS as INTEGERS
@@ -27,6 +31,9 @@ ROWS: list[Row] = [
     *shapes.ROWS,
     *indexing.ROWS,
     *linalg.ROWS,
+    *products.ROWS,
     *methods.ROWS,
     *own.ROWS,
+    *complex.ROWS,
+    *fourier.ROWS,
 ]

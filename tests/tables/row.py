@@ -18,11 +18,18 @@ DTYPES = ("bool", "int8", "int32", "int64", "uint8", "float16", "float32", "floa
 FLOATS = ("float16", "float32", "float64")
 INTEGERS = ("int8", "int32", "int64", "uint8")
 NUMBERS = INTEGERS + FLOATS
+COMPLEX = ("complex64", "complex128")  # for the rows that ask for them
 
 Shape = tuple[int, ...]
 
 # What agreement means for results that NumPy computes in another order of operations.
-TOLERANCES = {"float16": 4e-3, "float32": 2e-6, "float64": 4e-15}
+TOLERANCES = {
+    "float16": 4e-3,
+    "float32": 2e-6,
+    "float64": 4e-15,
+    "complex64": 2e-6,
+    "complex128": 4e-15,
+}
 MARGIN = 0.02  # how far operands stay from declared kinks and poles
 
 
@@ -34,9 +41,9 @@ class Operand:
     ----------
     shape : tuple of int
     low, high : float
-        Bounds of the domain.
+        Bounds of the domain; of complex numbers those of both parts.
     avoid : tuple of float
-        Kinks and poles inside of it.
+        Kinks and poles inside of it; of complex numbers neither part comes near.
     dtype : str, optional
         Where it is always the same; by default the test's.
     spread : bool
@@ -55,6 +62,9 @@ class Operand:
         kind = np.dtype(self.dtype or dtype)
         if kind.kind == "b":
             return rng.random(shape) < 0.5
+        if kind.kind == "c":
+            real, imag = (self._floats(rng, shape, kind) for _ in range(2))
+            return (real + 1j * imag).astype(kind)
         draw = self._floats if kind.kind == "f" else self._integers
         return draw(rng, shape, kind).astype(kind)
 
@@ -137,9 +147,9 @@ class Row:
                 each.draw(rng, dtype, shape)
                 for each, shape in zip(self.operands, wanted, strict=True)
             ]
-            if self.kink is None or np.dtype(dtype).kind != "f":
+            if self.kink is None or np.dtype(dtype).kind not in "fc":
                 return drawn
-            distance = np.abs(np.asarray(self.kink(*drawn), np.float64))
+            distance = np.abs(np.asarray(self.kink(*drawn)).astype(np.complex128))
             if not distance.size or distance.min() > MARGIN / 2:
                 return drawn
         raise AssertionError(f"{self.name}: no operands away from the declared kink")
@@ -148,6 +158,11 @@ class Row:
     def main_dtype(self) -> str:
         """The dtype in which most is tested."""
         return "float64" if "float64" in self.dtypes else self.dtypes[-1]
+
+    @property
+    def is_complex(self) -> bool:
+        """Whether it is there for complex numbers."""
+        return self.main_dtype in COMPLEX
 
     def is_free(self, index: int) -> bool:
         """Whether an operand takes the dtype of the test."""

@@ -61,7 +61,7 @@ def plan(
         if len(equation.outputs) != 1 or equation.primitive.name in VIEWS:
             continue
         (out,) = equation.outputs
-        if out.type.nbytes < _SMALLEST:
+        if out.type.nbytes < _SMALLEST or not out.type.shape:
             continue
         dying = [
             atom
