@@ -21,6 +21,7 @@ from bital.executors.loops.form import (
 from bital.executors.loops.lowering import ZERO, Lowering, View, is_dense, row_major, rule
 from bital.executors.loops.nest import Grid, Nest
 from bital.executors.loops.schedule import Group, Schedule
+from bital.executors.loops.splitting import split_reductions
 from bital.program import ArrayType, Atom, Equation, Program, Var
 
 _COUNT, _FLAG = ArrayType((), INDEX), ArrayType((), BOOL)
@@ -43,6 +44,7 @@ def lower(program: Program, donated: Collection[int], lanes: int) -> Module:
     NotLowered
         Where the form has no words for something.
     """
+    program = split_reductions(program)
     module = Module(program.name)
     module.argument_shapes = [type.shape for type in program.input_types]
     module.shapes = [type.shape for type in program.output_types]

@@ -35,7 +35,7 @@ from bital.executors.loops.schedule import Schedule
 from bital.program import ArrayType, Atom, Equation, Literal, Program, Var
 
 Indices = tuple[Index, ...]
-VIEWS = frozenset({"reshape", "transpose", "broadcast_to", "slice"})
+VIEWS = frozenset({"reshape", "transpose", "broadcast_to", "slice", "barrier"})
 LAZY = ELEMENTWISE | VIEWS | {"gather"}
 # What only moves elements, whatever they are: all that the form does with complex numbers.
 _MOVES = VIEWS | {
@@ -373,6 +373,8 @@ def _before_view(equation: Equation, indices: Indices) -> Indices:
     """Indices into a view's operand."""
     name, params = equation.primitive.name, equation.params
     shape = equation.inputs[0].type.shape
+    if name == "barrier":
+        return indices
     if name == "broadcast_to":
         return _aligned(shape, indices)
     if name == "transpose":
@@ -422,6 +424,8 @@ def _seen_through(equation: Equation, view: View) -> View | None:
     """A view of a view; None for a reshape that no strides describe."""
     name, params = equation.primitive.name, equation.params
     shape, out = equation.inputs[0].type.shape, equation.outputs[0].type.shape
+    if name == "barrier":
+        return view
     if name == "transpose":
         return replace(view, strides=tuple(view.strides[a] for a in params["permutation"]))
     if name == "broadcast_to":
@@ -479,6 +483,8 @@ def _stored(program: Program, made: dict[Var, Equation]) -> set[Var]:
         for place, atom in enumerate(equation.inputs):
             if not isinstance(atom, Var):
                 continue
+            if name in ELEMENTWISE and atom in equation.inputs[:place]:
+                continue  # x * x computes x once
             uses[atom] += weight
             if name in ELEMENTWISE:
                 assert out is not None
