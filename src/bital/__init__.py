@@ -11,7 +11,9 @@ from typing import Any
 
 from bital import config as config
 from bital import tree as tree
+from bital.api import checkpoint as checkpoint
 from bital.api import cond as cond
+from bital.api import custom_jvp as custom_jvp
 from bital.api import custom_vjp as custom_vjp
 from bital.api import fori_loop as fori_loop
 from bital.api import grad as grad

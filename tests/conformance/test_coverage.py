@@ -65,7 +65,13 @@ def test_each_primitive_is_reached_by_a_row() -> None:
 
 def test_the_numpy_executor_knows_each_primitive() -> None:
     """Passes replace what has no line of NumPy: a custom rule is inlined before anything runs."""
-    replaced = {"stop_gradient", "custom_vjp_call", "custom_jvp_call", "custom_linear"}
+    replaced = {
+        "stop_gradient",
+        "custom_vjp_call",
+        "custom_jvp_call",
+        "checkpoint",
+        "custom_linear",
+    }
     known = [*EXPRESSIONS, *STATEMENTS, *CONTROL_FLOW, *replaced]
     assert sorted(REGISTRY) == sorted(known)
     program = bital.trace(next(row for row in ROWS if row.name == "custom_vjp").function, 1.0)

@@ -27,6 +27,18 @@ def _backward(y: Any, ct: Any) -> Any:
 _smooth_step.defvjp(_forward, _backward)
 
 
+@bital.custom_jvp
+def _soft_sign(x: Any) -> Any:
+    return x / np.sqrt(1.0 + x * x)
+
+
+@_soft_sign.defjvp
+def _slope(primals: Any, tangents: Any) -> Any:
+    (x,), (dx,) = primals, tangents
+    y = _soft_sign(x)
+    return y, (1 - y * y) ** 1.5 * dx
+
+
 def _bits(x: Any, key: Any) -> Any:
     """Philox as NumPy's generator gives it, where NumPy itself runs the row."""
     if isinstance(key, np.ndarray):
@@ -150,6 +162,14 @@ ROWS: list[Row] = [
         dtypes=FLOATS,
     ),
     row("custom_vjp", _smooth_step, covers=(), differentiable=False, dtypes=FLOATS, corners=False),
+    row("custom_jvp", _soft_sign, covers=(), dtypes=FLOATS, corners=False),
+    row(
+        "checkpoint",
+        bital.checkpoint(lambda x: (np.exp(np.sin(x) * x), np.sum(np.tanh(x)))),
+        covers=(),
+        dtypes=FLOATS,
+        corners=False,
+    ),
     row(
         "random bits",
         lambda x, key: x + _bits(x, key) * 2.0**-32,

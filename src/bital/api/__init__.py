@@ -4,11 +4,13 @@
 """
 
 from bital.api.branch import cond as cond
+from bital.api.checkpointing import checkpoint as checkpoint
 from bital.api.compiling import jit as jit
 from bital.api.compiling import trace as trace
 from bital.api.control import fori_loop as fori_loop
 from bital.api.control import scan as scan
 from bital.api.control import while_loop as while_loop
+from bital.api.custom import custom_jvp as custom_jvp
 from bital.api.custom import custom_vjp as custom_vjp
 from bital.api.custom import random_bits as random_bits
 from bital.api.custom import stop_gradient as stop_gradient

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from bital import tree
-from bital.api.recording import Recorded, function_name, leaf_type, record
-from bital.errors import DifferentiationError, ShapeError
+from bital.api.recording import Recorded, check_leaves, function_name, leaf_type, record
+from bital.errors import ArgumentError, DifferentiationError, ShapeError
 from bital.numpy_language import Tracer, bind
-from bital.primitives.control import custom_vjp_call
+from bital.numpy_language.dispatch import cast, trace_of
+from bital.primitives.control import custom_jvp_call, custom_vjp_call
 from bital.primitives.elementwise import stop_gradient as stop_gradient_p
 from bital.primitives.random import random_bits as random_bits_p
-from bital.program import Program
+from bital.program import ArrayType
 
 Function = Callable[..., Any]
 
@@ -35,7 +37,86 @@ def stop_gradient(x: Any) -> Any:
     )
 
 
-class custom_vjp:
+class _Custom:
+    """A function with a rule for its derivative. The rule is recorded when the function is called.
+
+    Parameters
+    ----------
+    fun : callable
+        The function: arrays -> arrays, in any nesting.
+    """
+
+    _kind: ClassVar[str]
+    _set_rules: ClassVar[str]  # how the user gives the rules
+    # A rule that calls the function means the function with its rule, so that further derivatives
+    # are those of the rule too; as rules are recorded ahead, this ends somewhere.
+    _deepest: ClassVar[int] = 2
+
+    def __init__(self, fun: Function) -> None:
+        functools.update_wrapper(self, fun)
+        self._fun = fun
+        self._local = threading.local()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if kwargs:
+            args = self._positional(args, kwargs)
+        leaves, structure = tree.flatten(args)
+        if not any(isinstance(leaf, Tracer) for leaf in leaves) or self._depth >= self._deepest:
+            return self._fun(*args)
+        check_leaves(self._fun, "argument ", args)
+        name = function_name(self._fun)
+        if not self._has_rules():
+            raise DifferentiationError(
+                f"{name} is a {self._kind} without rules; give them with {name}.{self._set_rules}"
+            )
+        with self._deeper():
+            primal = self._closed(
+                self._fun, leaves, lambda new: self._fun(*tree.unflatten(structure, new))
+            )
+            outputs = self._bind(primal, leaves, structure)
+        return tree.unflatten(primal.structure, outputs)
+
+    def _has_rules(self) -> bool:
+        raise NotImplementedError
+
+    def _bind(self, primal: Recorded, leaves: list[Any], structure: tree.Structure) -> list[Any]:
+        """Record the rules, and the equation that stands for the call."""
+        raise NotImplementedError
+
+    def _positional(self, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+        bound = inspect.signature(self._fun).bind(*args, **kwargs)
+        if bound.kwargs:
+            raise ArgumentError(
+                f"{function_name(self._fun)}: a {self._kind} has positional parameters alone, and "
+                f"was called with the keywords {sorted(bound.kwargs)}"
+            )
+        return bound.args
+
+    @property
+    def _depth(self) -> int:
+        return getattr(self._local, "depth", 0)
+
+    @contextmanager
+    def _deeper(self) -> Iterator[None]:
+        self._local.depth = self._depth + 1
+        try:
+            yield
+        finally:
+            self._local.depth -= 1
+
+    def _closed(
+        self, fun: Function, leaves: Sequence[Any], call: Callable[[list[Any]], Any]
+    ) -> Recorded:
+        recorded = record(fun, leaves, call, values_known=False, freeze=True)
+        if recorded.captured:
+            raise DifferentiationError(
+                f"{function_name(fun)} is part of a {self._kind} and closes over a traced value; "
+                "pass that value as an argument, so that the rule can give it a derivative"
+            )
+        return recorded
+
+
+class custom_vjp(_Custom):
     """A function with its own backward rule.
 
     Parameters
@@ -45,8 +126,8 @@ class custom_vjp:
 
     Notes
     -----
-    The rules are traced too, so second derivatives are those of the rules; where a rule calls
-    `fun`, those of `fun` itself.
+    The rules are traced too, so second derivatives are those of the rules. A rule may call `fun`:
+    up to the second derivative that is `fun` with its rules, beyond it `fun` as it is written.
 
     Examples
     --------
@@ -62,11 +143,12 @@ class custom_vjp:
     np.float64(1.0)
     """
 
+    _kind = "custom_vjp"
+    _set_rules = "defvjp(forward, backward)"
+
     def __init__(self, fun: Function) -> None:
-        functools.update_wrapper(self, fun)
-        self._fun = fun
+        super().__init__(fun)
         self._rules: tuple[Function, Function] | None = None
-        self._local = threading.local()
 
     def defvjp(self, forward: Function, backward: Function) -> None:
         """Set the rules.
@@ -81,61 +163,14 @@ class custom_vjp:
         """
         self._rules = forward, backward
 
-    def __call__(self, *args: Any) -> Any:
-        leaves, structure = tree.flatten(args)
-        # A rule that calls the function itself means the function, not the rule over again.
-        if self._rules_running() or not any(isinstance(leaf, Tracer) for leaf in leaves):
-            return self._fun(*args)
-        if self._rules is None:
-            raise DifferentiationError(
-                f"{function_name(self._fun)} is a custom_vjp without rules; give them with "
-                f"{function_name(self._fun)}.defvjp(forward, backward)"
-            )
-        with self._running():
-            primal = self._closed_over(self._fun, structure, leaves)
-            forward = self._closed_over(self._rules[0], structure, leaves)
-            backward = self._record_backward(forward, primal, structure, leaves)
-        outputs = bind(
-            custom_vjp_call,
-            *leaves,
-            primal=primal.program,
-            forward=forward.program,
-            backward=backward,
-        )
-        return tree.unflatten(primal.structure, outputs)
+    def _has_rules(self) -> bool:
+        return self._rules is not None
 
-    def _rules_running(self) -> bool:
-        return getattr(self._local, "running", False)
-
-    @contextmanager
-    def _running(self) -> Iterator[None]:
-        self._local.running = True
-        try:
-            yield
-        finally:
-            self._local.running = False
-
-    def _closed_over(self, fun: Function, structure: tree.Structure, leaves: list[Any]) -> Recorded:
-        return self._closed(fun, leaves, lambda new: fun(*tree.unflatten(structure, new)))
-
-    @staticmethod
-    def _closed(fun: Function, leaves: list[Any], call: Callable[[list[Any]], Any]) -> Recorded:
-        recorded = record(fun, leaves, call, values_known=False, freeze=True)
-        if recorded.captured:
-            raise DifferentiationError(
-                f"{function_name(fun)} is part of a custom_vjp and closes over a traced value; "
-                "pass that value as an argument, so that the backward rule can give it a cotangent"
-            )
-        return recorded
-
-    def _record_backward(
-        self, forward: Recorded, primal: Recorded, structure: tree.Structure, leaves: list[Any]
-    ) -> Program:
-        """``backward`` as residuals, cotangents -> a cotangent for each leaf of the arguments."""
-        rules = self._rules
-        assert rules is not None
-        name = function_name(rules[0])
-        pair = forward.structure
+    def _bind(self, primal: Recorded, leaves: list[Any], structure: tree.Structure) -> list[Any]:
+        assert self._rules is not None
+        first, second = self._rules
+        forward = self._closed(first, leaves, lambda new: first(*tree.unflatten(structure, new)))
+        name, pair = function_name(first), forward.structure
         if (
             pair.kind is not tuple
             or len(pair.children) != 2
@@ -147,21 +182,148 @@ class custom_vjp:
             )
         count = len(primal.program.outputs)
         types = [*forward.program.output_types[count:], *primal.program.output_types]
-        residual_count = len(types) - count
-        probes = [np.broadcast_to(np.zeros((), t.dtype), t.shape) for t in types]
 
         def call(new: list[Any]) -> list[Any]:
-            residuals = tree.unflatten(pair.children[1], new[:residual_count])
-            cts = tree.unflatten(primal.structure, new[residual_count:])
-            results = rules[1](residuals, cts)
+            residuals = tree.unflatten(pair.children[1], new[: len(types) - count])
+            cts = tree.unflatten(primal.structure, new[len(types) - count :])
+            results = second(residuals, cts)
             if not isinstance(results, (tuple, list)) or len(results) != len(structure.children):
                 raise DifferentiationError(
-                    f"{function_name(rules[1])} must return a tuple of {len(structure.children)} "
+                    f"{function_name(second)} must return a tuple of {len(structure.children)} "
                     f"cotangents, one for each argument, it returned {results!r:.80}"
                 )
-            return _cotangent_leaves(function_name(rules[1]), results, structure, leaves)
+            return _cotangent_leaves(function_name(second), results, structure, leaves)
 
-        return self._closed(rules[1], probes, call).program
+        outputs: list[Any] = bind(
+            custom_vjp_call,
+            *leaves,
+            primal=primal.program,
+            forward=forward.program,
+            backward=self._closed(second, list(map(_probe, types)), call).program,
+        )
+        return outputs
+
+
+class custom_jvp(_Custom):
+    """A function with its own rule for tangents, used in forward and in reverse mode.
+
+    Parameters
+    ----------
+    fun : callable
+        The function: arrays -> arrays, in any nesting.
+
+    Notes
+    -----
+    The rule is differentiated for second derivatives, and transposed for reverse mode: its
+    tangents must be linear in the tangents that it is given. It may call `fun`: up to the second
+    derivative that is `fun` with its rule, beyond it `fun` as it is written.
+
+    Examples
+    --------
+    >>> @custom_jvp
+    ... def log1pexp(x):
+    ...     return np.log(1.0 + np.exp(x))
+    >>> @log1pexp.defjvp
+    ... def rule(primals, tangents):
+    ...     (x,), (dx,) = primals, tangents
+    ...     return log1pexp(x), dx / (1.0 + np.exp(-x))
+    >>> grad(log1pexp)(0.0), jvp(log1pexp, (0.0,), (2.0,))[1]
+    (np.float64(0.5), np.float64(1.0))
+    """
+
+    _kind = "custom_jvp"
+    _set_rules = "defjvp(rule)"
+
+    def __init__(self, fun: Function) -> None:
+        super().__init__(fun)
+        self._rule: Function | None = None
+
+    def defjvp(self, rule: Function) -> Function:
+        """Set the rule, and return it, so that this can be a decorator.
+
+        Parameters
+        ----------
+        rule : callable
+            ``rule(primals, tangents) -> (outputs, output tangents)``; primals and tangents are
+            tuples with an entry for each argument. Integer arguments have tangents of zeros.
+        """
+        self._rule = rule
+        return rule
+
+    def defjvps(self, *rules: Function | None) -> None:
+        """Set a rule for each argument; the tangents that they give are added.
+
+        Parameters
+        ----------
+        *rules : callable or None
+            ``rule(tangent, outputs, *primals) -> output tangents``; None: the argument has no
+            derivative.
+        """
+
+        def together(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+            outputs = self(*primals)
+            slopes = [
+                rule(tangent, outputs, *primals)
+                for rule, tangent in zip(rules, tangents, strict=True)
+                if rule is not None
+            ]
+            slopes = slopes or [tree.map(np.zeros_like, outputs)]
+            return outputs, functools.reduce(
+                lambda total, slope: tree.map(np.add, total, slope), slopes
+            )
+
+        self._rule = together
+
+    def _has_rules(self) -> bool:
+        return self._rule is not None
+
+    def _bind(self, primal: Recorded, leaves: list[Any], structure: tree.Structure) -> list[Any]:
+        rule = self._rule
+        assert rule is not None
+        name, types = function_name(rule), primal.program.output_types
+
+        def call(new: list[Any]) -> list[Any]:
+            count = len(leaves)
+            pair = rule(
+                tree.unflatten(structure, new[:count]), tree.unflatten(structure, new[count:])
+            )
+            if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+                raise DifferentiationError(
+                    f"{name} must return a pair (outputs, output tangents), it returned "
+                    f"{pair!r:.80}"
+                )
+            results = []
+            for what, part in zip(("outputs", "output tangents"), pair, strict=True):
+                found, given = tree.flatten(part)
+                if given != primal.structure:
+                    raise ShapeError(
+                        f"{name}: the {what} have the structure {given}, those of the function "
+                        f"{primal.structure}"
+                    )
+                results += [
+                    _fitted(f"{name}: one of the {what}", leaf, type_)
+                    for leaf, type_ in zip(found, types, strict=True)
+                ]
+            return results
+
+        tangents = [_probe(leaf_type(leaf)[0]) for leaf in leaves]
+        program = self._closed(rule, [*leaves, *tangents], call).program
+        outputs: list[Any] = bind(custom_jvp_call, *leaves, primal=primal.program, rule=program)
+        return outputs
+
+
+def _probe(type_: ArrayType) -> Any:
+    return np.broadcast_to(np.zeros((), type_.dtype), type_.shape)
+
+
+def _fitted(what: str, leaf: Any, type_: ArrayType) -> Any:
+    """What a rule gives, in the type that is needed."""
+    actual = leaf_type(leaf)[0]
+    if actual.shape != type_.shape:
+        raise ShapeError(f"{what} is {actual}, needed is {type_}")
+    if actual.dtype == type_.dtype:
+        return leaf
+    return cast(trace_of(leaf), type_.dtype)
 
 
 def _cotangent_leaves(
@@ -170,20 +332,17 @@ def _cotangent_leaves(
     given: list[Any] = []
     rest = iter(leaves)
     for child, result in zip(structure.children, results, strict=True):
-        wanted = [next(rest) for _ in range(child.leaf_count)]
+        wanted = [leaf_type(next(rest))[0] for _ in range(child.leaf_count)]
         if result is None:
-            given += [np.zeros(leaf_type(x)[0].shape, leaf_type(x)[0].dtype) for x in wanted]
+            given += map(_probe, wanted)
             continue
         found, shape = tree.flatten(result)
         if shape != child:
             raise ShapeError(f"{name}: a cotangent has structure {shape}, the argument is {child}")
-        for leaf, x in zip(found, wanted, strict=True):
-            type_, actual = leaf_type(x)[0], leaf_type(leaf)
-            if actual[0].shape != type_.shape:
-                raise ShapeError(f"{name}: a cotangent is {actual[0]}, the argument is {type_}")
-            given.append(
-                leaf if actual[0].dtype == type_.dtype else leaf * np.ones((), type_.dtype)
-            )
+        given += [
+            _fitted(f"{name}: a cotangent", leaf, type_)
+            for leaf, type_ in zip(found, wanted, strict=True)
+        ]
     return given
 
 

@@ -27,7 +27,7 @@ def eliminate_common(program: Program) -> Program:
         params = tuple((k, params_key(v)) for k, v in equation.params.items())
         identity = (equation.primitive.name, tuple(map(key, inputs)), params)
         known = seen.get(identity)
-        if known is None:
+        if known is None or equation.primitive.name == "barrier":
             seen[identity] = equation.outputs
             kept.append(equation.with_inputs(inputs))
         else:

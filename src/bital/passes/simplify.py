@@ -110,8 +110,13 @@ def simplify(program: Program) -> Program:
 
 
 def _rewrite(state: _Simplifier, equation: Equation, inputs: list[Atom]) -> list[Atom]:
-    if equation.primitive.name == "custom_vjp_call":  # differentiation is over
+    if equation.primitive.name in ("custom_vjp_call", "custom_jvp_call"):  # it is over with them
         return inline(state.builder, simplify(equation.params["primal"]), inputs)
+    if equation.primitive.name == "checkpoint":
+        if equation.params["again"]:
+            barrier = REGISTRY["barrier"]
+            inputs = [barrier(x) if isinstance(x, Var) else x for x in inputs]
+        return inline(state.builder, simplify(equation.params["body"]), inputs)
     folded = _fold(state, equation, inputs) or _fold_uniform(state, equation, inputs)
     if folded is not None:
         return [folded]

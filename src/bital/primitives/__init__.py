@@ -5,6 +5,7 @@ One block a primitive; every field is required, so a gap fails when bital is imp
 
 from bital.primitives import (
     branch,
+    checkpoint,
     complex,
     control,
     cumulative,
@@ -29,6 +30,7 @@ from bital.primitives.primitive import Primitive as Primitive
 
 __all__ = [
     "branch",
+    "checkpoint",
     "complex",
     "control",
     "cumulative",

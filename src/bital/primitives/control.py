@@ -1,4 +1,4 @@
-"""Primitives that hold Programs: a function with the user's own derivative."""
+"""Primitives that hold Programs: functions with the user's own derivative."""
 
 from __future__ import annotations
 
@@ -75,6 +75,40 @@ custom_vjp_call: Primitive = Primitive(
     abstract_eval=_call_abstract_eval,
     reference=lambda *xs, primal, forward, backward: evaluate(primal, xs),
     jvp=_call_jvp,
+    transpose=NOT_LINEAR,
+    batch=_batch_call,
+    multiple_results=True,
+)
+
+# custom_jvp_call(*xs): primal(*xs) -> outputs; rule(*xs, *tangents) -> outputs, their tangents.
+
+
+def _rule_abstract_eval(*xs: ArrayType, primal: Program, rule: Program) -> list[ArrayType]:
+    require(
+        primal.input_types == xs and rule.input_types == (*xs, *xs),
+        lambda: "operands do not fit the Program",
+    )
+    return list(primal.output_types)
+
+
+def _rule_jvp(
+    primitive: Primitive,
+    primals: list[Atom],
+    tangents: list[Tangent],
+    primal: Program,
+    rule: Program,
+) -> tuple[list[Atom], list[Tangent]]:
+    moved = [instantiate(t, x.type) for t, x in zip(tangents, primals, strict=True)]
+    results = inline(current_builder(), rule, [*primals, *moved])
+    count = len(primal.outputs)
+    return results[:count], list(results[count:])
+
+
+custom_jvp_call: Primitive = Primitive(
+    "custom_jvp_call",
+    abstract_eval=_rule_abstract_eval,
+    reference=lambda *xs, primal, rule: evaluate(primal, xs),
+    jvp=_rule_jvp,
     transpose=NOT_LINEAR,
     batch=_batch_call,
     multiple_results=True,

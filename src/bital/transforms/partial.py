@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from bital.primitives.branch import cond
+from bital.primitives.checkpoint import checkpoint
 from bital.primitives.inner import chosen, cut, either
 from bital.primitives.loops import scan, while_loop
 from bital.primitives.primitive import zeros
@@ -256,7 +257,29 @@ def _split_while(builder: Builder, equation: Equation, variables: Collection[Var
     return Equation(while_loop, equation.inputs, names, params, equation.source)
 
 
+def _split_checkpoint(builder: Builder, equation: Equation, variables: Collection[Var]) -> Equation:
+    """The known outputs, and the whole body once more: it reads nothing but the operands."""
+    body: Program = equation.params["body"]
+    unknown = [atom in variables for atom in equation.inputs]
+    known = [not flag for flag in unknown]
+    half = _Half(body, unknown)
+    stays = [not flag for flag in half.moves]
+    outputs = chosen(equation.outputs, stays)
+    if outputs:
+        first = body.replace(
+            inputs=chosen(body.inputs, known),
+            equations=half.known,
+            outputs=chosen(body.outputs, stays),
+        )
+        inputs, params = chosen(equation.inputs, known), {**equation.params, "body": first}
+        builder.equations.append(Equation(checkpoint, inputs, outputs, params, equation.source))
+    rest = {"body": body.replace(outputs=chosen(body.outputs, half.moves)), "again": True}
+    moved = chosen(equation.outputs, half.moves)
+    return Equation(checkpoint, equation.inputs, moved, rest, equation.source)
+
+
 _RULES: dict[str, Callable[[Builder, Equation, Collection[Var]], Equation]] = {
+    "checkpoint": _split_checkpoint,
     "cond": _split_cond,
     "scan": _split_scan,
     "while_loop": _split_while,

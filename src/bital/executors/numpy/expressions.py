@@ -288,6 +288,7 @@ EXPRESSIONS |= {
     "gather": _gather,
     "dot_general": _dot_general,
     "random_bits": _random_bits,
+    "barrier": lambda equation, operands, buffer: operands[0],
     "special": _special,
     "exponent": lambda equation, operands, buffer: f"np.frexp({operands[0]})[1]",
     "solve": _call("linalg.solve"),
