@@ -86,8 +86,8 @@ def _train_options(command: Callable[..., None]) -> Callable[..., None]:
                      help="Share of hidden units left out at each step."),
         click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True,
                      help="Start weights, order of the images, dropout."),
-        click.option("--threads", type=click.IntRange(1, 1024), default=1, show_default=True,
-                     help="For matrix products. More help wide layers on an idle machine."),
+        click.option("--threads", type=click.IntRange(1, 1024),
+                     help="For matrix products.  [default: all with the native executor, else 1]"),
         click.option("--out", type=click.Path(path_type=Path), metavar="FOLDER",
                      help="A new or empty folder.  [default: runs/mnist-1, -2, ...]"),
         click.option("--quiet", is_flag=True, help="No table and no bar while it trains."),
@@ -120,6 +120,7 @@ def train(
 
     with _executor(executor) as name:
         rate = options.RATES[chosen["optimizer"]] if learning_rate is None else learning_rate
+        chosen["threads"] = chosen["threads"] or training.default_threads(name)
         settings = training.Settings(executor=name, learning_rate=rate, **chosen)
         folder = run_folder.create(out, name=data)
         outcome = training.run(settings, folder, not quiet, click.echo)

@@ -139,14 +139,23 @@ def rate_of_epoch(settings: Settings, epoch: int) -> float:
     return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * epoch / settings.epochs))
 
 
+def default_threads(executor: str) -> int:
+    """How many threads an executor does well with.
+
+    The native one shares its work among all, and gives the same weights for any number. With more
+    than one of NumPy's BLAS a network of the books' size trains no faster, and many times slower
+    as soon as another program wants a core too; sums in another order give a seed other weights.
+    """
+    if executor != "native":
+        return 1
+    from bital.executors.native import threads
+
+    return threads.slots()
+
+
 @contextmanager
 def blas_threads(count: int, say: Say) -> Iterator[None]:
-    """Let matrix products use this many threads.
-
-    More than one is no faster for a network of the books' size, and many times slower as soon as
-    another program wants a core too. It also changes the order of sums, so that a seed would give
-    other weights on a machine with more cores.
-    """
+    """Let matrix products use this many threads; the native executor keeps to BLAS's limit."""
     try:
         from threadpoolctl import threadpool_limits
     except ModuleNotFoundError:

@@ -59,7 +59,7 @@ def test_train_writes_a_whole_run_folder(invoke, small, tmp_path):
         "dropout": 0.0,
         "seed": 3,
         "executor": bital.config.executor_name(),
-        "threads": 1,
+        "threads": train.default_threads(bital.config.executor_name()),
     }
     assert config["versions"]["bital"] == bital.__version__
     with (path / "metrics.csv").open() as file:
@@ -200,7 +200,7 @@ def test_training_limits_its_threads_and_nobody_elses(invoke, small, monkeypatch
 
     monkeypatch.setattr(train.Recorder, "on_epoch_begin", lambda *_: seen.append(blas()))
     with threadpool_limits(2, "blas"):
-        assert invoke(*FAST, "--out", "one").exit_code == 0
+        assert invoke(*FAST, "--executor", "numpy", "--out", "one").exit_code == 0
         assert blas() == {2}
     with threadpool_limits(1, "blas"):
         assert invoke(*FAST, "--threads", "2", "--out", "two").exit_code == 0
