@@ -1,251 +1,335 @@
-"""Products: dot, matmul, tensordot, einsum, outer."""
+"""``np.linalg``: systems, decompositions, norms. Its products are in ``products.py``.
+
+Matrices are the last two axes. Integers become float64; float16 is refused, as by NumPy. What
+NumPy raises while it computes (`LinAlgError` for a singular matrix) is raised when the recorded
+function runs.
+"""
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.linalg import LinAlgError
 
-from bital.numpy_language.dispatch import (
-    cast,
-    implements,
-    implements_ufunc,
-    normalize_axes,
-    operand,
-    result_dtype,
-    trace_of,
-)
-from bital.numpy_language.shapes import broadcast_to, moveaxis, squeeze, transpose
+from bital.numpy_language.dispatch import cast, implements, operand, trace_of, unsupported
+from bital.numpy_language.products import conj, dot, matmul
+from bital.numpy_language.shapes import broadcast_to, swapaxes, transpose
 from bital.numpy_language.tracer import Tracer, bind
 from bital.numpy_language.ufuncs import store
-from bital.primitives import linear as p
+from bital.primitives import decompositions as p
+
+# The named tuples that NumPy gives.
+_ONE = np.eye(1)
+_SLOGDET: Any = type(np.linalg.slogdet(_ONE))
+_QR: Any = type(np.linalg.qr(_ONE))
+_SVD: Any = type(np.linalg.svd(_ONE))
+_EIG: Any = type(np.linalg.eig(_ONE))
+_EIGH: Any = type(np.linalg.eigh(_ONE))
 
 
-def _pair(a: Any, b: Any) -> tuple[Tracer, Tracer]:
-    a, b = operand(a), operand(b)
-    dtype = result_dtype(a, b)
-    return trace_of(cast(trace_of(a), dtype)), trace_of(cast(trace_of(b), dtype))
+def matrices(name: str, *values: Any) -> list[Tracer]:
+    """The operands in the one dtype that NumPy's routines would compute in."""
+    tracers = [trace_of(operand(value)) for value in values]
+    if any(x.dtype == np.float16 for x in tracers):
+        raise TypeError(f"np.linalg.{name} does not take float16; write x.astype(np.float32)")
+    dtype = np.result_type(*(x.dtype if x.dtype.kind in "fc" else np.float64 for x in tracers))
+    return [trace_of(cast(x, dtype)) for x in tracers]
 
 
-def contract(x: Tracer, y: Tracer, axes: Any, batch: Any = ((), ())) -> Tracer:
-    result: Tracer = bind(p.dot_general, x, y, contract=axes, batch=batch)
+def _matrix(name: str, a: Any, square: bool = False) -> Tracer:
+    (x,) = matrices(name, a)
+    if x.ndim < 2 or (square and x.shape[-1] != x.shape[-2]):
+        what = "square matrices" if square else "matrices"
+        raise LinAlgError(f"np.linalg.{name} takes {what}: the last two axes; got {x!r}")
+    return x
+
+
+def _adjoint(x: Tracer) -> Tracer:
+    return conj(swapaxes(x, -1, -2))
+
+
+# --- systems --------------------------------------------------------------------------------
+
+
+@implements(np.linalg.solve)
+def solve(a: Any, b: Any) -> Tracer:
+    """A vector b is of one axis; with more, b holds matrices."""
+    x, y = matrices("solve", a, b)
+    _matrix("solve", x, square=True)
+    is_vector = y.ndim == 1
+    y = y[:, np.newaxis] if is_vector else y
+    if y.ndim < 2 or y.shape[-2] != x.shape[-1]:
+        raise ValueError(f"np.linalg.solve: b of shape {y.shape} does not fit a of {x.shape}")
+    result: Tracer = bind(p.solve, x, y)
+    return result[..., 0] if is_vector else result
+
+
+@implements(np.linalg.inv)
+def inv(a: Any) -> Tracer:
+    x = _matrix("inv", a, square=True)
+    result: Tracer = bind(p.solve, x, np.eye(x.shape[-1], dtype=x.dtype))
     return result
 
 
-def _mismatch(name: str, x: Tracer, y: Tracer, i: int, j: int) -> ValueError:
-    return ValueError(
-        f"np.{name}: shapes {x.shape} and {y.shape} not aligned: "
-        f"{x.shape[i]} (axis {i}) and {y.shape[j]} (axis {j}) must be equal"
-    )
+@implements(np.linalg.pinv)
+def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = np._NoValue) -> Tracer:
+    """The derivative is that for matrices of the same rank."""
+    if rcond is not None and rtol is not np._NoValue:
+        raise ValueError("np.linalg.pinv takes rcond= or rtol=, not both")
+    x = _matrix("pinv", a)
+    if rcond is None:
+        rcond = 1e-15 if rtol is np._NoValue else rtol
+    if rcond is None:
+        rcond = max(x.shape[-2:]) * float(np.finfo(x.dtype).eps)
+    cutoff = trace_of(cast(operand(rcond), np.float64))
+    result: Tracer = bind(p.pinv, _completed(x) if hermitian else x, cutoff)
+    return result
 
 
-@implements(np.dot)
-def dot(a: Any, b: Any, out: Any = None) -> Any:
-    x, y = _pair(a, b)
-    if x.ndim == 0 or y.ndim == 0:
-        return store(out, x * y, "dot")
-    i, j = x.ndim - 1, max(y.ndim - 2, 0)
-    if x.shape[i] != y.shape[j]:
-        raise _mismatch("dot", x, y, i, j)
-    return store(out, contract(x, y, ((i,), (j,))), "dot")
+def _completed(x: Tracer) -> Tracer:
+    """The hermitian matrix whose lower triangle is that of x, which is all that NumPy reads."""
+    rows = np.arange(x.shape[-1])
+    lower: Any = np.where(rows[:, np.newaxis] > rows, x, 0)
+    middle = np.where(np.eye(x.shape[-1], dtype=bool), (x + _adjoint(x)) / 2, 0)
+    result: Tracer = lower + middle + _adjoint(lower)
+    return result
 
 
-@implements(np.inner)
-def inner(a: Any, b: Any, /) -> Any:
-    x, y = _pair(a, b)
-    if x.ndim == 0 or y.ndim == 0:
-        return x * y
-    if x.shape[-1] != y.shape[-1]:
-        raise _mismatch("inner", x, y, x.ndim - 1, y.ndim - 1)
-    return contract(x, y, ((x.ndim - 1,), (y.ndim - 1,)))
+@implements(np.linalg.lstsq)
+def lstsq(a: Any, b: Any, rcond: Any = None) -> tuple[Any, ...]:
+    """By the pseudo-inverse, whose derivative is that for matrices of the same rank.
 
-
-@implements(np.vdot)
-def vdot(a: Any, b: Any, /) -> Any:
-    x, y = _pair(a, b)
-    return dot(x.reshape(-1), y.reshape(-1))
-
-
-@implements(np.outer)
-def outer(a: Any, b: Any, out: Any = None) -> Any:
-    x, y = trace_of(a), trace_of(b)
-    return store(out, x.reshape(-1, 1) * y.reshape(1, -1), "outer")
-
-
-@implements_ufunc(np.matmul)
-def matmul(a: Any, b: Any, dtype: Any = None) -> Tracer:
-    x, y = _pair(a, b)
-    if dtype is not None:
-        x, y = trace_of(cast(x, dtype)), trace_of(cast(y, dtype))
-    if x.ndim == 0 or y.ndim == 0:
-        raise ValueError(f"np.matmul does not take scalars, got {x!r} and {y!r}; write a * b")
-    i, j = x.ndim - 1, max(y.ndim - 2, 0)
-    if x.shape[i] != y.shape[j]:
-        raise _mismatch("matmul", x, y, i, j)
-    if x.ndim <= 2 or y.ndim <= 2:
-        result = contract(x, y, ((i,), (j,)))
-        if y.ndim > 2 and x.ndim == 2:  # rows of x stand before y's batch axes
-            result = moveaxis(result, 0, -2)
-        return result
-    batch = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
-    x = broadcast_to(x, batch + x.shape[-2:])
-    y = broadcast_to(y, batch + y.shape[-2:])
-    axes = tuple(range(len(batch)))
-    return contract(x, y, ((len(batch) + 1,), (len(batch),)), (axes, axes))
-
-
-@implements(np.tensordot)
-def tensordot(a: Any, b: Any, axes: Any = 2) -> Tracer:
-    x, y = _pair(a, b)
-    if isinstance(axes, (int, np.integer)):
-        count = int(axes)
-        x_axes, y_axes = tuple(range(x.ndim - count, x.ndim)), tuple(range(count))
+    Residuals are given for m > n whatever the rank is, since shapes do not depend on values: for a
+    matrix without full rank NumPy gives none.
+    """
+    x, y = matrices("lstsq", a, b)
+    is_vector = y.ndim == 1
+    y = y[:, np.newaxis] if is_vector else y
+    if x.ndim != 2 or y.ndim != 2 or x.shape[0] != y.shape[0]:
+        raise LinAlgError(f"np.linalg.lstsq: b of shape {y.shape} does not fit a of {x.shape}")
+    m, n = x.shape
+    if rcond is None:
+        rcond = float(np.finfo(np.float64).eps) * max(m, n)
+    elif rcond < 0:
+        rcond = float(np.finfo(np.float64).eps)
+    solution = matmul(pinv(x, rcond), y)
+    s = svdvals(x)
+    rank = np.sum(s > rcond * np.max(s, initial=0), dtype=np.int32)
+    if m > n:
+        residuals = np.sum(np.square(np.abs(y - matmul(x, solution))), axis=0)
     else:
-        x_axes, y_axes = normalize_axes(axes[0], x.ndim), normalize_axes(axes[1], y.ndim)
-    lengths = [x.shape[i] for i in x_axes], [y.shape[j] for j in y_axes]
-    if lengths[0] != lengths[1]:
-        raise ValueError(
-            f"np.tensordot: axes {x_axes} of {x.shape} and {y_axes} of {y.shape} differ in length"
+        residuals = trace_of(np.zeros(0, s.dtype))
+    return (solution[:, 0] if is_vector else solution), residuals, rank, s
+
+
+@implements(np.linalg.tensorsolve)
+def tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
+    x, y = matrices("tensorsolve", a, b)
+    if axes is not None:
+        order = [axis for axis in range(x.ndim) if axis not in axes] + list(axes)
+        x = transpose(x, order)
+    shape = x.shape[y.ndim :]
+    count = y.size
+    if x.size != count**2 or int(np.prod(shape, dtype=int)) != count:
+        raise LinAlgError(
+            f"np.linalg.tensorsolve: a of shape {x.shape} is no square system for b of {y.shape}"
         )
-    return contract(x, y, (x_axes, y_axes))
+    return solve(x.reshape(count, count), y.reshape(-1)).reshape(shape)
 
 
-# --- einsum ---------------------------------------------------------------------------------
+@implements(np.linalg.tensorinv)
+def tensorinv(a: Any, ind: int = 2) -> Any:
+    (x,) = matrices("tensorinv", a)
+    if ind <= 0:
+        raise ValueError(f"np.linalg.tensorinv: ind must be a positive integer, got {ind}")
+    count = int(np.prod(x.shape[ind:], dtype=int))
+    return inv(x.reshape(-1, count)).reshape(x.shape[ind:] + x.shape[:ind])
 
 
-@implements(np.einsum)
-def einsum(*operands: Any, optimize: Any = True, dtype: Any = None, out: Any = None) -> Any:
-    """Contracted in pairs, in the order that ``np.einsum_path`` finds."""
-    subscripts, arrays = _as_subscripts(operands)
-    values = [operand(each) for each in arrays]
-    wanted = result_dtype(*values) if dtype is None else np.dtype(dtype)
-    terms = [
-        (label, trace_of(cast(trace_of(x), wanted)))
-        for label, x in zip(subscripts[0], values, strict=True)
-    ]
-    terms = [_take_diagonals(label, x) for label, x in terms]
-    output = subscripts[1]
-    for pair in _order(terms, output):
-        chosen = [terms[i] for i in pair]
-        rest = [term for i, term in enumerate(terms) if i not in pair]
-        kept = set(output).union(*(label for label, _ in rest))
-        terms = [*rest, _contract_pair(chosen, kept)]
-    (label, result) = _sum_away(terms[0], set(output))
-    return store(out, transpose(result, [label.index(c) for c in output]), "einsum")
+# --- determinants ---------------------------------------------------------------------------
 
 
-def _as_subscripts(operands: tuple[Any, ...]) -> tuple[tuple[list[str], str], list[Any]]:
-    """Explicit subscripts without ellipsis, and the arrays."""
-    if not isinstance(operands[0], str):
-        arrays, lists = list(operands[0::2]), list(operands[1::2])
-        result = lists.pop() if len(operands) % 2 == 0 and len(lists) > len(arrays) else None
-        if len(operands) % 2:
-            result = arrays.pop()
-        text = ",".join(_letters(each) for each in lists)
-        operands = (text if result is None else f"{text}->{_letters(result)}", *arrays)
-    text, arrays = operands[0].replace(" ", ""), list(operands[1:])
-    left, arrow, right = text.partition("->")
-    labels = left.split(",")
-    if len(labels) != len(arrays):
-        raise ValueError(f"einsum {text!r} names {len(labels)} operands, got {len(arrays)}")
-    ranks = [np.ndim(x) for x in arrays]
-    extra = max(
-        (
-            rank - len(label.replace("...", ""))
-            for label, rank in zip(labels, ranks, strict=True)
-            if "..." in label
-        ),
-        default=0,
-    )
-    used = set(text)
-    dots = "".join(c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" if c not in used)[:extra]
-    expanded = []
-    for label, rank in zip(labels, ranks, strict=True):
-        count = rank - len(label.replace("...", ""))
-        if count < 0 or (count and "..." not in label):
-            raise ValueError(f"einsum {text!r}: {label!r} does not fit an operand of {rank} axes")
-        expanded.append(label.replace("...", dots[len(dots) - count :]))
-    letters = "".join(expanded)
-    if not arrow:
-        right = "..." + "".join(
-            c for c in sorted(set(letters) - set(dots)) if letters.count(c) == 1
+@implements(np.linalg.det)
+def det(a: Any) -> Tracer:
+    """The gradient is the matrix of cofactors, for singular matrices too."""
+    result: Tracer = bind(p.det, _matrix("det", a, square=True))
+    return result
+
+
+@implements(np.linalg.slogdet)
+def slogdet(a: Any) -> Any:
+    """The gradient is the inverse, transposed; a singular matrix raises there."""
+    return _SLOGDET(*bind(p.slogdet, _matrix("slogdet", a, square=True)))
+
+
+# --- decompositions -------------------------------------------------------------------------
+
+
+@implements(np.linalg.cholesky)
+def cholesky(a: Any, /, *, upper: bool = False) -> Tracer:
+    """One triangle is read: the derivative with respect to the other is zero."""
+    x = _matrix("cholesky", a, square=True)
+    result: Tracer = bind(p.cholesky, _adjoint(x) if upper else x)
+    return _adjoint(result) if upper else result
+
+
+@implements(np.linalg.qr)
+def qr(a: Any, mode: str = "reduced") -> Any:
+    """Differentiable where the first min(m, n) columns are independent.
+
+    With ``mode="complete"`` the columns of Q beyond these are any basis of the complement: the
+    derivative is right for functions that do not depend on which basis it is.
+    """
+    if mode not in ("reduced", "complete", "r"):
+        raise unsupported(
+            f"linalg.qr(..., mode={mode!r})", "mode='reduced', 'complete' or 'r': not LAPACK's form"
         )
-    return (expanded, right.replace("...", dots)), arrays
+    x = _matrix("qr", a)
+    full = mode == "complete" and x.shape[-2] > x.shape[-1]
+    q, r = bind(p.qr, x, full=full)
+    return r if mode == "r" else _QR(q, r)
 
 
-def _letters(axes: Any) -> str:
-    return "".join("..." if axis is Ellipsis else chr(ord("a") + axis) for axis in axes)
+@implements(np.linalg.svd)
+def svd(
+    a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False
+) -> Any:
+    """Vectors have no derivative where singular values are equal; values alone have one.
+
+    With ``full_matrices=True`` the vectors beyond min(m, n) are any basis of the complement, as in
+    `qr`.
+    """
+    x = _matrix("svd", a, square=hermitian)
+    if not compute_uv:
+        return bind(p.singular_values, _completed(x) if hermitian else x)
+    if not hermitian:
+        full = bool(full_matrices) and x.shape[-2] != x.shape[-1]
+        return _SVD(*bind(p.svd, x, full=full))
+    w, v = eigh(x)
+    order: Any = np.argsort(np.abs(w), axis=-1)[..., ::-1]
+    w = np.take_along_axis(w, order, axis=-1)
+    v = np.take_along_axis(v, order[..., np.newaxis, :], axis=-1)
+    signs = np.copysign(1.0, w).astype(v.dtype)
+    return _SVD(v, np.abs(w), _adjoint(v * signs[..., np.newaxis, :]))
 
 
-def _take_diagonals(label: str, x: Tracer) -> tuple[str, Tracer]:
-    """``ii`` becomes ``i``: repeated axes are read along their diagonal."""
-    for letter in dict.fromkeys(label):
-        while label.count(letter) > 1:
-            i, j = label.index(letter), label.rindex(letter)
-            x = moveaxis(x, (i, j), (0, 1))
-            if x.shape[0] != x.shape[1]:
-                raise ValueError(f"einsum: axes {letter!r} have lengths {x.shape[0]}, {x.shape[1]}")
-            index = np.arange(x.shape[0])
-            x = x[index, index]
-            label = letter + "".join(c for k, c in enumerate(label) if k not in (i, j))
-    return label, x
+@implements(np.linalg.svdvals)
+def svdvals(x: Any, /) -> Tracer:
+    result: Tracer = svd(x, compute_uv=False)
+    return result
 
 
-def _order(terms: list[tuple[str, Tracer]], output: str) -> list[tuple[int, ...]]:
-    if len(terms) == 1:
-        return []
-    if len(terms) == 2:
-        return [(0, 1)]
-    text = ",".join(label for label, _ in terms) + "->" + output
-    shapes = [np.broadcast_to(np.float32(0), x.shape) for _, x in terms]
-    path = np.einsum_path(text, *shapes, optimize="greedy")[0][1:]
-    pairs: list[tuple[int, ...]] = []
-    for step in path:
-        remaining = list(step)
-        while len(remaining) > 2:  # contract two, and go on with their product, which stands last
-            pairs.append((remaining[0], remaining[1]))
-            count = len(terms) - len(pairs)
-            remaining = [*(i - 2 for i in remaining[2:]), count - 1]
-        pairs.append(tuple(remaining))
-    return pairs
+def _is_lower(UPLO: str) -> bool:
+    if UPLO.upper() not in ("L", "U"):
+        raise ValueError(f"UPLO must be 'L' or 'U', got {UPLO!r}")
+    return UPLO.upper() == "L"
 
 
-def _sum_away(term: tuple[str, Tracer], kept: set[str]) -> tuple[str, Tracer]:
-    label, x = term
-    axes = tuple(i for i, letter in enumerate(label) if letter not in kept)
-    if not axes:
-        return term
-    return "".join(c for c in label if c in kept), np.sum(x, axis=axes, dtype=x.dtype)
+@implements(np.linalg.eigh)
+def eigh(a: Any, UPLO: str = "L") -> Any:
+    """Vectors have no derivative where eigenvalues are equal; values alone have one."""
+    return _EIGH(*bind(p.eigh, _matrix("eigh", a, square=True), lower=_is_lower(UPLO)))
 
 
-def _contract_pair(terms: list[tuple[str, Tracer]], kept: set[str]) -> tuple[str, Tracer]:
-    (a, x), (b, y) = terms
-    a, x = _sum_away((a, x), kept | set(b))
-    b, y = _sum_away((b, y), kept | set(a))
-    shared = [c for c in a if c in b]
-    a, x = _drop_stretched(a, x, b, y, shared)
-    b, y = _drop_stretched(b, y, a, x, shared)
-    shared = [c for c in a if c in b]
-    batch = [c for c in shared if c in kept]
-    summed = [c for c in shared if c not in kept]
+@implements(np.linalg.eigvalsh)
+def eigvalsh(a: Any, UPLO: str = "L") -> Tracer:
+    result: Tracer = bind(p.eigvalsh, _matrix("eigvalsh", a, square=True), lower=_is_lower(UPLO))
+    return result
 
-    def axes(label: str, letters: list[str]) -> tuple[int, ...]:
-        return tuple(label.index(c) for c in letters)
 
-    for letter in shared:
-        if x.shape[a.index(letter)] != y.shape[b.index(letter)]:
-            raise ValueError(
-                f"einsum: axis {letter!r} has length {x.shape[a.index(letter)]} in one operand and "
-                f"{y.shape[b.index(letter)]} in another"
+def _complex_matrix(name: str, a: Any) -> Tracer:
+    x = _matrix(name, a, square=True)
+    if x.dtype.kind != "c":
+        raise unsupported(
+            f"linalg.{name} of real matrices",
+            f"np.linalg.{name}(a.astype(complex)): of a real matrix NumPy gives real or complex "
+            "results, as its values are; np.linalg.eigh for a symmetric one",
+        )
+    return x
+
+
+@implements(np.linalg.eig)
+def eig(a: Any) -> Any:
+    """Of complex matrices. The derivative of a vector is that of its direction, at length 1."""
+    return _EIG(*bind(p.eig, _complex_matrix("eig", a)))
+
+
+@implements(np.linalg.eigvals)
+def eigvals(a: Any) -> Tracer:
+    """Of complex matrices."""
+    result: Tracer = bind(p.eigvals, _complex_matrix("eigvals", a))
+    return result
+
+
+# --- powers and products --------------------------------------------------------------------
+
+
+@implements(np.linalg.matrix_power)
+def matrix_power(a: Any, n: Any) -> Tracer:
+    x = trace_of(operand(a))
+    if x.ndim < 2 or x.shape[-1] != x.shape[-2]:
+        raise LinAlgError(f"np.linalg.matrix_power takes square matrices, got {x!r}")
+    n = operator.index(n)
+    if n == 0:
+        return broadcast_to(trace_of(np.eye(x.shape[-1], dtype=x.dtype)), x.shape)
+    square = inv(x) if n < 0 else x
+    result: Tracer | None = None
+    n = abs(n)
+    while True:
+        n, bit = divmod(n, 2)
+        if bit:
+            result = square if result is None else matmul(result, square)
+        if not n:
+            assert result is not None
+            return result
+        square = matmul(square, square)
+
+
+@implements(np.linalg.multi_dot)
+def multi_dot(arrays: Sequence[Any], *, out: Any = None) -> Any:
+    """In the order with the fewest multiplications."""
+    tracers = [trace_of(operand(each)) for each in arrays]
+    if len(tracers) == 2:
+        return dot(*tracers, out=out)
+    ends = (tracers[0].ndim, tracers[-1].ndim) if len(tracers) > 1 else (0, 0)
+    inside = [x.ndim for x in tracers[1:-1]]
+    if min(ends) < 1 or max(ends) > 2 or any(ndim != 2 for ndim in inside):
+        raise LinAlgError(
+            "np.linalg.multi_dot takes two or more matrices, of which the first and the last may "
+            f"be vectors; got shapes {[x.shape for x in tracers]}"
+        )
+    if tracers[0].ndim == 1:
+        tracers[0] = tracers[0][np.newaxis, :]
+    if tracers[-1].ndim == 1:
+        tracers[-1] = tracers[-1][:, np.newaxis]
+    result = _chain(tracers, _best_splits(tracers), 0, len(tracers) - 1)
+    kept = [n for n, ndim in zip(result.shape, ends, strict=True) if ndim == 2]
+    return store(out, result.reshape(kept), "linalg.multi_dot")
+
+
+def _best_splits(tracers: Sequence[Tracer]) -> dict[tuple[int, int], int]:
+    """Where to cut each part of the chain: Cormen et al., Introduction to Algorithms, 15.2."""
+    lengths = [*(x.shape[0] for x in tracers), tracers[-1].shape[1]]
+    cost = {(i, i): 0 for i in range(len(tracers))}
+    splits = {}
+    for span in range(1, len(tracers)):
+        for i in range(len(tracers) - span):
+            j = i + span
+            cost[i, j], splits[i, j] = min(
+                (
+                    cost[i, k] + cost[k + 1, j] + lengths[i] * lengths[k + 1] * lengths[j + 1],
+                    k,
+                )
+                for k in range(i, j)
             )
-    result = contract(x, y, (axes(a, summed), axes(b, summed)), (axes(a, batch), axes(b, batch)))
-    free = [c for c in a if c not in shared] + [c for c in b if c not in shared]
-    return "".join(batch + free), result
+    return splits
 
 
-def _drop_stretched(a: str, x: Tracer, b: str, y: Tracer, shared: list[str]) -> tuple[str, Tracer]:
-    """An axis of length 1 that meets a longer one broadcasts, as in NumPy: it is dropped."""
-    axes = tuple(a.index(c) for c in shared if x.shape[a.index(c)] == 1 != y.shape[b.index(c)])
-    if not axes:
-        return a, x
-    return "".join(c for i, c in enumerate(a) if i not in axes), squeeze(x, axes)
+def _chain(tracers: Sequence[Tracer], splits: dict[tuple[int, int], int], i: int, j: int) -> Tracer:
+    if i == j:
+        return tracers[i]
+    k = splits[i, j]
+    return matmul(_chain(tracers, splits, i, k), _chain(tracers, splits, k + 1, j))
