@@ -23,8 +23,9 @@ ALLOWED = {
     "errors": set(),
     "tree": set(),
     "config": {"executors"},
-    "api": {*ENGINE, "config", "tree"},
+    "api": {*ENGINE, "config", "tree", "drawing"},
     "testing": {"api", "tree"},
+    "drawing": {"program", "passes", "executors"},
 }
 FACES = ["nn", "keras", "sklearn", "tf1", "datasets", "cli"]
 FILES = sorted(SOURCE.rglob("*.py"))

@@ -24,6 +24,7 @@ from bital.api import jacrev as jacrev
 from bital.api import jit as jit
 from bital.api import jvp as jvp
 from bital.api import linearize as linearize
+from bital.api import named as named
 from bital.api import random_bits as random_bits
 from bital.api import scan as scan
 from bital.api import stop_gradient as stop_gradient
@@ -32,6 +33,7 @@ from bital.api import value_and_grad as value_and_grad
 from bital.api import vjp as vjp
 from bital.api import vmap as vmap
 from bital.api import while_loop as while_loop
+from bital.numpy_language import named_scope as named_scope
 from bital.numpy_language import supported as supported
 from bital.testing import check_grads as check_grads
 from bital.testing import numerical_gradient as numerical_gradient

@@ -24,3 +24,4 @@ from bital.api.jacobians import jacfwd as jacfwd
 from bital.api.jacobians import jacobian as jacobian
 from bital.api.jacobians import jacrev as jacrev
 from bital.api.mapping import vmap as vmap
+from bital.api.views import named as named

@@ -183,10 +183,8 @@ def argument_names(fun: Callable[..., Any], args: Sequence[Any]) -> list[str | N
     names: list[str | None] = []
     for index, argument in enumerate(args):
         parameter = parameters[index].name if index < len(parameters) else None
-        given = unpacked.get(parameter or "", ())
-        if isinstance(argument, (tuple, list)) and len(given) == len(argument) == len(
-            tree.leaves(argument)
-        ):
+        given = _matched(unpacked.get(parameter or ""), argument)
+        if given is not None:
             names += given
             continue
         for path, _ in tree.flatten_with_path(argument):
@@ -199,25 +197,36 @@ def argument_names(fun: Callable[..., Any], args: Sequence[Any]) -> list[str | N
     return names
 
 
+def _matched(names: Any, argument: Any) -> list[str] | None:
+    """The names of an argument's leaves, if it is nested as the names are."""
+    if isinstance(names, str):
+        return [names] if len(tree.leaves(argument)) == 1 else None
+    if names is None or not isinstance(argument, (tuple, list)) or len(names) != len(argument):
+        return None
+    parts = [_matched(name, item) for name, item in zip(names, argument, strict=True)]
+    return None if None in parts else [name for part in parts for name in part or ()]
+
+
 @functools.cache
-def _unpacked_names(code: CodeType | None) -> dict[str, tuple[str, ...]]:
-    """``{"params": ("W1", "b1")}`` for a function that says ``W1, b1 = params``."""
+def _unpacked_names(code: CodeType | None) -> dict[str, Any]:
+    """``{"params": ("W1", "b1")}`` for a function that says ``W1, b1 = params``; nested too."""
     try:
         parsed = ast.parse(textwrap.dedent(inspect.getsource(code)))  # type: ignore[arg-type]
     except (OSError, TypeError, SyntaxError):
         return {}
-    found = {}
-    for node in ast.walk(parsed):
-        if (
-            isinstance(node, ast.Assign)
-            and isinstance(node.value, ast.Name)
-            and isinstance(node.targets[0], (ast.Tuple, ast.List))
-        ):
-            targets = node.targets[0].elts
-            names = tuple(each.id for each in targets if isinstance(each, ast.Name))
-            if len(names) == len(targets):
-                found[node.value.id] = names
-    return found
+    return {
+        node.value.id: _target_names(node.targets[0])
+        for node in ast.walk(parsed)
+        if isinstance(node, ast.Assign)
+        and isinstance(node.value, ast.Name)
+        and isinstance(node.targets[0], (ast.Tuple, ast.List))
+    }
+
+
+def _target_names(target: ast.expr) -> Any:
+    if isinstance(target, (ast.Tuple, ast.List)):
+        return tuple(map(_target_names, target.elts))
+    return target.id if isinstance(target, ast.Name) else None
 
 
 # --- running --------------------------------------------------------------------------------

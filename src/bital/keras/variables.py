@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
+import bital
 from bital.errors import ShapeError
 
 Source = Callable[["Variable"], np.ndarray]
@@ -210,6 +211,12 @@ def holding(variables: Iterable[Variable], values: Iterable[Any]) -> Iterator[No
     finally:
         for (variable, _), value in zip(pairs, kept, strict=True):
             variable._value = value
+
+
+def called(variables: Iterable[Variable], values: Iterable[Any]) -> tuple[Any, ...]:
+    """Return the values with names such as ``dense_kernel``, for whoever reads the program."""
+    pairs = zip(variables, values, strict=True)
+    return tuple([bital.named(value, "_".join(v.path.split("/")[-2:])) for v, value in pairs])
 
 
 def values_of(variables: Iterable[Variable]) -> tuple[Any, ...]:

@@ -1,17 +1,22 @@
 """③ The NumPy language: from NumPy calls on tracers to primitives."""
 
 from bital.numpy_language import (
+    choosing,
     complex,
+    creation,
     cumulative,
     einsum,
     fourier,
     indexing,
     joining,
     linalg,
+    mapping,
     norms,
+    padding,
     products,
     reductions,
     shapes,
+    signals,
     ufunc_methods,
     ufuncs,
 )
@@ -24,17 +29,22 @@ from bital.numpy_language.tracer import current_trace as current_trace
 from bital.numpy_language.tracer import tracing as tracing
 
 __all__ = [
+    "choosing",
     "complex",
+    "creation",
     "cumulative",
     "einsum",
     "fourier",
     "indexing",
     "joining",
     "linalg",
+    "mapping",
     "norms",
+    "padding",
     "products",
     "reductions",
     "shapes",
+    "signals",
     "ufunc_methods",
     "ufuncs",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +19,7 @@ from bital.numpy_language.leaks import (
     unknown_value_error,
 )
 from bital.numpy_language.methods import ArrayMethods
-from bital.numpy_language.source import assigned_name, user_location
+from bital.numpy_language.source import user_location
 from bital.primitives import Primitive
 from bital.program import (
     Array,
@@ -229,13 +230,15 @@ def tracing(trace: Trace) -> Iterator[Trace]:
 
 
 def _name_variables(equations: Sequence[Equation]) -> None:
-    """Give what a line computes last the name that the line assigns it to."""
-    named = set()
+    """Give what an instruction computes last the name of the variable that it is stored in."""
+    later = None
     for equation in reversed(equations):
         source = equation.source
-        if source is not None and source not in named and len(equation.outputs) == 1:
-            named.add(source)
-            equation.outputs[0].name = equation.outputs[0].name or assigned_name(source)
+        if source is not later and source is not None and source.name is not None:
+            (out, *more) = equation.outputs
+            if not more:
+                out.name = out.name or source.name
+        later = source
 
 
 def bind(primitive: Primitive, *operands: Any, **params: Any) -> Any:
@@ -259,10 +262,10 @@ def _same_bits(a: Array, b: Array) -> bool:
     """Whether b still holds what its copy a holds; 0.0 and -0.0 differ, a NaN equals itself."""
     if a.shape != b.shape or a.dtype != b.dtype:
         return False
-    bits = f"u{a.dtype.itemsize}"
-    return bool(np.array_equal(a.view(bits), b.view(bits)))
     if a.dtype.kind == "c":
         return _same_bits(a.real, b.real) and _same_bits(a.imag, b.imag)
+    bits = f"u{a.dtype.itemsize}"
+    return bool(np.array_equal(a.view(bits), b.view(bits)))
 
 
 def innermost(operands: Sequence[Any]) -> Trace:
@@ -451,6 +454,11 @@ class Tracer(ArrayMethods):
         if memory is value._owed_to and memory.is_root(self) and same:
             memory.owes = False
             value._owed_to = None
+
+    def be_called(self, name: str) -> None:
+        """Be called so in printed Programs and in errors."""
+        if isinstance(self._atom, Var):
+            self._atom.name = re.sub(r"\W+", "_", name)
 
     def write(self, value: Tracer) -> None:
         """Become another value of the same type: how in-place operations are recorded."""

@@ -225,6 +225,25 @@ def _broadcast_twice(state: _Simplifier, inputs: list[Atom], params: dict[str, A
 
 
 @rule("reshape")
+def _reshape_of_a_reduction(
+    state: _Simplifier, inputs: list[Atom], params: dict[str, Any]
+) -> Atom | None:
+    """``x.sum(axis=1).reshape(n, 1)`` is ``x.sum(axis=1, keepdims=True)``."""
+    made = state.definitions.get(inputs[0]) if isinstance(inputs[0], Var) else None
+    if (
+        made is None
+        or not made.primitive.name.startswith("reduce_")
+        or made.params.get("keepdims", True)
+    ):
+        return None
+    (operand,), axes = made.inputs, made.params["axes"]
+    kept = tuple(1 if i in axes else n for i, n in enumerate(operand.type.shape))
+    if params["shape"] != kept or not state.used_once(made.outputs[0]):
+        return None
+    return _as_atom(made.primitive(operand, axes=axes, keepdims=True))
+
+
+@rule("reshape")
 def _reshape_number(state: _Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
     value = state.scalar(inputs[0])
     if value is None:

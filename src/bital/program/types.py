@@ -86,10 +86,18 @@ Atom = Var | Literal
 
 
 class SourceLocation(NamedTuple):
-    """The line of the user's code that made an equation."""
+    """The line of the user's code that made an equation.
+
+    ``name`` is the variable that the line gives the value to, ``scope`` the innermost
+    `bital.named_scope`; ``backward`` tells that the equation pulls cotangents back through the
+    line.
+    """
 
     filename: str
     line: int
+    name: str | None = None
+    scope: str = ""
+    backward: bool = False
 
     def __str__(self) -> str:
         return f"{self.filename}:{self.line}"
@@ -196,6 +204,24 @@ class Program:
         """The LLVM IR that the ``native`` executor compiles for this processor."""
         text: str = self.printers["llvm"](self)
         return text
+
+    def draw(self) -> Any:
+        """The graph of the statements of `to_numpy`, forward down and backward up again.
+
+        Returns
+        -------
+        bital.drawing.Drawing
+            Shown by notebooks; ``.svg`` is its text, ``.save("net.svg")`` writes it to a file, also
+            as .png or .pdf.
+
+        Raises
+        ------
+        MissingExtraError
+            Where matplotlib is not installed (the extra ``plot``).
+        ArgumentError
+            For a Program of too many statements to be seen.
+        """
+        return self.printers["drawing"](self)
 
     def memory(self) -> Any:
         """Bytes of arguments, constants, arena and results, before anything runs.

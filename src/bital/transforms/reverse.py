@@ -7,6 +7,7 @@ linear in them; that half is transposed, equation by equation, from the last to 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from bital.errors import DifferentiationError
 from bital.primitives.elementwise import add
@@ -20,6 +21,7 @@ from bital.primitives.primitive import (
     zeros,
 )
 from bital.program import Atom, Builder, Equation, Program, Var, building, inline
+from bital.program.text import Names
 from bital.transforms.forward import push_forward
 from bital.transforms.partial import partition
 
@@ -43,6 +45,7 @@ def vjp(program: Program, wrt: Sequence[bool], pulled: Sequence[bool] | None = N
     """
     if pulled is None:
         pulled = [type.is_inexact for type in program.output_types]
+    _distinguish(program)
     builder = Builder(f"grad_{program.name}")
     inputs = [builder.input(var.type, var.name) for var in program.inputs]
     tangents = [
@@ -62,8 +65,23 @@ def vjp(program: Program, wrt: Sequence[bool], pulled: Sequence[bool] | None = N
     return builder.build([*outputs, *results])
 
 
+def _distinguish(program: Program) -> None:
+    """Number variables of one name, so that a cotangent's name tells whose it is."""
+    names = Names()
+    for var in (*program.inputs, *(var for e in program.equations for var in e.outputs)):
+        if var.name is not None:
+            var.name = names.of(var)
+
+
 def _name(atom: Atom) -> str | None:
     return atom.name if isinstance(atom, Var) else None
+
+
+def _named(ct: Any, tangent: Var) -> Any:
+    """A whole cotangent, with the name of its tangent."""
+    if isinstance(ct, Var):
+        ct.name = ct.name or tangent.name
+    return ct
 
 
 class _LinearHalf:
@@ -77,24 +95,24 @@ class _LinearHalf:
 
     def accumulate(self, var: Var, ct: Atom) -> None:
         known = self._cotangents.get(var)
-        total = ct if known is None else add(known, ct)
-        if isinstance(total, Var) and total not in self.builder.inputs:
-            total.name = var.name
-        self._cotangents[var] = total
+        self._cotangents[var] = ct if known is None else add(known, ct)
 
     def reaches(self, var: Var) -> bool:
         return var in self._cotangents
 
     def cotangent(self, var: Var) -> Atom:
         ct = self._cotangents.get(var)
-        return zeros(var.type) if ct is None else ct
+        return zeros(var.type) if ct is None else _named(ct, var)
 
     def pull_back(self) -> None:
         for equation in reversed(self.equations):
             cts = [self._cotangents.pop(var, None) for var in equation.outputs]
             if all(ct is None for ct in cts):
                 continue
-            self.builder.source = equation.source
+            for var, ct in zip(equation.outputs, cts, strict=True):
+                _named(ct, var)
+            source = equation.source
+            self.builder.source = source and source._replace(backward=True)
             for atom, result in zip(equation.inputs, self._transpose(equation, cts), strict=True):
                 if isinstance(atom, Var) and atom in self.variables and result is not None:
                     self.accumulate(atom, result)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from bital.executors.numpy import layout
 from bital.executors.numpy.expressions import EXPRESSIONS, OVERWRITES, STATEMENTS, writes_out
 from bital.passes.memory import VIEWS, Plan, plan
 from bital.primitives.inner import cut
@@ -22,10 +23,16 @@ class Block:
         Inputs that may be written over.
     slots : list of ArrayType
         The function's workspace, to which the block adds its own buffers.
+    usual : dtype, optional
+        Left out in the comments behind equations.
     """
 
-    def __init__(self, program: Program, donated: Collection[Var], slots: list[ArrayType]) -> None:
-        self.program = program
+    def __init__(
+        self, program: Program, donated: Collection[Var], slots: list[ArrayType], usual: Any = None
+    ) -> None:
+        self.program, self.late = layout.arranged(program)
+        program = self.program
+        self.usual = usual
         self.donated = donated
         self.plan: Plan = plan(program, donated, writes_out, _overwrites)
         self.first_slot = len(slots)
@@ -33,41 +40,94 @@ class Block:
         self.definitions = {out: e for e in program.equations for out in e.outputs}
         self.inner = {
             equation: {
-                name: Block(value, _owned(name, value, equation), slots)
+                name: Block(value, _owned(name, value, equation), slots, usual)
                 for name, value in equation.params.items()
                 if isinstance(value, Program)
             }
             for equation in program.equations
             if equation.primitive.name in CONTROL_FLOW
         }
+        self.readers = layout.folded(program, self.plan, EXPRESSIONS, self.late)
+        self.parts: dict[Var, str] = {}  # expressions to be written where they are read
+        self.statements: dict[Equation, list[str]] = {}  # of what has been printed
+        self.unnamed: set[Var] = set()  # what is called by a letter
         self.names = Names()
 
     def lines(self, names: Names) -> list[str]:
         """The equations' lines, in a scope of names where the inputs have theirs."""
         self.names = names
         lines = []
+        headings = layout.Headings(self.late)
         for equation in self.program.equations:
             if equation in self.inner:
-                lines += CONTROL_FLOW[equation.primitive.name](self, equation)
+                made = CONTROL_FLOW[equation.primitive.name](self, equation)
             else:
-                lines += self._equation(equation)
+                made = self._equation(equation)
+            if made:
+                lines += [*headings.before(equation), *made]
+                self.statements[equation] = made
         return lines
 
+    def read_by(self, equation: Equation) -> list[Var]:
+        """The variables that an equation's statement reads."""
+        found: list[Var] = []
+        for atom in equation.inputs:
+            if isinstance(atom, Var):
+                found += self.read_by(self.definitions[atom]) if atom in self.readers else [atom]
+        return list(dict.fromkeys(found))
+
     def _equation(self, equation: Equation) -> list[str]:
-        name = equation.primitive.name
-        (out,) = equation.outputs
-        target = self.names.of(out)
+        name, (out, *others) = equation.primitive.name, equation.outputs
+        if others:
+            first, text = self._whole(equation)
+            targets = ", ".join(self.names.of(each) for each in equation.outputs)
+            types = ", ".join(type_text(each.type, self.usual) for each in equation.outputs)
+            return [*first, f"{targets} = {text}  # {types}"]
         if name in STATEMENTS:
+            target = self._target(equation)
             operands = self._operands(equation)
             in_place = out in self.plan.in_place_of
             start = None if in_place else self._fresh(equation.inputs[0], operands[0])
             *first, last = STATEMENTS[name](equation, operands, target, start)
-        else:
-            first, last = [], f"{target} = {self._expression(equation)}"
-        return [*first, f"{last}  # {type_text(out.type)}"]
+            return [*first, last + self._comment(out)]
+        first, text = self._whole(equation)
+        if out in self.readers:
+            self.parts[out] = text
+            self.names.call(out, f"part_{len(self.parts)}")
+            self.unnamed.add(out)
+            return first
+        return [*first, f"{self._target(equation)} = {text}{self._comment(out)}"]
+
+    def _whole(self, equation: Equation) -> tuple[list[str], str]:
+        """An expression with its parts in it, and lines for those parts that make it too long."""
+        parts = {atom: self.parts.pop(atom) for atom in equation.inputs if atom in self.parts}
+        lines: list[str] = []
+        while True:
+            text = self._expression(equation)
+            if parts:
+                named = {self.names.of(var): part for var, part in parts.items()}
+                text = layout.put_together(text, named)
+            if layout.fits(text) or not parts:
+                return lines, text
+            longest = max(parts, key=lambda var: len(parts[var]))
+            target = self._target(self.definitions[longest], anew=True)
+            lines.append(f"{target} = {parts.pop(longest)}{self._comment(longest)}")
+
+    def _target(self, equation: Equation, anew: bool = False) -> str:
+        """The name of what an equation computes: the user's, or one made from its operand's."""
+        (out,) = equation.outputs
+        wanted = layout.named_after(equation, self.names, self.unnamed)
+        if out.name is None and wanted is None:
+            self.unnamed.add(out)
+        if anew:
+            self.names.call(out, self.names.new(wanted))
+        return self.names.of(out, wanted)
+
+    def _comment(self, var: Var) -> str:
+        return f"  # {type_text(var.type, self.usual)}"
 
     def _expression(self, equation: Equation) -> str:
-        (out,) = equation.outputs
+        out = equation.outputs[0]
         over = self.plan.in_place_of.get(out)
         buffer = None
         if over is not None and writes_out(equation):
@@ -169,7 +229,7 @@ class Block:
             names.append(self.names.of(out, var.name))
             text = self.text(atom)
             start = self._fresh(atom, text) if atom.type.shape else text
-            lines.append(f"{names[-1]} = {start}  # {type_text(out.type)}")
+            lines.append(f"{names[-1]} = {start}{self._comment(out)}")
         return names, lines
 
     def _while(self, equation: Equation) -> list[str]:
@@ -225,7 +285,7 @@ def _assign(targets: Sequence[str], values: Sequence[str]) -> list[str]:
 
 
 def _indented(lines: Sequence[str]) -> list[str]:
-    return [f"    {line}" for line in lines or ["pass"]]
+    return [line and f"    {line}" for line in lines or ["pass"]]
 
 
 def _is_stretched(definitions: dict[Var, Equation], atom: Var) -> bool:
@@ -246,6 +306,10 @@ def _overwrites(equation: Equation) -> Collection[int]:
 def format_literal(literal: Literal, typed: bool) -> str:
     dtype = literal.type.dtype
     value: Any = literal.value
+    if dtype.kind == "c":
+        parts = [Literal(part, part.dtype) for part in (value.real, value.imag)]
+        text = ", ".join(format_literal(part, False) for part in parts)
+        return f"np.{dtype_name(dtype)}(complex({text}))"
     if dtype.kind == "f":
         text = {"inf": "np.inf", "-inf": "-np.inf", "nan": "np.nan"}.get(str(value), str(value))
     else:
@@ -260,9 +324,9 @@ def dtype_name(dtype: Any) -> str:
     return "bool_" if dtype.kind == "b" else str(dtype.name)
 
 
-def type_text(type: ArrayType) -> str:
-    return f"{type.shape} {type.dtype.name}"
-    if dtype.kind == "c":
-        parts = [Literal(part, part.dtype) for part in (value.real, value.imag)]
-        text = ", ".join(format_literal(part, False) for part in parts)
-        return f"np.{dtype_name(dtype)}(complex({text}))"
+def type_text(type: ArrayType, usual: Any = None) -> str:
+    return (
+        str(type.shape)
+        if usual is not None and type.dtype == usual
+        else f"{type.shape} {type.dtype.name}"
+    )

@@ -48,7 +48,7 @@ def _ufunc(name: str, ufunc: np.ufunc) -> Expression:
     return expression
 
 
-_METHODS = {np.add: "sum", np.multiply: "prod", np.maximum: "max", np.minimum: "min"}
+_METHODS: dict[Any, str] = {np.add: "sum", np.multiply: "prod", np.maximum: "max", np.minimum: "min"}
 
 
 def _reduction(ufunc: np.ufunc) -> Expression:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+import bital
 from bital.errors import ArgumentError, DataError, ModelStateError, ShapeError
 from bital.keras import checks, initializers, regularizers
 from bital.keras.variables import Variable
@@ -320,7 +321,8 @@ class Layer:
         if not self.built:
             self.build((None, *x.shape[1:]))
         self.check_input(x.shape)
-        return self.call(x, training=training) if self._takes_training else self.call(x)
+        with bital.named_scope(self.name):
+            return self.call(x, training=training) if self._takes_training else self.call(x)
 
     def _note_build(self, shape: Shape) -> None:
         # A layer that moves to another model keeps the dtype of its weights.

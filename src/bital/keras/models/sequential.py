@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import bital
 from bital.errors import ArgumentError, ModelStateError, ShapeError
 from bital.keras import checks, layers
 from bital.keras.layers.base import Activated, Layer, Shape
@@ -196,13 +197,15 @@ class Sequential(Trainer, Layer):
         if self.final_activation is None:
             raise ModelStateError(f"{self.name}: the last layer has no activation to leave out.")
         x = self._as_input(x)
-        for layer in self._layers[:-1]:
-            x = layer(x, training=training)
-        last = self._layers[-1]
-        if isinstance(last, Sequential):
-            return last.preactivate(x, training=training)
-        last.check_input(x.shape)
-        return last.preactivate(last._as_input(x))
+        with bital.named_scope(self.name):
+            for layer in self._layers[:-1]:
+                x = layer(x, training=training)
+            last = self._layers[-1]
+            if isinstance(last, Sequential):
+                return last.preactivate(x, training=training)
+            last.check_input(x.shape)
+            with bital.named_scope(last.name):
+                return last.preactivate(last._as_input(x))
 
     @property
     def final_activation(self) -> Callable[[Any], Any] | None:

@@ -15,7 +15,7 @@ import bital
 from bital.keras.losses import Loss
 from bital.keras.metrics import Metric
 from bital.keras.random_state import keys
-from bital.keras.variables import Variable, holding
+from bital.keras.variables import Variable, called, holding
 
 Sums = tuple[tuple[Any, Any], ...]
 """For the loss and each metric: the sum over samples and the count, float64."""
@@ -83,10 +83,12 @@ class Steps:
     ) -> tuple[Any, Any, Any, Sums]:
         """Return new weights, optimizer state, other values and sums after one batch."""
 
+        weights, others = called(self.trainable, weights), called(self.others, others)
         step = state["iterations"].astype(np.uint64)
         step_key = bital.random.fold_in(key, step)
 
         def lowered(weights: tuple[Any, ...]) -> tuple[Any, tuple[Any, Any]]:
+            weights = called(self.trainable, weights)
             with keys(step_key, step):
                 value, outputs, kept = self._forward(weights, others, x, y, sample_weight, True)
             return value, (outputs, kept)
@@ -210,7 +212,7 @@ def predictor(model: Any, variables: list[Variable]) -> Callable[[tuple[Any, ...
     """Return the pure function ``(weights, x) -> outputs`` of a built model."""
 
     def predict(weights: tuple[Any, ...], x: Any) -> Any:
-        with holding(variables, weights):
+        with holding(variables, called(variables, weights)):
             return model(x)
 
     return predict
