@@ -10,6 +10,7 @@ from tables.row import COMPLEX, FLOATS, Operand, Row, mask, row
 from tables.ufuncs import _BINARY_SHAPES, _UNARY_SHAPES
 
 _Z = Operand((3, 4), avoid=(0.0,))  # branch cuts lie on the axes
+_NEAR = (Operand((3, 4), 0.2, 0.7),)  # from 0, and so far from the branch points
 _FAR = Operand((4,), 0.5, 2.0)
 
 
@@ -19,50 +20,66 @@ def _complex(name: str, function: Any, *operands: Operand, **options: Any) -> Ro
     return row(f"{name} of complex", function, *(operands or (_Z,)), **options)
 
 
-def _unary(ufunc: np.ufunc, **options: Any) -> Row:
-    return _complex(ufunc.__name__, ufunc, shapes=_UNARY_SHAPES, **options)
+def _several(name: str, *ufuncs: np.ufunc, operands: Any = (), **options: Any) -> Row:
+    """Ufuncs that have rows of their own elsewhere, here with complex numbers."""
+
+    def function(*xs: Any) -> Any:
+        return [ufunc(*xs) for ufunc in ufuncs]
+
+    shapes = _BINARY_SHAPES if len(operands) == 2 else _UNARY_SHAPES
+    covers = tuple(f"np.{ufunc.__name__}" for ufunc in ufuncs)
+    return _complex(name, function, *operands, shapes=shapes, covers=covers, **options)
 
 
-def _binary(ufunc: np.ufunc, *operands: Operand, **options: Any) -> Row:
-    operands = operands or (_Z, _FAR)
-    return _complex(ufunc.__name__, ufunc, *operands, shapes=_BINARY_SHAPES, **options)
+def _binary(ufunc: np.ufunc, **options: Any) -> Row:
+    return _complex(ufunc.__name__, ufunc, _Z, _FAR, shapes=_BINARY_SHAPES, **options)
 
 
 _UNARY = [
-    *(_unary(u) for u in (np.negative, np.positive, np.conjugate, np.square, np.absolute)),
-    *(_unary(u) for u in (np.exp, np.exp2, np.expm1, np.log, np.log2, np.log10, np.log1p)),
-    *(_unary(u) for u in (np.sqrt, np.sin, np.cos, np.tan, np.sinh, np.cosh, np.tanh)),
-    *(_unary(u) for u in (np.arcsin, np.arccos, np.arctan)),
-    *(_unary(u) for u in (np.arcsinh, np.arccosh, np.arctanh)),
-    *(_unary(u) for u in (np.reciprocal, np.sign)),
-    _unary(np.rint, differentiable=False),
-    *(_unary(u, differentiable=False) for u in (np.isnan, np.isinf, np.isfinite, np.logical_not)),
+    _several("exponentials", np.exp, np.exp2, np.expm1),
+    _several("logarithms", np.log, np.log2, np.log10, np.log1p),
+    _several("powers", np.square, np.sqrt, np.reciprocal),
+    _several("sine", np.sin, np.cos, np.tan),
+    _several("arcsine", np.arcsin, np.arccos, np.arctan, operands=_NEAR),
+    _several("hyperbolic sine", np.sinh, np.cosh, np.tanh),
+    _several("hyperbolic arcsine", np.arcsinh, np.arccosh, np.arctanh, operands=_NEAR),
+    _several("signs", np.negative, np.positive, np.conjugate, np.absolute, np.sign),
+    _several(
+        "tests", np.isnan, np.isinf, np.isfinite, np.logical_not, np.rint, differentiable=False
+    ),
 ]
 
 _BINARY = [
     *(_binary(u) for u in (np.add, np.subtract, np.multiply, np.divide)),
-    *(_binary(u) for u in (np.power, np.float_power)),
-    *(_binary(u) for u in (np.maximum, np.minimum, np.fmax, np.fmin)),
-    *(
-        _binary(u, differentiable=False)
-        for u in (np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal)
+    *(_binary(u) for u in (np.power, np.maximum, np.fmin)),
+    *(_binary(u, differentiable=False) for u in (np.equal, np.less, np.logical_and)),
+    _several("pairs", np.float_power, np.minimum, np.fmax, operands=(_Z, _FAR)),
+    _several(
+        "comparisons",
+        *(np.not_equal, np.less_equal, np.greater, np.greater_equal, np.logical_or),
+        operands=(_Z, _FAR),
+        differentiable=False,
     ),
-    *(_binary(u, differentiable=False) for u in (np.logical_and, np.logical_or, np.logical_xor)),
 ]
 
 _PARTS = [
-    _complex("real", np.real),
-    _complex("imag", np.imag),
+    _complex("real", lambda z: (np.real(z), np.imag(z)), covers=("np.real", "np.imag")),
     row("imag of real numbers", np.imag),
-    _complex("angle", np.angle, shapes=_UNARY_SHAPES),
-    _complex("angle deg", lambda z: np.angle(z, deg=True)),
+    _complex("angle", lambda z: (np.angle(z), np.angle(z, deg=True)), shapes=_UNARY_SHAPES),
     row("angle of real numbers", np.angle, Operand(avoid=(0.0,))),
     _complex("iscomplex", lambda z: np.iscomplex(z * np.array([1, 0, 1, 0]).astype(z.dtype))),
     _complex("isreal", lambda z: np.isreal(np.concatenate([z, np.conj(z) * z]))),
-    row("iscomplex of real numbers", np.iscomplex, differentiable=False),
-    row("isreal of real numbers", np.isreal, differentiable=False),
-    _complex("iscomplexobj", lambda z: z if np.iscomplexobj(z) else z.real),
-    _complex("isrealobj", lambda z: z.real if np.isrealobj(z) else z),
+    row(
+        "isreal and iscomplex of real numbers",
+        lambda x: (np.isreal(x), np.iscomplex(x)),
+        covers=("np.isreal", "np.iscomplex"),
+        differentiable=False,
+    ),
+    _complex(
+        "iscomplexobj",
+        lambda z: (z if np.iscomplexobj(z) else z.real, z.real if np.isrealobj(z) else z),
+        covers=("np.iscomplexobj", "np.isrealobj"),
+    ),
     row("real_if_close", np.real_if_close),
     _complex("conj as a method", lambda z: z.conj() * z.real, covers=()),
     _complex("parts as attributes", lambda z: (z.T.imag, z.real[1:], z.imag.sum(0)), covers=()),
@@ -79,7 +96,7 @@ def _parts_written(z: Any) -> Any:
 
 _ARITHMETIC = [
     _complex("operators", lambda z: 2 * z - 1j / z + (1 - z) * np.float32(3), covers=()),
-    _complex("powers", lambda z: (z**2, z**-1, z**0.5, z**1, z**3, 2**z), covers=()),
+    _complex("power operators", lambda z: (z**2, z**-1, z**0.5, z**1, z**3, 2**z), covers=()),
     _complex("powers of a Python number", lambda z: z ** (1 + 2j) + (1j) ** z, covers=()),
     row(
         "a Python complex number beside reals",
