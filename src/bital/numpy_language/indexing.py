@@ -347,24 +347,27 @@ def take_along_axis(arr: Any, indices: Any, axis: Any = -1) -> Tracer:
     index = indices if isinstance(indices, Tracer) else np.asarray(indices)
     if axis is None:
         x, axis = x.reshape(-1), 0
+    return read(x, along_axis(x, index, axis))
+
+
+def along_axis(x: Tracer, index: Any, axis: int) -> tuple[Any, ...]:
+    """The index of ``x`` by which ``np.take_along_axis`` reads."""
     if index.ndim != x.ndim:
-        raise ValueError(
-            f"np.take_along_axis: indices of {index.ndim} axes do not fit an array of {x.ndim}"
-        )
+        raise ValueError(f"indices of {index.ndim} axes along an axis of an array of {x.ndim}")
     axis = normalize_axis(axis, x.ndim)
-    grid = []
+    places = []
     for other in range(x.ndim):
         if other == axis:
-            grid.append(index)
+            places.append(index)
         elif index.shape[other] not in (1, x.shape[other]) and x.shape[other] != 1:
             raise IndexError(
-                f"np.take_along_axis: indices of shape {index.shape} do not fit an array of shape "
+                f"indices of shape {index.shape} along axis {axis} do not fit an array of shape "
                 f"{x.shape} on axis {other}"
             )
         else:
             shape = tuple(-1 if k == other else 1 for k in range(x.ndim))
-            grid.append(np.arange(x.shape[other]).reshape(shape))
-    return read(x, tuple(grid))
+            places.append(np.arange(x.shape[other]).reshape(shape))
+    return tuple(places)
 
 
 @implements(np.nonzero)
