@@ -351,6 +351,43 @@ def _scatter(lowering: Lowering, equation: Equation) -> None:
     lowering.schedule.add_alone(ordered)
 
 
+# --- running sums and products --------------------------------------------------------------
+
+
+@rule("cumsum", "cumprod")
+def _accumulate(lowering: Lowering, equation: Equation) -> None:
+    """Each element joins the one before it in the result, in order along the axis."""
+    (x,), (out,) = equation.inputs, equation.outputs
+    name, axis, shape = equation.primitive.name, equation.params["axis"], x.type.shape
+    view = lowering.new_view(out)
+    if x.type.size == 0:
+        return
+    lowering.nest(out.name or name)
+    axes = lowering.grid.axes(shape)
+    turn = axes[axis]
+    here = [ZERO if each is None else index_of(each) for each in axes]
+    before = list(here)
+    if turn is not None:
+        with lowering.body.in_use():
+            before[axis] = index_of((turn < 1).where(turn, turn - 1))
+        if equation.params["reverse"]:
+            for indices in (here, before):
+                indices[axis] = indices[axis] * -1 + (shape[axis] - 1)
+    value = lowering.value(x, tuple(here))
+    if turn is not None:
+        last = lowering.body.load(view.buffer, lowering.offset(view, tuple(before)))
+        joined = JOINS["reduce_sum" if name == "cumsum" else "reduce_prod"](last, value)
+        with lowering.body.in_use():
+            value = (turn < 1).where(value, joined)
+    lowering.body.store(view.buffer, lowering.offset(view, tuple(here)), value)
+    # Along the last axis memory is walked row by row, else all of a row goes at once.
+    first = [turn] if turn is not None and axis < len(shape) - 1 else []
+    grid = [a for a in (*first, *(a for a in axes if a not in first)) if a is not None]
+    ordered = Nest(name, tuple(grid), frozenset(), lowering.body)
+    ordered.in_order = len(first) or len(grid)
+    lowering.schedule.add_alone(ordered)
+
+
 # --- random bits ----------------------------------------------------------------------------
 
 _MULTIPLIERS = 0xD2E7470EE14C6C93, 0xCA5A826395121157
