@@ -52,7 +52,7 @@ _CHOICE = """one of these:
      bital.grad without jit takes Python branches as they come"""
 _NAMES = {
     _JOIN: "array asarray asanyarray ascontiguousarray asfortranarray fromiter mat matrix "
-    "masked_array poly1d polyval asmatrix require",
+    "masked_array poly1d asmatrix require",
     _STORE: "copyto put place putmask fill_diagonal put_along_axis at itemset __setitem__",
     _INDEX: "take",
     _RANGE: "range",
@@ -66,7 +66,6 @@ _NAMES = {
     "np.full_like(a, x, like=x), or a = np.zeros_like(x) and then a.fill(x)": "fill",
     "np.eye(n) * x": "eye",
     "np.concatenate or np.stack": "r_ c_ block",
-    "start + (stop - start) * np.linspace(0, 1, n)": "linspace logspace geomspace",
     "np.arange(n) * step + start with a plain n": "arange",
     "x.astype(np.int64), which rounds towards zero inside the trace": "int",
     "x.astype(dtype)": "float64 float32 float16 int64 int32 int16 int8 uint8 bool_ longdouble",

@@ -123,13 +123,6 @@ ROWS = [
     Row("np.r_[x]", CONVERSION, "np.r_|np.concatenate"),
     Row("np.r_[0.0, x]", CONVERSION, "np.r_|np.stack", "np.stack([0.0, x])", "np.r_[0.0, x]"),
     Row("np.c_[x]", CONVERSION, "np.c_|np.concatenate"),
-    Row(
-        "np.linspace(0, x, 5)",
-        UNSUPPORTED,
-        "np.linspace|np.linspace(0, 1, n)",
-        "0 + (x - 0) * np.linspace(0, 1, 5)",
-        "np.linspace(0, x, 5)",
-    ),
     Row("np.arange(x)", CONVERSION, "np.arange|np.arange(n) * step"),
     Row(
         "np.arange(0, 3 * x, x)",
