@@ -206,7 +206,7 @@ def products_of_others(s: Any) -> Any:
 
 
 def _cofactors_reference(a: Any, u: Any, s: Any, vh: Any) -> Any:
-    sign = np.linalg.det(np.conj(u @ vh))[..., np.newaxis, np.newaxis]
+    sign = np.linalg.det(u @ vh)[..., np.newaxis, np.newaxis]
     others = products_of_others(s)[..., np.newaxis, :]
     return sign * np.conj((u * others) @ vh)
 

@@ -48,7 +48,12 @@ def _ufunc(name: str, ufunc: np.ufunc) -> Expression:
     return expression
 
 
-_METHODS: dict[Any, str] = {np.add: "sum", np.multiply: "prod", np.maximum: "max", np.minimum: "min"}
+_METHODS: dict[Any, str] = {
+    np.add: "sum",
+    np.multiply: "prod",
+    np.maximum: "max",
+    np.minimum: "min",
+}
 
 
 def _reduction(ufunc: np.ufunc) -> Expression:
@@ -256,8 +261,10 @@ def _cofactors(equation: Equation, operands: list[str], buffer: str | None) -> s
     _, u, s, vh = operands
     n = equation.outputs[0].type.shape[-1]
     others = f"np.where(np.eye({n}, dtype=bool), 1, {s}[..., None, :]).prod(-1)[..., None, :]"
-    sign = f"np.linalg.det(np.conj({u} @ {vh}))[..., None, None]"
-    return f"{sign} * np.conj(({u} * {others}) @ {vh})"
+    product = f"({u} * {others}) @ {vh}"
+    if equation.outputs[0].type.dtype.kind == "c":
+        product = f"np.conj({product})"
+    return f"np.linalg.det({u} @ {vh})[..., None, None] * ({product})"
 
 
 def _special(equation: Equation, operands: list[str], buffer: str | None) -> str:
