@@ -97,7 +97,11 @@ class ArrayMethods:
     any, all = _method(np.any), _method(np.all)
     swapaxes, squeeze = _method(np.swapaxes), _method(np.squeeze)
     take, dot, round = _method(np.take), _method(np.dot), _method(np.round)
-    ravel = _method(np.ravel)
+    ravel, repeat, diagonal = _method(np.ravel), _method(np.repeat), _method(np.diagonal)
+    cumsum, cumprod, trace = _method(np.cumsum), _method(np.cumprod), _method(np.trace)
+    argsort, argpartition = _method(np.argsort), _method(np.argpartition)
+    searchsorted, nonzero = _method(np.searchsorted), _method(np.nonzero)
+    choose, put = _method(np.choose), _method(np.put)
     copy = __copy__ = _method(np.copy)
 
     def __deepcopy__(self, memo: Any) -> Any:
@@ -130,6 +134,18 @@ class ArrayMethods:
         if not np.can_cast(self.dtype, dtype, casting):
             raise TypeError(f"{self!r} cannot become {np.dtype(dtype)} by the rule {casting!r}")
         return np.astype(self, dtype, copy=copy)
+
+    def compress(self, condition: Any, axis: Any = None, out: Any = None) -> Any:
+        """As ``np.compress``."""
+        return np.compress(condition, self, axis, out)  # type: ignore[call-overload]
+
+    def sort(self, axis: int = -1, **options: Any) -> None:
+        """As ``np.sort``, in place."""
+        self[...] = np.sort(self, axis, **options)  # type: ignore[call-overload]
+
+    def partition(self, kth: Any, axis: int = -1, **options: Any) -> None:
+        """As ``np.partition``, in place."""
+        self[...] = np.partition(self, kth, axis, **options)  # type: ignore[call-overload]
 
     def fill(self, value: Any) -> None:
         """Set every element."""
@@ -184,6 +200,30 @@ class ArrayMethods:
     @property
     def flat(self) -> Any:
         return np.ravel(self)  # type: ignore[call-overload]
+
+    @flat.setter
+    def flat(self: Any, values: Any) -> None:
+        from bital.numpy_language.choosing import cycled
+
+        self[...] = cycled(values, self.size, "x.flat = values").reshape(self.shape)
+
+    @property
+    def device(self) -> str:
+        return "cpu"
+
+    def to_device(self, device: str, /, *, stream: Any = None) -> Any:
+        """The array itself: it is on the one device there is, "cpu"."""
+        if device != "cpu" or stream is not None:
+            raise ValueError(
+                f'the one device is "cpu", without streams; got {device!r}, {stream!r}'
+            )
+        return self
+
+    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        return np
+
+    def __contains__(self, value: Any) -> bool:
+        return bool(np.any(np.equal(self, value)))  # type: ignore[call-overload]
 
     def __iter__(self) -> Iterator[Any]:
         if not self.shape:
