@@ -166,7 +166,9 @@ def check_grads(
     args = tuple(tree.map(np.asarray, tuple(args)))
     dtypes = {leaf.dtype for leaf in tree.leaves(args)}
     if not dtypes or any(dtype.kind not in "fc" for dtype in dtypes):
-        raise ArgumentError(f"check_grads needs floating or complex arguments, got {dtypes or 'none'}")
+        raise ArgumentError(
+            f"check_grads needs floating or complex arguments, got {dtypes or 'none'}"
+        )
     tolerance = max(_TOLERANCES.get(dtype, 1e-6) for dtype in dtypes)
     check = _Check(
         tolerance if atol is None else atol, tolerance if rtol is None else rtol, eps, tuple(modes)

@@ -21,7 +21,7 @@ def is_complex(x: Any) -> bool:
 @implements(np.real)
 def real(val: Any) -> Tracer:
     x = trace_of(val)
-    return bind(p.real, x) if is_complex(x) else x  # type: ignore[no-any-return]
+    return bind(p.real, x) if is_complex(x) else x
 
 
 @implements(np.imag)

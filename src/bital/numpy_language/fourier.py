@@ -42,8 +42,8 @@ def _of_length(x: Tracer, n: int, axis: int) -> Tracer:
     if n <= length:
         return x if n == length else _part(x, axis, 0, n)
     missing = (*x.shape[:axis], n - length, *x.shape[axis + 1 :])
-    longer: Tracer = np.concatenate([x, filled(missing, 0, x.dtype)], axis=axis)  # type: ignore[assignment]
-    return longer
+    longer: Any = np.concatenate([x, filled(missing, 0, x.dtype)], axis=axis)
+    return trace_of(longer)
 
 
 def _transform(kind: str, a: Any, n: Any, axis: Any, norm: Any) -> Tracer:
@@ -66,7 +66,7 @@ def _transform(kind: str, a: Any, n: Any, axis: Any, norm: Any) -> Tracer:
     x = trace_of(cast(x, dtype))
     x = _of_length(x, p.half_length(n) if kind == "irfft" else n, axis)
     result: Tracer = bind(p.fft, x, kind=kind, n=n, axis=axis, norm=norm)
-    return cast(result, np.float16) if halved else result  # type: ignore[no-any-return]
+    return cast(result, np.float16) if halved else result
 
 
 def _one_axis(kind: str) -> Callable[..., Any]:
@@ -96,7 +96,8 @@ def hfft(
 def ihfft(
     a: Any, n: int | None = None, axis: int = -1, norm: str | None = None, out: Any = None
 ) -> Any:
-    return store(out, np.conj(_transform("rfft", a, n, axis, _swapped(norm))), "ihfft")
+    result: Any = np.conj(_transform("rfft", a, n, axis, _swapped(norm)))
+    return store(out, result, "ihfft")
 
 
 # --- several axes ---------------------------------------------------------------------------
@@ -196,16 +197,14 @@ def unwrap(
     """Steps of more than `discont` become their smallest complement: flat, so the slope is 1."""
     x = trace_of(p)
     axis = normalize_axis(axis, x.ndim)
-    if x.dtype.kind == "b":
-        raise TypeError(f"np.unwrap needs numbers, got {x!r}")
-    steps = np.diff(x, axis=axis)
-    whole = np.result_type(steps.dtype, period).kind in "iu"
-    half, rest = divmod(period, 2) if whole else (period / 2, 0)
+    steps: Any = np.diff(x, axis=axis)
+    dtype = np.result_type(steps.dtype, period)
+    half, rest = divmod(period, 2) if dtype.kind in "iu" else (period / 2, 0)
     wrapped = np.mod(steps + half, period) - half
     if rest == 0:  # half a period either way: the sign of the step decides
         wrapped = np.where((wrapped == -half) & (steps > 0), half, wrapped)
     limit = period / 2 if discont is None else discont
     correction = np.where(np.abs(steps) < limit, 0, wrapped - steps)
-    first = _part(x, axis, 0, 1)
-    rest_of = _part(x, axis, 1, x.shape[axis]) + np.cumsum(correction, axis=axis)
-    return np.concatenate([cast(first, rest_of.dtype), rest_of], axis=axis)
+    moved = _part(x, axis, 1, x.shape[axis]) + np.cumsum(correction, axis=axis)
+    parts = [cast(part, dtype) for part in (_part(x, axis, 0, 1), moved)]
+    return np.concatenate(parts, axis=axis)
