@@ -162,7 +162,7 @@ def var(
     count = _count(x, axis)
     center = _reduce(p.reduce_sum, x, axis, True) / count if mean is None else mean
     deviation = x - center
-    squares = (deviation * np.conj(deviation)).real  # type: ignore[call-overload]
+    squares = (deviation * np.conj(deviation)).real
     freedom = max(count - (ddof if correction is None else correction), 0)
     result = _reduce(p.reduce_sum, squares, axis, keepdims) / freedom
     return store(out, cast(result, np.float16) if half else result, "var")
