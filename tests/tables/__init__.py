@@ -5,8 +5,8 @@ To add a NumPy function, add a row here; the tests in ``tests/conformance`` do t
 
 from tables import (
     complex,
-    fourier,
     cumulative,
+    fourier,
     indexing,
     linalg,
     methods,
@@ -14,6 +14,7 @@ from tables import (
     products,
     reductions,
     shapes,
+    sorting,
     ufuncs,
 )
 from tables.row import COMPLEX as COMPLEX
@@ -27,6 +28,7 @@ from tables.row import Row as Row
 ROWS: list[Row] = [
     *ufuncs.ROWS,
     *reductions.ROWS,
+    *sorting.ROWS,
     *cumulative.ROWS,
     *shapes.ROWS,
     *indexing.ROWS,

@@ -166,4 +166,6 @@ ROWS: list[Row] = [
         rtol=8.0,
         dtypes=NUMBERS,
     ),
+    row("x.cumsum()", lambda a: a.cumsum(1), _X, covers=(), rtol=4.0),
+    row("x.cumprod()", lambda a: a.cumprod(axis=0), _POSITIVE, covers=(), rtol=8.0),
 ]

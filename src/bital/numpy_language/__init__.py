@@ -14,9 +14,11 @@ from bital.numpy_language import (
     norms,
     padding,
     products,
+    quantiles,
     reductions,
     shapes,
     signals,
+    sorting,
     ufunc_methods,
     ufuncs,
 )
@@ -42,9 +44,11 @@ __all__ = [
     "norms",
     "padding",
     "products",
+    "quantiles",
     "reductions",
     "shapes",
     "signals",
+    "sorting",
     "ufunc_methods",
     "ufuncs",
 ]
