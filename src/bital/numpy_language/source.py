@@ -138,7 +138,8 @@ def _stored(instruction: dis.Instruction | None) -> str | None:
     if instruction.opname in ("STORE_SUBSCR", "STORE_SLICE", "STORE_ATTR"):
         return None
     first = instruction.argval[0] if type(instruction.argval) is tuple else instruction.argval
-    return str(first)
+    name = str(first)
+    return name if name.isidentifier() else None  # as are not the names that pytest makes
 
 
 def source_line(frame: FrameType) -> str:
