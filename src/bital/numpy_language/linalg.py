@@ -293,7 +293,7 @@ def multi_dot(arrays: Sequence[Any], *, out: Any = None) -> Any:
     """In the order with the fewest multiplications."""
     tracers = [trace_of(operand(each)) for each in arrays]
     if len(tracers) == 2:
-        return dot(*tracers, out=out)
+        return dot(tracers[0], tracers[1], out=out)
     ends = (tracers[0].ndim, tracers[-1].ndim) if len(tracers) > 1 else (0, 0)
     inside = [x.ndim for x in tracers[1:-1]]
     if min(ends) < 1 or max(ends) > 2 or any(ndim != 2 for ndim in inside):

@@ -20,7 +20,8 @@ from bital.numpy_language.dispatch import (
 )
 from bital.numpy_language.linalg import inv, matrices, slogdet, svd, svdvals
 from bital.numpy_language.shapes import moveaxis
-from bital.numpy_language.tracer import Tracer
+from bital.numpy_language.tracer import Tracer, bind
+from bital.primitives.elementwise import stop_gradient
 
 
 @implements(np.linalg.norm)
@@ -127,7 +128,7 @@ def cond(x: Any, p: Any = None) -> Any:
         first, last = (s[..., -1], s[..., 0]) if p == -2 else (s[..., 0], s[..., -1])
         result = first / last
     else:
-        zero = slogdet(x)[1] == -np.inf
+        zero = slogdet(bind(stop_gradient, x))[1] == -np.inf
         safe = np.where(zero[..., np.newaxis, np.newaxis], np.eye(x.shape[-1], dtype=x.dtype), x)
         product = norm(x, p, (-2, -1)) * norm(inv(safe), p, (-2, -1))
         result = np.where(zero, np.inf, product)

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from bital.primitives.elementwise import add, div, mul, neg, sub, unbroadcast
+from bital.primitives.elementwise import add, align, div, mul, neg, sub, unbroadcast
 from bital.primitives.matrices import (
     adjoint,
     column,
@@ -53,7 +53,7 @@ from bital.primitives.primitive import (
     zeros,
 )
 from bital.primitives.reduction import reduce_sum
-from bital.primitives.shape import concatenate, reshape, transpose
+from bital.primitives.shape import batched, concatenate, reshape, transpose
 from bital.program import ArrayType, Atom
 
 Results = tuple[list[Atom], list[Tangent]]
@@ -95,10 +95,7 @@ def _solve_batch(
         apart = reshape(solve(a, wide), shape=(n, size, k))
         return [transpose(apart, permutation=(1, 0, 2))]
     rank = max(x.type.ndim - flag for x, flag in zip(inputs, mapped, strict=True))
-    aligned = [
-        reshape(x, shape=(size, *(1,) * (rank + 1 - x.type.ndim), *x.type.shape[1:])) if flag else x
-        for x, flag in zip(inputs, mapped, strict=True)
-    ]
+    aligned = [align(x, rank) if flag else x for x, flag in zip(inputs, mapped, strict=True)]
     return primitive.bind(aligned, {})
 
 
@@ -140,13 +137,22 @@ def _pinv_jvp(tangents: list[Tangent], out: Atom, a: Atom, rcond: Atom) -> Tange
     return result
 
 
+def _pinv_batch(
+    primitive: Primitive, size: int, inputs: list[Atom], mapped: list[bool]
+) -> list[Atom]:
+    a, rcond = batched(inputs[0], mapped[0], size), inputs[1]
+    if mapped[1]:
+        rcond = align(rcond, a.type.ndim - 3)
+    return primitive.bind([a, rcond], {})
+
+
 pinv: Primitive = Primitive(
     "pinv",
     abstract_eval=_pinv_abstract_eval,
     reference=lambda a, rcond: np.linalg.pinv(a, rcond).astype(a.dtype, copy=False),
     jvp=single(_pinv_jvp),
     transpose=NOT_LINEAR,
-    batch=in_front,
+    batch=_pinv_batch,
 )
 
 # --- determinants ---------------------------------------------------------------------------

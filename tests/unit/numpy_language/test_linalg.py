@@ -71,6 +71,13 @@ def test_singular_matrices_raise(function: Callable[[Any], Any], executor: str) 
     assert np.all(np.isfinite(compiled(SINGULAR + np.eye(2))))  # and works again
 
 
+def test_singular_matrices_that_do_not_raise(executor: str) -> None:
+    assert bital.jit(np.linalg.det)(np.zeros((3, 3))) == 0
+    assert bital.jit(lambda a: np.linalg.slogdet(a)[1])(np.zeros((3, 3))) == -np.inf
+    for order in (1, "fro", None):
+        assert bital.jit(lambda a, p=order: np.linalg.cond(a, p))(np.zeros((2, 2))) == np.inf
+
+
 def test_errors_of_decompositions(executor: str) -> None:
     with pytest.raises(LinAlgError, match="positive definite"):
         bital.jit(np.linalg.cholesky)(-np.eye(2))
