@@ -126,7 +126,7 @@ def cond(x: Any, p: Any = None) -> Any:
     if p is None or p in (2, -2):
         s = svdvals(x)
         first, last = (s[..., -1], s[..., 0]) if p == -2 else (s[..., 0], s[..., -1])
-        result = first / last
+        result = np.where(last == 0, np.inf, first / np.where(last == 0, 1, last))
     else:
         zero = slogdet(bind(stop_gradient, x))[1] == -np.inf
         safe = np.where(zero[..., np.newaxis, np.newaxis], np.eye(x.shape[-1], dtype=x.dtype), x)
