@@ -172,6 +172,12 @@ _PRODUCTS = [
 _MOVES = [
     _complex("reshape", lambda z: z.reshape(2, 6).T[::-1, 1:], covers=()),
     _complex("concatenate", lambda z: np.concatenate([z, z.conj(), z[:1].real], axis=0)),
+    _complex(
+        "concatenate to reals",
+        lambda z: np.concatenate([z, z], dtype=float),
+        covers=(),
+        differentiable=False,
+    ),
     _complex("pad", lambda z: np.pad(z, ((1, 0), (0, 2)), constant_values=1j)),
     _complex("take", lambda z: (np.take(z, [2, 0], axis=1), z[[0, 0, 1], 1:]), covers=()),
     _complex("indexed writes", lambda z: _written(z.copy()), covers=()),

@@ -126,6 +126,7 @@ ROWS += [
         differentiable=False,
     ),
     row("mean dtype=", lambda a: np.mean(a, dtype=np.float64), _X),
+    row("mean dtype=int", lambda a: np.mean(a, 0, np.int32), _X, differentiable=False),
     row("var ddof=", lambda a: np.var(a, axis=0, ddof=1), _X, rtol=8.0),
     row("var correction=", lambda a: np.var(a, axis=2, correction=1), _X, rtol=8.0),
     row("var ddof of too few", lambda a: np.var(a, ddof=1), Operand((1,)), differentiable=False),

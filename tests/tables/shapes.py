@@ -92,6 +92,12 @@ JOINING: list[Row] = [
     ),
     row("concatenate dtype=", lambda x, y: np.concatenate([x, y], dtype=np.float64), _M, _M),
     row(
+        "stack to a narrower dtype=",
+        lambda x: np.stack([x, x], dtype=np.int32),
+        _M,
+        differentiable=False,
+    ),
+    row(
         "concatenate of unequal shapes",
         lambda x, y: np.concatenate([x, y]),
         _M,

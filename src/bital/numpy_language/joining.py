@@ -39,7 +39,11 @@ def _common(arrays: Sequence[Any], dtype: Any = None) -> list[Tracer]:
     if not values:
         raise ValueError("need at least one array")
     wanted = result_dtype(*values) if dtype is None else np.dtype(dtype)
-    return [trace_of(cast(trace_of(each), wanted)) for each in values]
+    tracers = [trace_of(each) for each in values]
+    for each in tracers:
+        if not np.can_cast(each.dtype, wanted, "same_kind"):
+            raise TypeError(f"{each!r} does not become {wanted} here; write .astype(np.{wanted})")
+    return [trace_of(cast(each, wanted)) for each in tracers]
 
 
 @implements(np.concatenate)

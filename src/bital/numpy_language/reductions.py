@@ -140,7 +140,7 @@ def mean(
     half = x.dtype == np.float16 and dtype is None  # NumPy sums half precision in single
     x = _as_float(x, np.float32 if half else dtype)
     result = _reduce(p.reduce_sum, x, axis, keepdims) / _count(x, axis)
-    return store(out, cast(result, np.float16) if half else result, "mean")
+    return store(out, cast(result, np.float16 if half else x.dtype), "mean")
 
 
 @implements(np.var)

@@ -96,6 +96,8 @@ def _slid(x: Tracer, y: Tracer, mode: str, name: str) -> Tracer:
 def i0(x: Any) -> Tracer:
     """The modified Bessel function of order 0. Values and derivatives are SciPy's."""
     x = trace_of(x)
+    if x.dtype.kind == "c":
+        raise TypeError(f"np.i0 takes real numbers, got {x!r}; write np.abs(z) or z.real")
     kind = x.dtype if x.dtype.kind == "f" else np.dtype(np.float64)
     wide = trace_of(cast(x, np.float32 if kind == np.float16 else kind))
     return trace_of(cast(bind(special, wide, name="i0", output=0), kind))

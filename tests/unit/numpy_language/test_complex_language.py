@@ -96,7 +96,7 @@ class TestCasts:
 
 class TestRefusals:
     @pytest.mark.parametrize(
-        "f", [np.floor, np.arctan2, np.fmod, np.cbrt, np.hypot, np.signbit, np.floor_divide]
+        "f", [np.floor, np.arctan2, np.fmod, np.cbrt, np.hypot, np.signbit, np.i0, np.floor_divide]
     )
     def test_what_numpy_has_for_reals_only(self, f):
         arguments = [Z] * getattr(f, "nin", 1)
