@@ -74,7 +74,7 @@ def einsum_path(*operands: Any, optimize: Any = "greedy", **options: Any) -> Any
 def _parse(operands: tuple[Any, ...]) -> tuple[list[str], str | None, list[Any]]:
     """Subscripts of each operand, those of the result if they are given, and the operands."""
     if not operands:
-        raise ValueError("np.einsum needs subscripts and operands, got nothing")
+        raise ValueError(f"np.einsum needs subscripts and operands, got {operands}")
     if isinstance(operands[0], str):
         text, arrays = "".join(operands[0].split()), list(operands[1:])
         left, arrow, right = text.partition("->")

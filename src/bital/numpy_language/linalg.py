@@ -78,7 +78,7 @@ def inv(a: Any) -> Tracer:
 def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = np._NoValue) -> Tracer:
     """The derivative is that for matrices of the same rank."""
     if rcond is not None and rtol is not np._NoValue:
-        raise ValueError("np.linalg.pinv takes rcond= or rtol=, not both")
+        raise ValueError(f"np.linalg.pinv takes one of rcond= and rtol=, got {rcond} and {rtol}")
     x = _matrix("pinv", a)
     if rcond is None:
         rcond = 1e-15 if rtol is np._NoValue else rtol

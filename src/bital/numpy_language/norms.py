@@ -140,7 +140,7 @@ def cond(x: Any, p: Any = None) -> Any:
 def matrix_rank(A: Any, tol: Any = None, hermitian: bool = False, *, rtol: Any = None) -> Any:
     """An integer: no gradient passes."""
     if tol is not None and rtol is not None:
-        raise ValueError("np.linalg.matrix_rank takes tol= or rtol=, not both")
+        raise ValueError(f"np.linalg.matrix_rank takes one of tol= and rtol=, got {tol} and {rtol}")
     x = trace_of(operand(A))
     if x.ndim < 2:
         return np.any(x != 0).astype(np.intp)
