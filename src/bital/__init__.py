@@ -13,6 +13,7 @@ from bital import config as config
 from bital import tree as tree
 from bital.api import checkpoint as checkpoint
 from bital.api import cond as cond
+from bital.api import count_traces as count_traces
 from bital.api import custom_jvp as custom_jvp
 from bital.api import custom_vjp as custom_vjp
 from bital.api import fori_loop as fori_loop
@@ -33,6 +34,7 @@ from bital.api import value_and_grad as value_and_grad
 from bital.api import vjp as vjp
 from bital.api import vmap as vmap
 from bital.api import while_loop as while_loop
+from bital.config import debug_nans as debug_nans
 from bital.numpy_language import named_scope as named_scope
 from bital.numpy_language import supported as supported
 from bital.testing import check_grads as check_grads
@@ -45,7 +47,7 @@ _LAZY = {
     "datasets": "bital.datasets",
     "keras": "bital.keras",
     "nn": "bital.nn",
-    "random": "bital.nn.random",
+    "random": "bital.random",
 }
 
 

@@ -19,13 +19,18 @@ _stabilize: ContextVar[bool] = ContextVar(
 )
 
 
-def executor_name() -> str:
-    """The executor in force: the innermost `executor` block's, or the default.
+_debug_nans: ContextVar[bool] = ContextVar(
+    "debug_nans", default=os.environ.get("BITAL_DEBUG_NANS", "0") not in ("", "0")
+)
 
-    The default is what BITAL_EXECUTOR said at import, else "native" where llvmlite is installed,
-    else "numpy".
+
+def executor_name(asked: str | None = None) -> str:
+    """The executor in force: `asked`, the innermost `executor` block's, or the default.
+
+    Within `debug_nans` it is "checking", whatever is asked for. The default is what
+    BITAL_EXECUTOR said at import, else "native" where llvmlite is installed, else "numpy".
     """
-    return _executor.get() or _default()
+    return "checking" if _debug_nans.get() else asked or _executor.get() or _default()
 
 
 @functools.cache
@@ -93,3 +98,43 @@ def stabilize(on: bool = True) -> Iterator[None]:
         yield
     finally:
         _stabilize.reset(token)
+
+
+@contextmanager
+def debug_nans(on: bool = True) -> Iterator[None]:
+    """Raise where a NaN or an infinity that reaches a result was made.
+
+    Parameters
+    ----------
+    on : bool
+        Whether to look for them inside of the block. BITAL_DEBUG_NANS=1, read at import, says so
+        for a whole process.
+
+    Raises
+    ------
+    NonFiniteError
+        In place of a result that is not finite. It names the first operation that made a NaN or
+        an infinity, whether it belongs to the forward or to the backward pass, the user's line,
+        and the ranges of its operands. Infinities that were put in, as in a mask of ``-inf``, may
+        pass.
+
+    Notes
+    -----
+    Functions under `jit`, `vmap` and all derivatives are then computed equation by equation, in
+    NumPy: slowly. What runs outside of them is NumPy alone, and not looked at.
+
+    Examples
+    --------
+    >>> import bital, numpy as np
+    >>> with debug_nans():
+    ...     bital.grad(np.sqrt)(0.0)
+    Traceback (most recent call last):
+        ...
+    bital.errors.NonFiniteError: np.divide made infinity, in the backward pass
+      ...
+    """
+    token = _debug_nans.set(on)
+    try:
+        yield
+    finally:
+        _debug_nans.reset(token)

@@ -233,6 +233,43 @@ class NonFiniteLossError(BitalError, FloatingPointError):
     """
 
 
+class NonFiniteError(BitalError, FloatingPointError):
+    """A NaN or an infinity was made, within ``bital.debug_nans``.
+
+    The message names the operation, its line, the pass and the ranges of its operands; the
+    attributes ``operation``, ``direction`` ("forward" or "backward"), ``source`` (file, line),
+    ``scope`` (of layers), ``rows`` and ``shape`` (of what was made) hold the same for programs.
+
+    Fails::
+
+        with bital.debug_nans():
+            bital.grad(lambda x: np.sqrt(np.abs(x)))(0.0)
+
+    Works::
+
+        with bital.debug_nans():
+            bital.grad(lambda x: np.sqrt(np.abs(x) + 1e-12))(0.0)
+    """
+
+    def __init__(
+        self,
+        message: str,
+        operation: str | None = None,
+        direction: str | None = None,
+        source: tuple[str, int] | None = None,
+        scope: str = "",
+        rows: object = None,
+        shape: tuple[int, ...] = (),
+    ) -> None:
+        super().__init__(message)
+        self.operation = operation
+        self.direction = direction
+        self.source = source
+        self.scope = scope
+        self.rows = rows
+        self.shape = shape
+
+
 class DatasetError(BitalError, OSError):
     """A data file of the package is missing or is not the one that belongs there.
 
@@ -340,4 +377,20 @@ class MemoryCorruptionError(BitalError, RuntimeError):
     Works::
 
         bital.jit(fun, executor="numpy")(x)  # until that is repaired
+    """
+
+
+class BroadcastWarning(UserWarning):
+    """``(n,)`` met ``(n, 1)`` in an elementwise operation, and the ``(n, n)`` result is reduced.
+
+    Seldom is that meant: a mean over all pairs of samples stands where one over the samples should.
+    A column that is made on the spot, as by ``x[:, np.newaxis]``, is taken as meant.
+
+    Fails::
+
+        bital.jit(lambda y, p: np.mean((y - p) ** 2))(np.ones(3), np.ones((3, 1)))
+
+    Works::
+
+        bital.jit(lambda y, p: np.mean((y[:, np.newaxis] - p) ** 2))(np.ones(3), np.ones((3, 1)))
     """

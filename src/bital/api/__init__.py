@@ -24,4 +24,5 @@ from bital.api.jacobians import jacfwd as jacfwd
 from bital.api.jacobians import jacobian as jacobian
 from bital.api.jacobians import jacrev as jacrev
 from bital.api.mapping import vmap as vmap
+from bital.api.traces import count_traces as count_traces
 from bital.api.views import named as named

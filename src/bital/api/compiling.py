@@ -23,6 +23,7 @@ from bital.api.recording import (
     reopened,
     stable,
 )
+from bital.api.traces import Signature, note_recording, signature
 from bital.errors import ArgumentError
 from bital.executors import Compiled
 from bital.numpy_language import Tracer, current_trace
@@ -85,6 +86,8 @@ class _Jitted:
         self._executor = executor
         self._entries: dict[Any, _Entry] = {}
         self._repeated: _Repeated | None = None
+        self.recordings = 0
+        self._signatures: list[Signature] = []
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
@@ -95,7 +98,7 @@ class _Jitted:
             short is not None
             and not kwargs
             and (values := short.match(args)) is not None
-            and short.executor == (self._executor or config.executor_name())
+            and short.executor == config.executor_name(self._executor)
             and short.stabilizing == config.stabilizing()
         ):
             if short.donated:
@@ -130,13 +133,17 @@ class _Jitted:
         """The recording for these arguments, their leaves, and the executor's name."""
         dynamic = [a for i, a in enumerate(args) if i not in self._static] if self._static else args
         leaves, structure = tree.flatten((dynamic, kwargs) if kwargs else dynamic)
-        executor = self._executor or config.executor_name()
+        executor = config.executor_name(self._executor)
         key = (self._key(args, leaves), structure, executor, config.stabilizing())
         entry = self._entries.get(key)
         if entry is None:
             entry = _Entry(self._record(args, kwargs, leaves), self._donated_leaves(args))
+            self.recordings += 1
+            new = signature(self._fun, args, kwargs, self._static, executor)
+            note_recording(function_name(self._fun), new, self._signatures)
             if not entry.recorded.captured:  # what was captured belongs to one call
                 self._entries[key] = entry
+                self._signatures.append(new)
         return entry, leaves, executor
 
     def _key(self, args: Sequence[Any], leaves: Sequence[Any]) -> Any:

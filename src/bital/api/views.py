@@ -22,7 +22,7 @@ def named(value: Any, name: str) -> Any:
     Examples
     --------
     >>> import bital, numpy as np
-    >>> bital.trace(lambda w: 2.0 * named(w[0], "rate"), np.ones(2)).equations[1].inputs[1].name
+    >>> bital.trace(lambda w: np.exp(named(w, "rate")), 1.0).inputs[0].name
     'rate'
     """
     if isinstance(value, Tracer):

@@ -34,6 +34,7 @@ class Executor(Protocol):
 
 # name -> module with an `executor`; other packages add theirs as entry points "bital.executors".
 _BUILT_IN = {"numpy": "bital.executors.numpy", "native": "bital.executors.native.executor"}
+_TOOLS = {"checking": "bital.executors.checking"}  # what debug_nans runs
 _REQUIRES = {"native": "llvmlite"}  # what an extra of the executor's name installs
 _loaded: dict[str, Executor] = {}
 
@@ -58,6 +59,9 @@ def is_installed(name: str) -> bool:
 
 
 def _load(name: str) -> Executor:
+    if name in _TOOLS:
+        tool: Executor = importlib.import_module(_TOOLS[name]).executor
+        return tool
     if name in _BUILT_IN:
         if not is_installed(name):
             raise ExecutorError(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from bital.errors import DifferentiationError
@@ -29,8 +32,33 @@ def _call_abstract_eval(
     return list(primal.output_types)
 
 
+Observer = Callable[[Program, Sequence[Any]], list[Any]]
+
+
+class _Watch(threading.local):
+    observer: Observer | None = None
+
+
+_watch = _Watch()
+
+
+@contextmanager
+def observing(observer: Observer) -> Iterator[None]:
+    """Let `observer` compute the inner Programs of what references compute in this thread."""
+    previous, _watch.observer = _watch.observer, observer
+    try:
+        yield
+    finally:
+        _watch.observer = previous
+
+
 def evaluate(program: Program, arguments: tuple[Any, ...]) -> list[Any]:
-    """Run a Program equation by equation with the primitives' references."""
+    """Run a Program equation by equation with the primitives' references.
+
+    Where somebody is `observing`, who computes the Program instead.
+    """
+    if _watch.observer is not None:
+        return _watch.observer(program, arguments)
     env = dict(zip(program.inputs, arguments, strict=True)) | program.constants
 
     def read(atom: Atom) -> Any:

@@ -356,3 +356,114 @@ class TestPredict:
         with bital.config.executor("numpy"):
             np.testing.assert_allclose(model.predict(X[:1]), expected, rtol=1e-6)
         np.testing.assert_array_equal(model.predict(X[:1]), expected)
+
+
+class TestReplay:
+    """The first non-finite loss is explained by computing its batch again."""
+
+    def refused(self, model, y, **options):
+        with pytest.raises(NonFiniteLossError) as caught:
+            model.fit(X, y, batch_size=8, verbose=0, **options)
+        return str(caught.value)
+
+    @pytest.mark.parametrize("shuffle", [False, True])
+    @pytest.mark.parametrize("eagerly", [False, True])
+    def test_the_sample_and_the_line_are_named(self, shuffle, eagerly):
+        y = np.zeros(53, np.float32)
+        y[34] = 3e38
+        model = keras.Sequential([layers.Input((4,)), layers.Dense(1)])
+        model.compile(keras.optimizers.SGD(0.0), "mse", run_eagerly=eagerly)
+        text = self.refused(model, y, shuffle=shuffle, seed=1)
+        assert "np.multiply made infinity in 1 of" in text
+        assert "in the forward pass" in text
+        assert "losses.py" in text
+        assert "from -3e+38 to" in text
+        assert text.endswith("in the training samples 34")
+
+    @pytest.mark.parametrize("last", [50, 49])
+    def test_in_a_shorter_last_batch(self, last):
+        y = np.zeros(53, np.float32)
+        y[last] = 3e38
+        model = keras.Sequential([layers.Input((4,)), layers.Dense(1)])
+        model.compile(keras.optimizers.SGD(0.0), "mse")
+        assert self.refused(model, y, shuffle=False).endswith(f"the training samples {last}")
+
+    def test_the_layer_is_named(self):
+        def loss(y, p):
+            return np.mean(p - y)
+
+        model = keras.Sequential(
+            [
+                layers.Input((4,)),
+                layers.Dense(4, activation=np.exp, kernel_initializer="ones", name="powers"),
+                layers.Dense(1, name="last"),
+            ]
+        )
+        model.compile("sgd", loss)
+        x = X.copy()
+        x[9] = 1000.0
+        with pytest.raises(NonFiniteLossError) as caught:
+            model.fit(x, np.zeros(53), batch_size=8, shuffle=False, verbose=0)
+        assert "np.exp made infinity" in str(caught.value)
+        assert "/powers)" in str(caught.value)
+        assert str(caught.value).endswith("in the training samples 9")
+
+    def test_a_gradient_that_breaks_the_weights_a_batch_before(self):
+        """The root's slope at 0 is infinite: the loss of the batch itself is still finite."""
+
+        def loss(y, p):
+            return np.mean(np.sqrt(np.abs(p - y)))
+
+        model = keras.Sequential(
+            [layers.Input((4,)), layers.Dense(1, kernel_initializer="zeros", use_bias=False)]
+        )
+        model.compile("sgd", loss)
+        text = self.refused(model, np.zeros(53), shuffle=False)
+        assert "nan in epoch 1, batch 2" in text
+        assert "in the backward pass" in text
+        assert "np.sqrt(np.abs(p - y))" in text
+
+    def test_long_after_the_last_copy(self, monkeypatch):
+        """Nothing is copied after the first call: all of three epochs is run again."""
+        monkeypatch.setattr("bital.keras.models.replay._SHARE", 1e9)
+        y = X.sum(axis=1)
+        model = keras.Sequential([layers.Input((4,)), layers.Dense(1)])
+        model.compile(keras.optimizers.SGD(3.0), "mse")
+        text = self.refused(model, y, epochs=200, seed=3)
+        assert "made" in text
+        assert "training samples" in text
+
+    def test_what_cannot_be_reproduced_is_not_explained(self):
+        class Break(keras.callbacks.Callback):
+            def on_epoch_end(self, epoch, logs=None):
+                self.model.layers[-1].kernel.value[...] = np.nan  # behind everyone's back
+
+        model = keras.Sequential([layers.Input((4,)), layers.Dense(1)])
+        model.compile("sgd", "mse")
+        text = self.refused(model, np.zeros(53), epochs=3, callbacks=[Break()])
+        assert "the loss became nan in epoch 2" in text
+
+    def test_weights_that_are_set_anew_are_a_new_start(self):
+        class Break(keras.callbacks.Callback):
+            def on_epoch_end(self, epoch, logs=None):
+                self.model.set_weights([np.full((4, 1), 1e30), np.zeros(1)])
+
+        model = keras.Sequential([layers.Input((4,)), layers.Dense(1)])
+        model.compile("sgd", "mse")
+        text = self.refused(model, np.zeros(53), epochs=3, callbacks=[Break()])
+        assert "the loss became inf in epoch 2, batch 1" in text
+        assert "np.multiply made infinity in 8 of 8" in text
+
+    def test_training_itself_is_not_changed(self):
+        histories = []
+        for share in (0, 100):
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr("bital.keras.models.replay._SHARE", share)
+                keras.utils.set_random_seed(5)
+                model = keras.Sequential([layers.Input((4,)), layers.Dense(1)])
+                model.compile("adam", "mse")
+                history = model.fit(X, X.sum(axis=1), batch_size=8, epochs=3, verbose=0, seed=2)
+                histories.append((history.history["loss"], model.get_weights()))
+        assert histories[0][0] == histories[1][0]
+        for a, b in zip(histories[0][1], histories[1][1], strict=True):
+            np.testing.assert_array_equal(a, b)

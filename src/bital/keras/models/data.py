@@ -68,6 +68,11 @@ class Data:
         weights = None if self.weights is None else self.weights[rows]
         return self.x[rows].astype(dtype, copy=False), self.y[rows], weights
 
+    def places(self, size: int, order: np.ndarray | None, number: int) -> np.ndarray:
+        """Return where the samples of a batch stand in the arrays."""
+        start, stop = number * size, min((number + 1) * size, len(self))
+        return np.arange(start, stop) if order is None else order[start:stop]
+
     def whole(self) -> Arrays:
         """Return all samples."""
         return self.x, self.y, self.weights

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from bital.errors import NonFiniteLossError
@@ -17,8 +18,16 @@ def as_result(logs: dict[str, float], as_dict: bool) -> Any:
     return values[0] if len(values) == 1 else values
 
 
-def require_finite_loss(sums: Sums, epoch: int, batch: int, before: tuple[Any, Any]) -> None:
+def require_finite_loss(
+    sums: Sums,
+    epoch: int,
+    batch: int,
+    before: tuple[Any, Any],
+    explain: Callable[[], str | None] = lambda: None,
+) -> None:
     """Refuse a loss that is no number; ``before`` holds its sum and count before this batch.
+
+    ``explain`` says what made it so, where that is known.
 
     Raises
     ------
@@ -29,9 +38,10 @@ def require_finite_loss(sums: Sums, epoch: int, batch: int, before: tuple[Any, A
     if not math.isfinite(value):
         total, count = map(float, before)
         known = f"{total / max(count, 1.0):.4g}" if batch else "none, it was the first"
+        cause = explain()
         raise NonFiniteLossError(
             f"the loss became {value} in epoch {epoch + 1}, batch {batch + 1} (mean before: "
             f"{known}). The weights of the step have taken this on: set them anew, and train with "
             "a lower learning_rate, with clipnorm=1.0 in the optimizer, or with inputs scaled to "
-            "about 1."
+            "about 1." + (f"\n{cause}" if cause else "")
         )

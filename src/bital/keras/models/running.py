@@ -9,6 +9,7 @@ call, and a program, of its own.
 
 from __future__ import annotations
 
+import functools
 import math
 import threading
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from bital.keras import losses, metrics, optimizers
 from bital.keras.callbacks import CallbackList
 from bital.keras.models import data, interrupts
 from bital.keras.models.logs import require_finite_loss
+from bital.keras.models.replay import Replay, current
 from bital.keras.models.step import Steps, Sums, predictor
 from bital.keras.variables import commit, values_of
 
@@ -37,6 +39,7 @@ class Run:
     interrupt: interrupts.Interrupt
     train_pace: interrupts.Pace
     test_pace: interrupts.Pace
+    replay: Replay
 
 
 class Runner:
@@ -55,6 +58,7 @@ class Runner:
             interrupt,
             interrupts.Pace(single=listeners.every_train_batch),
             interrupts.Pace(single=listeners.every_test_batch),
+            Replay(self._programs_run),
         )
 
     def _train_epoch(
@@ -67,7 +71,7 @@ class Runner:
             arrays, rows = samples.stacked(size), None
         else:
             arrays, rows = samples.whole(), data.stack(order, size)
-        done = 0
+        replay, done = run.replay, 0
         while done < count:
             listeners.train_batch_begin(done)
             before = sums[0]
@@ -75,15 +79,17 @@ class Runner:
                 stop = min(whole, done + run.train_pace.steps)
                 with run.train_pace.measured(stop - done):
                     limits = np.int64(done), np.int64(stop)
-                    sums, done, before = self._train(
-                        steps, "train_many", sums, (arrays, rows, *limits), key
-                    )
+                    call = "train_many", sums, (arrays, rows, *limits), key
+                    places = functools.partial(samples.places, size, order)
+                    sums, done, before = self._train(steps, *call, replay, places)
             else:
                 batch = samples.batch(done, size, self.dtype, order)
-                (sums,) = self._train(steps, "train", sums, batch, key)
+                places = functools.partial(samples.places, size, order, done)
+                (sums,) = self._train(steps, "train", sums, batch, key, replay, places)
                 done += 1
             done = int(done)
-            require_finite_loss(sums, epoch, done - 1, before)
+            explain = functools.partial(replay.explain, steps, done - 1)
+            require_finite_loss(sums, epoch, done - 1, before, explain)
             if listeners.hears_train_batches:
                 listeners.train_batch_end(done - 1, self._logs(sums))
             run.interrupt.check()
@@ -124,23 +130,38 @@ class Runner:
         looped = whole if whole > 1 and not self.run_eagerly else 0
         return looped, math.ceil(len(samples) / size)
 
-    def _train(self, steps: Steps, name: str, sums: Sums, batch: Any, key: Any) -> Any:
-        """Run a training program, take over what it makes of the variables, return the rest."""
+    def _train(
+        self,
+        steps: Steps,
+        name: str,
+        sums: Sums,
+        batch: Any,
+        key: Any,
+        replay: Replay | None = None,
+        places: Any = None,
+    ) -> Any:
+        """Run a training program, take over what it makes of the variables, return the rest.
+
+        `replay` notes the call, and `places` which samples its batches hold.
+        """
         optimizer = self.optimizer
-        rate = np.asarray(optimizer.learning_rate, self.dtype)
-        with self._lock, np.errstate(all="ignore"):
-            weights, optimizer.state, others, *rest = self._programs[name](
-                values_of(steps.trainable),
-                optimizer.state,
-                values_of(steps.others),
-                sums,
-                *batch,
-                key,
-                rate,
-            )
+        call = name, sums, batch, key, np.asarray(optimizer.learning_rate, self.dtype)
+        with self._lock:
+            state = current(steps, optimizer)
+            if replay is not None:
+                replay.before(state, *call, places)
+            weights, optimizer.state, others, *rest = self._programs_run(name, state, *call[1:])
             commit(steps.trainable, weights)
             commit(steps.others, others)
+            if replay is not None:
+                replay.after((weights, optimizer.state, others))
         return rest
+
+    def _programs_run(
+        self, name: str, state: Any, sums: Sums, batch: Any, key: Any, rate: Any
+    ) -> Any:
+        with self._lock, np.errstate(all="ignore"):
+            return self._programs[name](*state, sums, *batch, key, rate)
 
     def _test(self, steps: Steps, name: str, sums: Sums, *batch: Any) -> Sums:
         with self._lock, np.errstate(all="ignore"):
@@ -175,7 +196,7 @@ class Runner:
         return outputs
 
     def _ready_key(self, x: np.ndarray) -> Any:
-        executor = self.executor or config.executor_name()
+        executor = config.executor_name(self.executor)
         return x.shape, x.dtype, executor, config.stabilizing()
 
     def _logs(self, sums: Sums) -> dict[str, float]:

@@ -143,7 +143,7 @@ class Steps:
 
         def step(carry: Any) -> Any:
             weights, state, others, sums, number, _ = carry
-            batch = self._batch(samples, order, number)
+            batch = self.batch(samples, order, number)
             after = self.train(weights, state, others, sums, *batch, key, learning_rate)
             return *after, number + 1, sums[0]
 
@@ -162,12 +162,12 @@ class Steps:
         """Return the sums after the batches from ``start`` to before ``stop``."""
 
         def step(number: Any, sums: Sums) -> Sums:
-            return self.test(weights, others, sums, *self._batch(samples, None, number))
+            return self.test(weights, others, sums, *self.batch(samples, None, number))
 
         found: Sums = bital.fori_loop(start, stop, step, sums)
         return found
 
-    def _batch(self, samples: Samples, order: Any, number: Any) -> Samples:
+    def batch(self, samples: Samples, order: Any, number: Any) -> Samples:
         """Take a batch's rows; their dtype is changed here, so that no second data set is made."""
         rows = number if order is None else order[number]
         x, y, sample_weight = [None if array is None else array[rows] for array in samples]
