@@ -15,6 +15,7 @@ from tables.calls import CALLS
 import bital
 
 COMPILED = [row for row in ROWS if row.jit]
+Cases = Iterator[Callable[[], None]]
 NUMBERS = (2, -1, 300, 0, 2.5, 1e300, True, np.float32(1.5))
 CORNERS = (np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 3.0, 1e-7, 6e4)
 BINARY = [
@@ -28,36 +29,60 @@ def named(rows: list[Row]) -> Any:
     return pytest.mark.parametrize("row", rows, ids=lambda row: row.name)
 
 
+class _Counted:
+    """A row's function under ``bital.jit``, and how often it was traced."""
+
+    def __init__(self, row: Row) -> None:
+        self.traces = 0
+
+        def counted(*arguments: Any) -> Any:
+            self.traces += 1
+            return row.function(*arguments)
+
+        self.jitted = bital.jit(counted)
+
+
 @named(COMPILED)
-def test_values(row: Row, executor: str) -> None:
-    traced = bital.jit(row.function)
+def test_row(row: Row, executor: str) -> None:
+    """One jitted function for all: what was compiled for a type once serves again."""
+    counted = _Counted(row)
+    traced = counted.jitted
     run_all(
-        partial(compare, row, traced, row.arguments(dtype), f"{row.name} in {dtype}")
-        for dtype in row.dtypes
+        [
+            *_dtypes(row, traced),
+            *_shapes(row, traced),
+            *_layouts(row, traced),
+            *_corner_values(row, traced),
+        ]
     )
+    before = counted.traces
+    arguments = row.arguments(row.main_dtype, seed=1)
+    if row.mapped and not isinstance(attempt(row.function, arguments), Exception):
+        compare(row, traced, arguments, f"{row.name}, second call")
+        assert counted.traces == before, f"{row.name} was traced again"
 
 
-@named([row for row in COMPILED if row.shapes])
-def test_shapes(row: Row, executor: str) -> None:
+def _dtypes(row: Row, traced: Callable[..., Any]) -> Cases:
+    for dtype in row.dtypes:
+        yield partial(compare, row, traced, row.arguments(dtype), f"{row.name} in {dtype}")
+
+
+def _shapes(row: Row, traced: Callable[..., Any]) -> Cases:
     """0-d, empty and broadcasting operands."""
-    traced = bital.jit(row.function)
-    run_all(
-        partial(compare, row, traced, row.arguments(row.main_dtype, shapes), f"{row.name} {shapes}")
-        for shapes in row.shapes
-    )
+    for shapes in row.shapes:
+        arguments = row.arguments(row.main_dtype, shapes)
+        yield partial(compare, row, traced, arguments, f"{row.name} {shapes}")
 
 
-@pytest.mark.parametrize("text", CALLS)
-def test_ways_of_calling(text: str, executor: str) -> None:
-    called = Row(text, eval(f"lambda x: {text}", {"np": np}), (Operand((2, 3, 4)),), (), rtol=8.0)
-    traced = bital.jit(called.function)
-    run_all(
-        partial(compare, called, traced, called.arguments(dtype), f"{text} in {dtype}")
-        for dtype in ("float64", "float32", "int8", "bool")
-    )
+def _layouts(row: Row, traced: Callable[..., Any]) -> Cases:
+    """Fortran order, negative strides, gaps, read-only memory."""
+    arguments = row.arguments(row.main_dtype)
+    for layout in range(4):
+        laid = [_lying(a)[layout] if np.ndim(a) else a for a in arguments]
+        yield partial(compare, row, traced, laid, f"{row.name}, layout {layout}")
 
 
-def _layouts(array: Any) -> list[Any]:
+def _lying(array: Any) -> list[Any]:
     """The same elements, lying differently in memory."""
     wide = np.repeat(array, 2, axis=-1)
     backwards = array[(slice(None, None, -1),) * array.ndim].copy()
@@ -71,33 +96,17 @@ def _layouts(array: Any) -> list[Any]:
     ]
 
 
-@named(COMPILED)
-def test_memory_layouts(row: Row, executor: str) -> None:
-    """Fortran order, negative strides, gaps, read-only memory."""
-    arguments = row.arguments(row.main_dtype)
-    traced = bital.jit(row.function)
-    for layout in range(4):
-        laid = [_layouts(a)[layout] if np.ndim(a) else a for a in arguments]
-        compare(row, traced, laid, f"{row.name}, layout {layout}")
-
-
-@named([row for row in COMPILED if row.corners])
-def test_corner_values(row: Row, executor: str) -> None:
+def _corner_values(row: Row, traced: Callable[..., Any]) -> Cases:
     """NaN, infinities, signed zeros; the ends of integer ranges."""
-    traced = bital.jit(row.function)
-    cases = []
     dtypes = ("float64", "float32", "complex128", "int8", "int64", "uint8")
-    for dtype in (d for d in dtypes if d in row.dtypes):
+    for dtype in (d for d in dtypes if row.corners and d in row.dtypes):
         for seed in range(4 if dtype in ("float64", "complex128") else 1):
             rng = np.random.default_rng(seed)
             arguments = [
                 _corners(rng, argument) if row.is_free(index) else argument
                 for index, argument in enumerate(row.arguments(dtype, seed=seed))
             ]
-            cases.append(
-                partial(compare, row, traced, arguments, f"{row.name} of {brief(arguments)}")
-            )
-    run_all(cases)
+            yield partial(compare, row, traced, arguments, f"{row.name} of {brief(arguments)}")
 
 
 def _corners(rng: np.random.Generator, like: Any) -> Any:
@@ -166,18 +175,11 @@ def test_numbers_as_arguments(row: Row, executor: str) -> None:
     run_all(cases)
 
 
-@named([row for row in COMPILED if row.mapped])
-def test_second_call_does_not_retrace(row: Row, executor: str) -> None:
-    calls = 0
-
-    def counted(*arguments: Any) -> Any:
-        nonlocal calls
-        calls += 1
-        return row.function(*arguments)
-
-    traced = bital.jit(counted)
-    for seed in range(2):
-        arguments = row.arguments(row.main_dtype, seed=seed)
-        if not isinstance(attempt(row.function, arguments), Exception):
-            compare(row, traced, arguments, f"{row.name}, call {seed}")
-            assert calls == 1, f"{row.name} was traced {calls} times"
+@pytest.mark.parametrize("text", CALLS)
+def test_ways_of_calling(text: str, executor: str) -> None:
+    called = Row(text, eval(f"lambda x: {text}", {"np": np}), (Operand((2, 3, 4)),), (), rtol=8.0)
+    traced = bital.jit(called.function)
+    run_all(
+        partial(compare, called, traced, called.arguments(dtype), f"{text} in {dtype}")
+        for dtype in ("float64", "float32", "int8", "bool")
+    )

@@ -15,32 +15,24 @@ COMPILED = [row for row in ROWS if row.jit and runs(row)]
 
 
 @pytest.mark.parametrize("row", COMPILED, ids=lambda row: row.name)
-def test_operands_of_an_outer_trace(row: Row, executor: str) -> None:
-    """The row is recorded by an inner function, its operands belong to an outer one."""
+def test_nesting(row: Row, executor: str) -> None:
+    """The row inside of an inner derivative, its operands of an outer trace; and jitted."""
     arguments = row.arguments(row.main_dtype)
     want = attempt(row.function, arguments)
+    compiled = bital.jit(row.function)
 
     def outer(*xs: Any) -> Any:
         inner = bital.value_and_grad(lambda s: (s * 3.0, row.function(*xs)), has_aux=True)
         (value, results), slope = inner(2.0)
         return value, slope, results
 
+    rtol = tolerance(want, *arguments, rtol=row.rtol)
     with without_warnings():
-        for traced in (outer, bital.jit(outer)):
-            value, slope, results = traced(*arguments)
+        for traced in (outer, bital.jit(lambda *xs: (*outer(*xs), compiled(*xs)))):
+            value, slope, *results = traced(*arguments)
             assert (value, slope) == (6.0, 3.0)
-            rtol = tolerance(want, *arguments, rtol=row.rtol)
-            assert_equal_results(results, want, rtol, row.name)
-
-
-@pytest.mark.parametrize("row", COMPILED, ids=lambda row: row.name)
-def test_a_compiled_function_inside_of_another(row: Row, executor: str) -> None:
-    arguments = row.arguments(row.main_dtype)
-    want = attempt(row.function, arguments)
-    inner = bital.jit(row.function)
-    with without_warnings():
-        got = bital.jit(lambda *xs: inner(*xs))(*arguments)
-    assert_equal_results(got, want, tolerance(want, *arguments, rtol=row.rtol), row.name)
+            for each in results:
+                assert_equal_results(each, want, rtol, row.name)
 
 
 def test_inner_writes_to_a_copy_of_an_outer_array() -> None:
