@@ -362,8 +362,19 @@ def random_bits(key: Any, shape: Sequence[int], dtype: Any = np.uint32, stream: 
     -------
     array of `shape` and `dtype`
         Philox-4x64-10 in counter mode (Salmon et al., SC 2011).
+
+    Raises
+    ------
+    ArgumentError
+        Where the key is not two uint64 words.
     """
+    kind = getattr(key, "dtype", type(key).__name__)
+    if np.shape(key) != (2,) or kind != np.dtype(np.uint64):
+        raise ArgumentError(
+            f"a key is two uint64 words, from bital.random.key(seed) or one row of "
+            f"bital.random.split(key), got {kind} of shape {np.shape(key)}"
+        )
     params = {"shape": tuple(shape), "dtype": np.dtype(dtype), "stream": stream}
     if isinstance(key, Tracer):
         return bind(random_bits_p, key, **params)
-    return random_bits_p.reference(np.asarray(key, np.uint64), **params)
+    return random_bits_p.reference(key, **params)

@@ -34,7 +34,8 @@ def _reference(key: Any, shape: tuple[int, ...], dtype: np.dtype[Any], stream: i
     words = -(-count * dtype.itemsize // 8)
     generator = np.random.Philox(key=key, counter=[0, 0, 0, stream])
     raw = generator.random_raw(words) if words else np.empty(0, np.uint64)
-    return raw.astype("<u8", copy=False).view(dtype.newbyteorder("<"))[:count].reshape(shape)
+    bits = raw.astype("<u8", copy=False).view(dtype.newbyteorder("<"))[:count].reshape(shape)
+    return bits.view(dtype) if bits.dtype.isnative else bits.astype(dtype)
 
 
 def _batch(

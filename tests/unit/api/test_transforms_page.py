@@ -1,14 +1,19 @@
-"""docs/transforms.md: each example runs, and prints what stands behind the line."""
+"""docs/transforms.md, docs/random.md: each example prints what stands behind its line."""
 
 import re
 from pathlib import Path
 
-PAGE = (Path(__file__).parents[3] / "docs" / "transforms.md").read_text()
+import pytest
+
+DOCS = Path(__file__).parents[3] / "docs"
 
 
-def test_examples(capsys):
+@pytest.mark.parametrize("page", ["transforms.md", "random.md"])
+def test_examples(page, capsys):
     scope = {}
-    for block in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL):
+    blocks = re.findall(r"```python\n(.*?)```", (DOCS / page).read_text(), re.DOTALL)
+    assert blocks
+    for block in blocks:
         exec(block, scope)
         wanted = re.findall(r"^ *(?:print\(.*\))? +# (.*)$", block, re.MULTILINE)
         assert capsys.readouterr().out.splitlines() == wanted, block
