@@ -151,18 +151,13 @@ def messages(path):
 
 def test_errors_name_what_they_received():
     """A proxy: the share of `raise` whose message is formatted or built by a function."""
-    all_messages = [
-        (path, line, names)
-        for path in FILES
-        if part_of(path) in {*ENGINE, *JOINING}
-        for line, names in messages(path)
-    ]
+    all_messages = [(path, line, names) for path in FILES for line, names in messages(path)]
     plain = [
         f"{path.relative_to(SOURCE)}:{line}" for path, line, names in all_messages if not names
     ]
     share = 1 - len(plain) / len(all_messages)
     print(f"{share:.1%} of {len(all_messages)}; without: {plain}")
-    assert len(all_messages) > 80
+    assert len(all_messages) > 300
     assert share >= 0.95, plain
 
 
@@ -200,7 +195,7 @@ def test_import_bital_loads_little():
     assert not roots & heavy
     faces = {f"bital.{face}" for face in FACES} & added
     assert not faces
-    assert len(added) < 110, sorted(added)
+    assert len(added) < 120, sorted(added)
 
 
 def test_faces_are_loaded_at_first_use():

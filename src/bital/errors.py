@@ -1,8 +1,9 @@
 """Every error that bital raises on purpose: one class per cause.
 
 Each message says what was called, what was received, why that cannot work, and what to write
-instead. The class docstring shows failing code and its repair. Every class derives from
-``BitalError`` and from the built-in exception that NumPy users would expect there.
+instead. The class docstring shows failing code and its repair, with ``np``, ``bital``,
+``bital.keras`` as ``keras`` and an array ``x``; ``docs/errors.md`` is made of it. Every class
+derives from ``BitalError`` and from the built-in exception that NumPy users would expect there.
 """
 
 
@@ -63,9 +64,11 @@ class UnsupportedFunctionError(BitalError, TypeError):
 
     Fails::
 
-        bital.grad(lambda x: np.unique(x).sum())(x)
+        bital.jit(lambda x: np.unique(x).sum())(x)
 
-    Works: the message names the functions that do the same and can be traced.
+    Works::
+
+        bital.jit(lambda distinct: distinct.sum())(np.unique(x))  # the message names a way
     """
 
 
@@ -83,12 +86,16 @@ class SupersededArrayError(BitalError, RuntimeError):
             o += x
             return (kept * x).sum()  # kept is still zeros
 
+        bital.grad(f)(x)
+
     Works::
 
         def f(x):
             o = np.zeros(3)
             o = o + x
             return (o * x).sum()
+
+        bital.grad(f)(x)
     """
 
 
@@ -100,12 +107,20 @@ class ViewError(BitalError, RuntimeError):
 
     Fails::
 
-        row = x[0]
-        row[1] = 5.0
+        def f(m):
+            row = m[0]
+            row[1] = 5.0
+            return m.sum()
+
+        bital.grad(f)(np.ones((2, 3)))
 
     Works::
 
-        x[0, 1] = 5.0
+        def f(m):
+            m[0, 1] = 5.0
+            return m.sum()
+
+        bital.grad(f)(np.ones((2, 3)))
     """
 
 
@@ -118,12 +133,16 @@ class InputMutationError(BitalError, RuntimeError):
         def step(w, g):
             w -= 0.1 * g
 
+        step(x, np.ones(3))
+
     Works::
 
         @bital.jit
         def step(w, g):
             w -= 0.1 * g
             return w
+
+        step(x, np.ones(3))
     """
 
 
@@ -154,7 +173,22 @@ class TypeMismatchError(BitalError, TypeError):
 
 
 class ProgramError(BitalError, ValueError):
-    """A Program is not well formed: a fault of bital itself, or of a hand-written text form."""
+    """A Program is not well formed: a fault of bital itself, or of a hand-written text form.
+
+    Fails::
+
+        from bital.primitives import REGISTRY
+        from bital.program import parse
+
+        parse("program f(x: float64[3]) { return y }", REGISTRY)  # there is no y
+
+    Works::
+
+        from bital.primitives import REGISTRY
+        from bital.program import parse
+
+        parse("program f(x: float64[3]) { return x }", REGISTRY)
+    """
 
 
 class ShapeError(BitalError, ValueError):
@@ -162,20 +196,40 @@ class ShapeError(BitalError, ValueError):
 
     Fails::
 
-        bital.nn.mean_squared_error(y, model(x))  # y: (100,), the model's output: (100, 1)
+        y, outputs = np.ones(100), np.zeros((100, 1))
+        bital.nn.mean_squared_error(y, outputs)
 
     Works::
 
-        bital.nn.mean_squared_error(y[:, np.newaxis], model(x))
+        y, outputs = np.ones(100), np.zeros((100, 1))
+        bital.nn.mean_squared_error(y[:, np.newaxis], outputs)
     """
 
 
 class ArgumentError(BitalError, ValueError):
-    """An argument with a value, type or combination that is not allowed."""
+    """An argument with a value, type or combination that is not allowed.
+
+    Fails::
+
+        bital.grad(lambda w, x: np.sum(w * x), argnums=2)(x, x)
+
+    Works::
+
+        bital.grad(lambda w, x: np.sum(w * x), argnums=1)(x, x)
+    """
 
 
 class ExecutorError(BitalError, ValueError):
-    """An executor that does not exist or is not installed."""
+    """An executor that does not exist or is not installed.
+
+    Fails::
+
+        bital.jit(np.sin, executor="nativ")(x)
+
+    Works::
+
+        bital.jit(np.sin, executor="native")(x)  # after pip install 'bital[native]'
+    """
 
 
 class DataError(BitalError, ValueError):
@@ -183,12 +237,16 @@ class DataError(BitalError, ValueError):
 
     Fails::
 
-        model.fit(x, np.array(["cat", "dog"]))
+        model = keras.Sequential([keras.layers.Dense(2, activation="softmax")])
+        model.compile(optimizer="sgd", loss="sparse_categorical_crossentropy")
+        model.fit(np.ones((2, 3)), np.array(["cat", "dog"]), verbose=0)
 
     Works::
 
+        model = keras.Sequential([keras.layers.Dense(2, activation="softmax")])
+        model.compile(optimizer="sgd", loss="sparse_categorical_crossentropy")
         classes, y = np.unique(["cat", "dog"], return_inverse=True)
-        model.fit(x, y)
+        model.fit(np.ones((2, 3)), y, verbose=0)
     """
 
 
@@ -197,13 +255,14 @@ class ModelStateError(BitalError, RuntimeError):
 
     Fails::
 
-        model = Sequential([Dense(10)])
-        model.fit(x, y)  # not compiled
+        model = keras.Sequential([keras.layers.Dense(1)])
+        model.fit(np.ones((4, 3)), np.ones(4), verbose=0)  # not compiled
 
     Works::
 
+        model = keras.Sequential([keras.layers.Dense(1)])
         model.compile(optimizer="sgd", loss="mse")
-        model.fit(x, y)
+        model.fit(np.ones((4, 3)), np.ones(4), verbose=0)
     """
 
 
@@ -212,9 +271,16 @@ class ModelFileError(BitalError, ValueError):
 
     Fails::
 
-        load_model("half_a_download.safetensors")
+        from pathlib import Path
 
-    Works: the message says what is wrong with the file; save or download it again.
+        Path("model.bital").write_bytes(b"half of a download")
+        keras.models.load_model("model.bital")
+
+    Works::
+
+        model = keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(1)])
+        model.save("model.bital")
+        keras.models.load_model("model.bital")
     """
 
 
@@ -223,13 +289,15 @@ class NonFiniteLossError(BitalError, FloatingPointError):
 
     Fails::
 
-        model.compile(optimizer=SGD(learning_rate=1e6), loss="mse")
-        model.fit(x, y)
+        model = keras.Sequential([keras.layers.Dense(1)])
+        model.compile(optimizer=keras.optimizers.SGD(learning_rate=1e30), loss="mse")
+        model.fit(np.ones((4, 3)), np.ones(4), epochs=9, verbose=0)
 
     Works::
 
-        model.compile(optimizer=SGD(learning_rate=0.01, clipnorm=1.0), loss="mse")
-        model.fit(x, y)
+        model = keras.Sequential([keras.layers.Dense(1)])
+        model.compile(optimizer=keras.optimizers.SGD(learning_rate=0.01, clipnorm=1.0), loss="mse")
+        model.fit(np.ones((4, 3)), np.ones(4), epochs=9, verbose=0)
     """
 
 
@@ -275,9 +343,11 @@ class DatasetError(BitalError, OSError):
 
     Fails::
 
-        datasets.mnist.load_data()  # with a damaged installation
+        bital.datasets.mnist.load_data()  # with a damaged installation
 
-    Works: install bital again, ``pip install --force-reinstall --no-deps bital``.
+    Works::
+
+        $ pip install --force-reinstall --no-deps bital
     """
 
 
@@ -286,11 +356,11 @@ class MissingExtraError(BitalError, ImportError):
 
     Fails::
 
-        bital predict runs/mnist-1 seven.png  # without Pillow
+        $ bital predict runs/mnist-1 seven.png  # without Pillow
 
     Works::
 
-        pip install pillow  # or bital with its extra "cli"
+        $ pip install pillow  # or bital with its extra "cli"
     """
 
 
@@ -299,11 +369,11 @@ class RunFolderError(BitalError, OSError):
 
     Fails::
 
-        bital train mnist --out results  # results/ holds files already
+        $ bital train mnist --out results  # results/ holds files already
 
     Works::
 
-        bital train mnist --out results/second
+        $ bital train mnist --out results/second
     """
 
 
@@ -312,13 +382,13 @@ class ImageFileError(BitalError, ValueError):
 
     Fails::
 
-        np.save("digits.npy", images[:, :14])  # half images
-        bital predict runs/mnist-1 digits.npy
+        np.save("digits.npy", np.zeros((5, 14, 28)))  # halves of images
+        $ bital predict runs/mnist-1 digits.npy
 
     Works::
 
-        np.save("digits.npy", images)  # (n, 28, 28)
-        bital predict runs/mnist-1 digits.npy
+        np.save("digits.npy", np.zeros((5, 28, 28)))
+        $ bital predict runs/mnist-1 digits.npy
     """
 
 
@@ -327,9 +397,11 @@ class UnsupportedAttributeError(BitalError, AttributeError):
 
     Fails::
 
-        bital.grad(lambda x: x.cumsum().sum())(x)
+        bital.grad(lambda x: x.byteswap().sum())(x)
 
-    Works: the message names the NumPy function to call, where bital can trace it.
+    Works::
+
+        bital.grad(lambda x: x.sum())(x.byteswap())
     """
 
 
@@ -372,11 +444,11 @@ class MemoryCorruptionError(BitalError, RuntimeError):
 
     Fails::
 
-        bital.jit(fun, executor="native")(x)  # if the code made of fun is wrong
+        bital.jit(np.sin, executor="native")(x)  # if the machine code made of it is wrong
 
     Works::
 
-        bital.jit(fun, executor="numpy")(x)  # until that is repaired
+        bital.jit(np.sin, executor="numpy")(x)  # until that is repaired
     """
 
 
