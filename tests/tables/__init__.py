@@ -15,6 +15,7 @@ from tables import (
     reductions,
     shapes,
     sorting,
+    special,
     ufuncs,
 )
 from tables.row import COMPLEX as COMPLEX
@@ -38,4 +39,5 @@ ROWS: list[Row] = [
     *own.ROWS,
     *complex.ROWS,
     *fourier.ROWS,
+    *special.ROWS,
 ]
