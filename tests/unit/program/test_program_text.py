@@ -246,7 +246,7 @@ OPEN, EMPTY = "program f(x: float64[2]) {\n", "program f() {\n"
         (EMPTY + "  c: float64[1] = constant [1.5]\n  return c\n}", "line 2"),
         (EMPTY + "  c: int8[1] = constant [300]\n  return c\n}", "line 2"),
         (EMPTY + "  c: float64[1] = constant", "line 2"),
-        (EMPTY + "  return 1.0:complex64\n}", "complex"),
+        (EMPTY + "  return 1.0:object\n}", "object"),
         (EMPTY + "  return 1..0:float64\n}", "line 2"),
         (EMPTY + "  return 300:uint8\n}", "line 2"),
         (OPEN + "  a: float64[2] = sin(x) [k=word]\n  return a\n}", "line 2"),

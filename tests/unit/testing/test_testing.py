@@ -94,7 +94,7 @@ class TestNumericalGradient:
         for eps in (0.0, -1.0, np.nan):
             with pytest.raises(ArgumentError, match="eps must be positive"):
                 bital.numerical_gradient(lambda x: x, 1.0, eps=eps)
-        for bad in ("a", 1j, None.__class__, np.array([None])):
+        for bad in ("a", None.__class__, np.array([None])):
             with pytest.raises(ArgumentError, match="not numbers"):
                 bital.numerical_gradient(lambda x: 1.0, [1.0, bad])
         with pytest.raises(ArgumentError, match=r"one number, it returned .*\(2,\)"):
@@ -162,5 +162,5 @@ class TestCheckGrads:
             with pytest.raises(ArgumentError, match="check_grads"):
                 bital.check_grads(np.sin, (0.5,), **bad)
         for args in ((1,), (np.arange(3),), (), (True,)):
-            with pytest.raises(ArgumentError, match="floating arguments"):
+            with pytest.raises(ArgumentError, match="floating or complex arguments"):
                 bital.check_grads(lambda *a: 1.0, args)
