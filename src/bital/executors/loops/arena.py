@@ -87,7 +87,7 @@ def _times(steps: Sequence[Step], time: int, spans: dict[Buffer, tuple[int, int]
 
     for step in steps:
         if isinstance(step, (Kernel, Host)):
-            for buffer in set.union(*step.buffers()):
+            for buffer in sorted(set.union(*step.buffers()), key=lambda buffer: buffer.number):
                 touch(buffer)
         elif isinstance(step, While):
             begin, outer = time, dict(spans)

@@ -7,6 +7,7 @@ element, and a printer computes `lanes` of them at a time.
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -41,6 +42,8 @@ class Buffer:
     position: int = -1
     name: str = ""
     alias: Buffer | None = None
+    # Sets of buffers come in any order: where it matters, in this one, the same in each process.
+    number: int = field(default_factory=itertools.count().__next__)
 
     @property
     def root(self) -> Buffer:

@@ -154,8 +154,7 @@ class _Module:
         number = self.kernels
         self.kernels += 1
         read, written = kernel.buffers()
-        buffers = list(dict.fromkeys([*read, *written]))
-        buffers.sort(key=lambda b: (b.place, b.position, b.name))
+        buffers = sorted(read | written, key=lambda b: (b.place, b.position, b.number))
         names = {buffer: f"%b{index}" for index, buffer in enumerate(buffers)}
         function = Function(self.text, names)
         function.env[kernel.task] = "%task", 0

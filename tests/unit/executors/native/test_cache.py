@@ -244,3 +244,37 @@ def test_a_jitted_function_survives_damage_to_all_of_the_cache(folder: Path) -> 
         path.write_bytes(path.read_bytes()[:-7])
     got = bital.jit(lambda x: function(x), executor="native")(x)
     np.testing.assert_array_equal(got, want)
+
+
+_TEXT = """
+import os
+import numpy as np, bital
+
+kept = [object() for _ in range(int(os.environ["ALLOCATED"]))]  # moves what is allocated later
+
+def loss(ws, x, t):
+    h = x
+    for w in ws:
+        h = np.tanh(h @ w)
+    return np.mean((h - t) ** 2)
+
+def recurrent(w, xs):
+    step = lambda c, x: (np.tanh(np.concatenate([x, c]) @ w),) * 2
+    return np.sum(bital.scan(step, np.zeros(8), xs)[1] ** 2)
+
+ws = [np.ones((20, 30)), np.ones((30, 10)), np.ones((10, 5))]
+print(bital.trace(bital.value_and_grad(loss), ws, np.ones((50, 20)), np.ones((50, 5))).to_llvm())
+print(bital.trace(bital.grad(recurrent), np.ones((12, 8)), np.ones((6, 4))).to_llvm())
+"""
+
+
+def test_every_process_makes_the_same_text() -> None:
+    """Else what one process left on disk would not be found by the next."""
+    texts = set()
+    for allocated in (0, 1000, 12345):
+        environment = {**os.environ, "ALLOCATED": str(allocated), "PYTHONHASHSEED": str(allocated)}
+        done = subprocess.run(
+            [sys.executable, "-c", _TEXT], env=environment, capture_output=True, check=True
+        )
+        texts.add(done.stdout)
+    assert len(texts) == 1
