@@ -254,16 +254,24 @@ kept = [object() for _ in range(int(os.environ["ALLOCATED"]))]  # moves what is 
 
 def loss(ws, x, t):
     h = x
-    for w in ws:
-        h = np.tanh(h @ w)
-    return np.mean((h - t) ** 2)
+    for w, b in zip(ws[::2], ws[1::2]):
+        z = h @ w + b
+        h = np.where(z > 0, z, 0)
+    z = z - z.max(axis=1, keepdims=True)
+    log_p = z - np.log(np.exp(z).sum(axis=1, keepdims=True))
+    return -np.mean(log_p[np.arange(len(t)), t])
+
+def train(ws, x, t):
+    value, slopes = bital.value_and_grad(loss)(ws, x, t)
+    return [w - 0.1 * s for w, s in zip(ws, slopes)], value
 
 def recurrent(w, xs):
     step = lambda c, x: (np.tanh(np.concatenate([x, c]) @ w),) * 2
     return np.sum(bital.scan(step, np.zeros(8), xs)[1] ** 2)
 
-ws = [np.ones((20, 30)), np.ones((30, 10)), np.ones((10, 5))]
-print(bital.trace(bital.value_and_grad(loss), ws, np.ones((50, 20)), np.ones((50, 5))).to_llvm())
+shapes = (78, 30), (30,), (30, 20), (20,), (20, 10), (10,)
+ws, t = [np.ones(shape, np.float32) for shape in shapes], np.zeros(50, int)
+print(bital.trace(train, ws, np.ones((50, 78), np.float32), t).to_llvm())
 print(bital.trace(bital.grad(recurrent), np.ones((12, 8)), np.ones((6, 4))).to_llvm())
 """
 
