@@ -16,6 +16,7 @@ from tables import (
     shapes,
     sorting,
     special,
+    statistics,
     ufuncs,
 )
 from tables.row import COMPLEX as COMPLEX
@@ -29,6 +30,7 @@ from tables.row import Row as Row
 ROWS: list[Row] = [
     *ufuncs.ROWS,
     *reductions.ROWS,
+    *statistics.ROWS,
     *sorting.ROWS,
     *cumulative.ROWS,
     *shapes.ROWS,

@@ -232,7 +232,7 @@ def _weights(weights: Any, x: Tracer, axis: Any, name: str) -> Any:
     return trace_of(np.broadcast_to(beside(w, x, axis, name), x.shape))
 
 
-def beside(w: Tracer, x: Tracer, axis: Any, name: str) -> Any:
+def beside(w: Any, x: Tracer, axis: Any, name: str) -> Any:
     """Weights with x's axes, those of length 1 that they do not have."""
     if w.shape == x.shape:
         return w

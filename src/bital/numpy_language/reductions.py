@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -125,22 +126,28 @@ def _as_float(x: Tracer, dtype: Any) -> Tracer:
     return x if x.dtype.kind in "fc" else trace_of(cast(x, np.float64))
 
 
-def _count(x: Tracer, axis: Any) -> int:
-    count = 1
-    for each in normalize_axes(axis, x.ndim):
-        count *= x.shape[each]
-    return count
+def _count(x: Tracer, axis: Any, where: Any, keepdims: bool) -> Any:
+    if where is not True:
+        return sum_(np.broadcast_to(trace_of(where), x.shape), axis, keepdims=keepdims)
+    return math.prod(x.shape[each] for each in normalize_axes(axis, x.ndim))
 
 
 @implements(np.mean)
 def mean(
-    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: bool = False,
+    *,
+    where: Any = True,
 ) -> Any:
     x = trace_of(a)
     half = x.dtype == np.float16 and dtype is None  # NumPy sums half precision in single
     x = _as_float(x, np.float32 if half else dtype)
-    result = _reduce(p.reduce_sum, x, axis, keepdims) / _count(x, axis)
-    return store(out, cast(result, np.float16 if half else x.dtype), "mean")
+    total = _reduce(p.reduce_sum, _masked(x, where, 0, "mean"), axis, keepdims)
+    result = cast(total / _count(x, axis, where, keepdims), total.dtype)
+    return store(out, cast(result, np.float16) if half else result, "mean")
 
 
 @implements(np.var)
@@ -152,6 +159,7 @@ def var(
     ddof: float = 0,
     keepdims: bool = False,
     *,
+    where: Any = True,
     mean: Any = None,
     correction: float | None = None,
 ) -> Any:
@@ -159,12 +167,16 @@ def var(
     x = trace_of(a)
     half = x.dtype == np.float16 and dtype is None
     x = _as_float(x, np.float32 if half else dtype)
-    count = _count(x, axis)
-    center = _reduce(p.reduce_sum, x, axis, True) / count if mean is None else mean
-    deviation = x - center
-    squares = (deviation * np.conj(deviation)).real
-    freedom = max(count - (ddof if correction is None else correction), 0)
-    result = _reduce(p.reduce_sum, squares, axis, keepdims) / freedom
+    center = mean
+    if mean is None:
+        total = _reduce(p.reduce_sum, _masked(x, where, 0, "var"), axis, True)
+        center = cast(total / _count(x, axis, where, True), x.dtype)
+    deviation = _masked(x - center, where, 0, "var")
+    squares: Any = (deviation * np.conj(deviation)).real
+    freedom = _count(x, axis, where, keepdims) - (ddof if correction is None else correction)
+    freedom = np.maximum(freedom, 0) if isinstance(freedom, Tracer) else max(freedom, 0)
+    total = _reduce(p.reduce_sum, squares, axis, keepdims)
+    result = cast(total / freedom, total.dtype)
     return store(out, cast(result, np.float16) if half else result, "var")
 
 
