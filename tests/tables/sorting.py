@@ -103,9 +103,6 @@ ROWS += [
     ),
     row("x.searchsorted()", lambda a: a.searchsorted([0, 1]), Operand((1,)), covers=(), **_PLAIN),
 ]
-if hasattr(np, "in1d"):
-    ROWS += [row("in1d", lambda x: np.in1d(x, [1, 2]), _MATRIX, **_PLAIN)]
-
 # --- medians and quantiles ------------------------------------------------------------------
 
 

@@ -54,101 +54,89 @@ _ITSELF = "the traced value itself: NumPy functions take it as it is"
 _LAYOUT = "a traced value has no layout in memory"
 _BYTES = "a traced value has no bytes to reinterpret"
 _LEAVES = "the value would leave the trace, and its gradient would be lost"
-_NOT_YET = ("it has no entry in the language yet", _OUTSIDE)
 
-REFUSED: dict[str, tuple[str, str]] = (
-    _each(
-        "np.",
-        {
-            (_LAYOUT, _ITSELF): "ascontiguousarray asfortranarray require asarray_chkfinite",
-            (
-                "matrices of class np.matrix redefine operators and cannot be traced",
-                "arrays of two axes, and @ for the product",
-            ): "asmatrix bmat matrix",
-            (
-                "it calls a Python function for each number",
-                "the function itself on whole arrays, or bital.vmap",
-            ): "frompyfunc vectorize",
-            (
-                "the number of roots and the length of the result depend on values",
-                "np.linalg.eigvals of the companion matrix",
-            ): "roots",
-            (
-                "polynomials of class np.poly1d are made of plain numbers",
-                "np.polyval(coefficients, x)",
-            ): "poly1d",
-            (
-                "reads the bits of whole bytes",
-                "(x[..., np.newaxis] >> np.arange(8)) & 1 and sums of shifted bits",
-            ): "packbits unpackbits",
-            _NOT_YET: (
-                "abs acos acosh asin asinh atan atan2 atanh bitwise_count frexp ldexp "
-                "allclose apply_along_axis apply_over_axes argpartition "
-                "argsort argwhere array_equal array_equiv average bincount block choose compress "
-                "convolve copyto corrcoef correlate cov cumprod cumsum cumulative_prod "
-                "cumulative_sum delete diag diag_indices_from diagflat diagonal diff digitize "
-                "dsplit dstack ediff1d extract fill_diagonal fix flatnonzero geomspace "
-                "gradient histogram histogram2d histogram_bin_edges histogramdd i0 in1d "
-                "insert interp intersect1d isclose isin isneginf isposinf ix_ "
-                "lexsort linspace logspace median meshgrid nanargmax nanargmin nancumprod "
-                "nancumsum nanmax nanmean nanmedian nanmin nanpercentile nanprod nanquantile "
-                "nanstd nansum nanvar partition percentile piecewise place poly polyadd polyder "
-                "polydiv polyfit polyint polymul polysub polyval put put_along_axis putmask "
-                "quantile ravel_multi_index repeat resize roll rollaxis rot90 row_stack "
-                "searchsorted select setdiff1d setxor1d sort sort_complex tile "
-                "trapezoid trapz tri tril tril_indices_from trim_zeros triu triu_indices_from "
-                "union1d unique unique_all unique_counts unique_inverse unique_values "
-                "unravel_index vander"
-            ),
-        },
-    )
-    | _each(
-        "ndarray.",
-        {
-            (_LEAVES, "has_aux=True hands the value out of the trace"): "item tolist",
-            (
-                _BYTES,
-                "x.astype(dtype) converts values",
-            ): "view byteswap getfield newbyteorder setfield",
-            (
-                "the size of a traced value is fixed, as its shape is",
-                "np.concatenate or np.pad for a longer array, x[:n] for a shorter one",
-            ): "resize",
-            ("NumPy 2 has dropped it", "x[i] = v"): "itemset",
-            _NOT_YET: (
-                "argpartition argsort choose compress cumprod cumsum diagonal nonzero "
-                "partition ptp put repeat searchsorted sort trace to_device device"
-            ),
-        },
-    )
+REFUSED: dict[str, tuple[str, str]] = _each(
+    "np.",
+    {
+        (_LAYOUT, _ITSELF): "ascontiguousarray asfortranarray require asarray_chkfinite",
+        (
+            "matrices of class np.matrix redefine operators and cannot be traced",
+            "arrays of two axes, and @ for the product",
+        ): "asmatrix bmat matrix",
+        (
+            "it calls a Python function for each number",
+            "the function itself on whole arrays, or bital.vmap",
+        ): "frompyfunc vectorize",
+        (
+            "the number of roots and the length of the result depend on values",
+            "np.linalg.eigvals of the companion matrix",
+        ): "roots",
+        (
+            "polynomials of class np.poly1d are made of plain numbers",
+            "np.polyval(coefficients, x)",
+        ): "poly1d",
+        (
+            "reads the bits of whole bytes",
+            "(x[..., np.newaxis] >> np.arange(8)) & 1 and sums of shifted bits",
+        ): "packbits unpackbits",
+        (
+            "how many elements it gives depends on values, which are unknown under bital.jit",
+            "np.sort(x), which keeps the shape; or the plain array, outside of the traced function",
+        ): (
+            "intersect1d setdiff1d setxor1d union1d unique unique_all unique_counts "
+            "unique_inverse unique_values"
+        ),
+        (
+            "how many elements it gives depends on values, which are unknown under bital.jit",
+            "np.where(mask, x, 0), which keeps the shape",
+        ): "argwhere flatnonzero nonzero trim_zeros",
+        (
+            "the length of the remainder depends on values",
+            "np.polysub(u, np.polymul(q, v)) for the remainder of a known quotient q",
+        ): "polydiv",
+    },
+) | _each(
+    "ndarray.",
+    {
+        (_LEAVES, "has_aux=True hands the value out of the trace"): "item tolist",
+        (
+            _BYTES,
+            "x.astype(dtype) converts values",
+        ): "view byteswap getfield newbyteorder setfield",
+        (
+            "the size of a traced value is fixed, as its shape is",
+            "np.concatenate or np.pad for a longer array, x[:n] for a shorter one",
+        ): "resize",
+        ("NumPy 2 has dropped it", "x[i] = v"): "itemset",
+        ("NumPy 2 has dropped it", "np.ptp(x)"): "ptp",
+    },
 )
 
-_NO_KERNEL = (
-    "no composition of functions that can be traced gives it to full accuracy",
-    "scipy.special on plain arrays, outside of the traced function",
-)
-_SPECIAL = """
-agm airy airye bdtr bdtrc bdtri bdtrik bdtrin bei beip ber berp besselpoly beta betainc betaincc
-betainccinv betaincinv betaln binom boxcox boxcox1p btdtria btdtrib cbrt chdtr chdtrc chdtri chdtriv
-chndtr chndtridf chndtrinc chndtrix cosdg cosm1 cotdg dawsn digamma ellipe ellipeinc ellipj ellipk
-ellipkinc ellipkm1 elliprc elliprd elliprf elliprg elliprj entr erf erfc erfcinv erfcx erfi erfinv
-eval_chebyc eval_chebys eval_chebyt eval_chebyu eval_gegenbauer eval_genlaguerre eval_hermite
-eval_hermitenorm eval_jacobi eval_laguerre eval_legendre eval_sh_chebyt eval_sh_chebyu
-eval_sh_jacobi eval_sh_legendre exp1 exp10 exp2 expi expit expm1 expn exprel fdtr fdtrc fdtri
-fdtridfd fresnel gamma gammainc gammaincc gammainccinv gammaincinv gammaln gammasgn gdtr gdtrc
-gdtria gdtrib gdtrix hankel1 hankel1e hankel2 hankel2e huber hyp0f1 hyp1f1 hyp2f1 hyperu i0 i0e i1
-i1e inv_boxcox inv_boxcox1p it2i0k0 it2j0y0 it2struve0 itairy iti0k0 itj0y0 itmodstruve0 itstruve0
-iv ive j0 j1 jn jv jve k0 k0e k1 k1e kei keip kelvin ker kerp kl_div kn kolmogi kolmogorov kv kve
-log1p log_expit log_ndtr log_wright_bessel loggamma logit lpmv mathieu_a mathieu_b mathieu_cem
-mathieu_modcem1 mathieu_modcem2 mathieu_modsem1 mathieu_modsem2 mathieu_sem modfresnelm modfresnelp
-modstruve nbdtr nbdtrc nbdtri nbdtrik nbdtrin ncfdtr ncfdtri ncfdtridfd ncfdtridfn ncfdtrinc nctdtr
-nctdtridf nctdtrinc nctdtrit ndtr ndtri ndtri_exp nrdtrimn nrdtrisd obl_ang1 obl_ang1_cv obl_cv
-obl_rad1 obl_rad1_cv obl_rad2 obl_rad2_cv owens_t pbdv pbvv pbwa pdtr pdtrc pdtri pdtrik poch powm1
-pro_ang1 pro_ang1_cv pro_cv pro_rad1 pro_rad1_cv pro_rad2 pro_rad2_cv pseudo_huber psi radian
-rel_entr rgamma round shichi sici sindg smirnov smirnovi spence stdtr stdtridf stdtrit struve tandg
-tklmbda voigt_profile wofz wright_bessel wrightomega xlog1py xlogy y0 y1 yn yv yve zetac
+# Of scipy.special the language has those ufuncs that primitives/special.py knows derivatives of.
+_DISTRIBUTIONS = """
+bdtr bdtrc bdtri bdtrik bdtrin btdtria btdtrib chdtriv chndtr chndtridf chndtrinc chndtrix fdtr
+fdtrc fdtri fdtridfd gdtria gdtrib gdtrix kolmogi kolmogorov nbdtr nbdtrc nbdtri nbdtrik nbdtrin
+ncfdtr ncfdtri ncfdtridfd ncfdtridfn ncfdtrinc nctdtr nctdtridf nctdtrinc nctdtrit nrdtrimn nrdtrisd
+pdtri pdtrik smirnov smirnovi stdtridf tklmbda
 """
-REFUSED |= _each("scipy.special.", {_NO_KERNEL: _SPECIAL})
+_RARE = """
+agm airye besselpoly ellipkm1 elliprc elliprd elliprf elliprg elliprj eval_sh_jacobi hankel1
+hankel1e hankel2 hankel2e it2i0k0 it2j0y0 it2struve0 itairy iti0k0 itj0y0 itmodstruve0 itstruve0
+kelvin log_wright_bessel lpmv mathieu_a mathieu_b mathieu_cem mathieu_modcem1 mathieu_modcem2
+mathieu_modsem1 mathieu_modsem2 mathieu_sem modfresnelm modfresnelp obl_ang1 obl_ang1_cv obl_cv
+obl_rad1 obl_rad1_cv obl_rad2 obl_rad2_cv pbdv pbvv pbwa pro_ang1 pro_ang1_cv pro_cv pro_rad1
+pro_rad1_cv pro_rad2 pro_rad2_cv voigt_profile wofz wright_bessel zetac
+"""
+REFUSED |= _each(
+    "scipy.special.",
+    {
+        (
+            "no rule for the derivatives of this distribution by its parameters is known here",
+            "betainc, gammainc or ndtr, of which most distributions are made",
+        ): _DISTRIBUTIONS,
+        ("no rule for its derivatives is known here", _OUTSIDE): _RARE,
+    },
+)
 
 # --- not array functions: the group ---------------------------------------------------------
 
@@ -174,6 +162,7 @@ NOT_ARRAY_FUNCTIONS: dict[str, str] = (
             ),
             "about Python objects and shapes": "broadcast_shapes isscalar iterable",
             "about memory": "isfortran may_share_memory shares_memory",
+            "deprecated by NumPy: write np.isin, np.vstack, np.trapezoid": "in1d row_stack trapz",
             "dates": (
                 "busday_count busday_offset busdaycalendar datetime_as_string datetime_data "
                 "is_busday isnat"
@@ -261,7 +250,8 @@ def status(name: str) -> Status | None:
     if space is not None and hasattr(space, short):
         kind = _supported(space, short)
         if kind is not None:
-            return Status(kind)
+            why = REFUSED.get(name, ("", "")) if kind == NEEDS_VALUES else ()
+            return Status(kind, *why)
     if name in REFUSED:
         return Status(REFUSED_, *REFUSED[name])
     if name in NOT_ARRAY_FUNCTIONS:

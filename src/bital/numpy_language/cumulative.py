@@ -237,7 +237,7 @@ def _edge(near: Any, far: Any) -> tuple[Any, Any, Any]:
     )
 
 
-@implements(np.trapezoid, *([np.trapz] if hasattr(np, "trapz") else []))
+@implements(np.trapezoid)
 def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     """``sum(d * (y[1:] + y[:-1]) / 2)``."""
     y = trace_of(y)

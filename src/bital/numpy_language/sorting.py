@@ -169,6 +169,7 @@ def digitize(x: Any, bins: Any, right: bool = False) -> Any:
     return np.where(bins[-1] < bins[0], falling, searchsorted(bins, x, side))
 
 
+@implements(np.isin)
 def isin(
     element: Any,
     test_elements: Any,
@@ -189,11 +190,3 @@ def isin(
         return filled(x.shape, invert, bool)
     place = np.minimum(places_in(among, x, "left"), among.size - 1)
     return among[place] != x if invert else among[place] == x
-
-
-implements(np.isin)(isin)
-if hasattr(np, "in1d"):  # until NumPy 2.4
-
-    @implements(np.in1d)
-    def in1d(ar1: Any, ar2: Any, *options: Any, **named: Any) -> Any:
-        return isin(trace_of(ar1).reshape(-1), ar2, *options, **named)

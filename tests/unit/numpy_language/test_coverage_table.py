@@ -30,6 +30,9 @@ def test_a_new_name_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_name_is_in_one_table_only() -> None:
     assert set(coverage.REFUSED) & set(coverage.NOT_ARRAY_FUNCTIONS) == set()
+    written_down = coverage.REFUSED.keys() | coverage.NOT_ARRAY_FUNCTIONS
+    kinds = {name: coverage.status(name) for name in written_down & set(coverage.public_names())}
+    assert [n for n, s in kinds.items() if s and s.kind == coverage.SUPPORTED] == []
 
 
 def test_status_is_looked_up() -> None:
