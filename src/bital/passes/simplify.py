@@ -31,8 +31,8 @@ from bital.program import (
 _FOLD_LIMIT = 1 << 16  # bytes: a larger constant is cheaper to compute than to keep
 
 add, sub, mul, neg = (REGISTRY[name] for name in ("add", "sub", "mul", "neg"))
-reshape, transpose, broadcast_to = (
-    REGISTRY[name] for name in ("reshape", "transpose", "broadcast_to")
+reshape, transpose, broadcast_to, convert = (
+    REGISTRY[name] for name in ("reshape", "transpose", "broadcast_to", "convert")
 )
 
 
@@ -161,7 +161,7 @@ def _fold(state: _Simplifier, equation: Equation, inputs: list[Atom]) -> Atom | 
 
 def _fold_uniform(state: _Simplifier, equation: Equation, inputs: list[Atom]) -> Atom | None:
     """An elementwise equation of numbers that are equal everywhere gives one such number."""
-    if equation.primitive.name not in _BROADCASTING:
+    if equation.primitive.name not in _ELEMENTWISE:
         return None
     values = [state.scalar(atom) for atom in inputs]
     if any(value is None for value in values):
@@ -176,6 +176,7 @@ def _fold_uniform(state: _Simplifier, equation: Equation, inputs: list[Atom]) ->
 _BROADCASTING = frozenset(
     name for name, primitive in REGISTRY.items() if isinstance(primitive.reference, np.ufunc)
 ) | {"where"}
+_ELEMENTWISE = _BROADCASTING | {"convert", "real", "imag", "complex"}
 
 
 def _drop_broadcasts(state: _Simplifier, equation: Equation, inputs: list[Atom]) -> list[Atom]:
@@ -262,6 +263,43 @@ def _transpose_twice(state: _Simplifier, inputs: list[Atom], params: dict[str, A
     first = inner.params["permutation"]
     composed = tuple(first[axis] for axis in permutation)
     return _as_atom(transpose(inner.inputs[0], permutation=composed))
+
+
+@rule("complex")
+def _of_parts(state: _Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
+    """The parts of one number are that number; without an imaginary part it is a conversion."""
+    x, y = inputs
+    real, imag = state.definition(x, "real"), state.definition(y, "imag")
+    if real is not None and imag is not None and real.inputs == imag.inputs:
+        return real.inputs[0]
+    number = state.scalar(y)
+    if number is None or number != 0 or np.signbit(number):
+        return None
+    return _as_atom(convert(x, dtype=np.dtype(f"c{2 * x.type.dtype.itemsize}")))
+
+
+@rule("real")
+def _real_of_parts(state: _Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
+    """Also of a real number that was converted without loss."""
+    whole = state.definition(inputs[0], "complex") or state.definition(inputs[0], "convert")
+    if whole is None or whole.inputs[0].type.dtype.kind != "f":
+        return None
+    x, dtype = whole.inputs[0], inputs[0].type.dtype
+    return x if 2 * x.type.dtype.itemsize == dtype.itemsize else None
+
+
+@rule("imag")
+def _imag_of_parts(state: _Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
+    whole = state.definition(inputs[0], "complex")
+    return None if whole is None else whole.inputs[1]
+
+
+@rule("conj")
+def _twice_conjugated(
+    state: _Simplifier, inputs: list[Atom], params: dict[str, Any]
+) -> Atom | None:
+    inner = state.definition(inputs[0], "conj")
+    return None if inner is None else inner.inputs[0]
 
 
 @rule("slice")

@@ -102,3 +102,33 @@ def run_source(program, *arguments):
     names: dict[str, object] = {}
     exec(program.to_numpy(), names)
     return names["program"](*arguments)
+
+
+@pytest.mark.parametrize(
+    ("f", "left"),
+    [
+        (lambda z: np.conj(np.conj(z)), []),
+        (lambda z: with_parts(z.real, z.imag), []),
+        (lambda z: with_parts(z.real, z.imag * 0.0), ["real", "imag", "mul", "complex"]),
+        (lambda z: with_parts(z.imag, z.real).real, ["imag"]),
+        (lambda z: with_parts(z.imag, z.real).imag, ["real"]),
+        (lambda z: with_parts(z.real, np.zeros_like(z.real)), ["real", "convert"]),
+        (lambda z: with_parts(z.real, -np.zeros_like(z.real)), ["real", "complex"]),
+        (lambda z: z.real.astype(complex).real, ["real"]),
+        (lambda z: z.real.astype(np.complex64).real, ["real", "convert", "real"]),
+        (lambda z: z * with_parts(np.zeros_like(z.real), np.ones_like(z.real)), ["mul"]),
+    ],
+)
+def test_parts_and_conjugates_that_cancel(f, left):
+    z = np.array([1 + 2j, complex(-0.0, np.inf), complex(np.nan, -0.0)])
+    program = optimize(bital.trace(f, z), checked=True)
+    assert [equation.primitive.name for equation in program.equations] == left
+    with np.errstate(all="ignore"):
+        same_bits(bital.jit(f)(z), f(z))
+
+
+def with_parts(x, y):
+    """x + iy, part by part."""
+    z = np.zeros_like(x, dtype=complex) if isinstance(x, np.ndarray) else x.astype(complex)
+    z.real, z.imag = x, y
+    return z

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -307,16 +309,25 @@ def format_literal(literal: Literal, typed: bool) -> str:
     dtype = literal.type.dtype
     value: Any = literal.value
     if dtype.kind == "c":
-        parts = [Literal(part, part.dtype) for part in (value.real, value.imag)]
-        text = ", ".join(format_literal(part, False) for part in parts)
-        return f"np.{dtype_name(dtype)}(complex({text}))"
-    if dtype.kind == "f":
+        text = _complex_literal(literal)
+    elif dtype.kind == "f":
         text = {"inf": "np.inf", "-inf": "-np.inf", "nan": "np.nan"}.get(str(value), str(value))
     else:
         text = str(value.item())
     if not typed:
         return text
-    return f"np.{dtype_name(dtype)}({text})"
+    return f"np.{dtype_name(dtype)}({text[1:-1] if text[0] == '(' else text})"
+
+
+def _complex_literal(literal: Literal) -> str:
+    """``(1+2j)`` where Python reads that back to the last bit: not infinities, NaN and -0.0."""
+    text = repr(literal.value.item())
+    if not re.search("inf|nan", text):
+        again = Literal(ast.literal_eval(text), literal.type.dtype)
+        if again.key == literal.key:
+            return text
+    parts = [Literal(part, part.dtype) for part in (literal.value.real, literal.value.imag)]
+    return f"complex({', '.join(format_literal(part, False) for part in parts)})"
 
 
 def dtype_name(dtype: Any) -> str:
