@@ -113,7 +113,10 @@ def run_source(program, *arguments):
         (lambda z: with_parts(z.imag, z.real).real, ["imag"]),
         (lambda z: with_parts(z.imag, z.real).imag, ["real"]),
         (lambda z: with_parts(z.real, np.zeros_like(z.real)), ["real", "convert"]),
-        (lambda z: with_parts(z.real, -np.zeros_like(z.real)), ["real", "complex"]),
+        (
+            lambda z: with_parts(z.real, -np.zeros_like(z.real)),
+            ["real", "broadcast_to", "complex"],
+        ),
         (lambda z: z.real.astype(complex).real, ["real"]),
         (lambda z: z.real.astype(np.complex64).real, ["real", "convert", "real"]),
         (lambda z: z * with_parts(np.zeros_like(z.real), np.ones_like(z.real)), ["mul"]),
