@@ -81,7 +81,7 @@ def load(text: str, careful: bool = True) -> Machine:
 
 def _compile(text: str, careful: bool) -> bytes:
     """Optimise LLVM IR and make an object file of it."""
-    machine = _target_machine(*host(), level=2 if careful else 0)
+    machine = _target_machine(*host(), level=1 if careful else 0)
     module = llvm.parse_assembly(text)
     if careful:
         options = llvm.create_pipeline_tuning_options(speed_level=2)
