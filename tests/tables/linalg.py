@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tables.row import FLOATS, INTEGERS, Operand, Row, Shape, row
+from tables.row import FLOATS, Operand, Row, Shape, row
 
 
 @dataclass(frozen=True)
@@ -204,16 +204,36 @@ def _norm(name: str, operand: Operand, **options: Any) -> Row:
 
 _M, _S = Operand((3, 4), low=-1.7, spread=True), Operand((2, 3, 4), low=-1.7, spread=True)
 _V = Operand((5,), low=-1.7, spread=True)
-_ORDERS = (None, 2, 1, 0, -1, -2, 3, 0.5, -1.5, 2.5, np.inf, -np.inf)
-_MATRIX_ORDERS = (None, "fro", "nuc", 1, -1, 2, -2, np.inf, -np.inf)
+_SMOOTH, _ROUGH, _SHARP = (None, 2, 3, 2.5), (1, 0, np.inf, -np.inf), (-1, -2, -1.5)
+_SUMS, _SPECTRAL = (None, "fro", 1, -1, np.inf, -np.inf), ("nuc", 2, -2)
+
+
+def _each(name: str, function: Any, choices: tuple[Any, ...], operand: Operand) -> Row:
+    """One row for all values of an option."""
+    return _row(name, lambda x: [function(x, choice) for choice in choices], operand, rtol=16.0)
+
+
+def _of_axis(x: Any, ord: Any) -> Any:
+    return np.linalg.norm(x, ord, axis=0)
+
+
+def _of_axes(x: Any, ord: Any) -> Any:
+    return np.linalg.norm(x, ord, axis=(2, 0))
+
 
 NORMS: list[Row] = [
     _row("norm", np.linalg.norm, _M, shapes=(((),), ((0,),), ((0, 3),), ((2, 3, 4),)), rtol=8.0),
-    *(_norm(f"ord={ord} of a vector", _V, ord=ord) for ord in _ORDERS),
-    *(_norm(f"ord={ord} along an axis", _M, ord=ord, axis=0) for ord in _ORDERS if ord != 0.5),
+    _each("norm ord= of a vector", np.linalg.norm, _SMOOTH, _V),
+    _each("norm ord= of a vector, with kinks", np.linalg.norm, _ROUGH, _V),
+    _each("norm ord= of a vector, below 0", np.linalg.norm, (*_SHARP, 0.5), _V),
+    _each("norm ord= along an axis", _of_axis, _SMOOTH, _M),
+    _each("norm ord= along an axis, with kinks", _of_axis, _ROUGH, _M),
+    _each("norm ord= along an axis, below 0", _of_axis, _SHARP, _M),
     _norm("ord=0.5 along an axis", Operand((3, 4), low=0.5), ord=0.5, axis=0),
-    *(_norm(f"ord={ord} of a matrix", _M, ord=ord) for ord in _MATRIX_ORDERS),
-    *(_norm(f"ord={ord} of axes", _S, ord=ord, axis=(2, 0)) for ord in _MATRIX_ORDERS),
+    _each("norm ord= of a matrix", np.linalg.norm, _SUMS, Operand((3, 4), avoid=(0.0,))),
+    _each("norm ord= of a matrix by its singular values", np.linalg.norm, _SPECTRAL, _M),
+    _each("norm ord= of axes", _of_axes, _SUMS, Operand((2, 3, 4), avoid=(0.0,))),
+    _each("norm ord= of axes by singular values", _of_axes, _SPECTRAL, _S),
     _norm("keepdims=", _M, keepdims=True),
     _norm("keepdims= along an axis", _M, axis=-1, keepdims=True),
     _norm("keepdims= of axes", _S, ord=1, axis=(0, 1), keepdims=True),
@@ -237,16 +257,8 @@ NORMS: list[Row] = [
     _row("matrix_norm", np.linalg.matrix_norm, _S, rtol=8.0),
     _row("matrix_norm nuc", lambda x: np.linalg.matrix_norm(x, ord="nuc", keepdims=True), _S),
     _row("cond", np.linalg.cond, Matrix((3, 2)), rtol=8.0),
-    *(
-        _row(
-            f"cond {order}",
-            lambda x, p=order: np.linalg.cond(x, p),
-            Matrix((2, 3, 3)),
-            rtol=16.0,
-            dtypes=(*INTEGERS, *FLOATS),
-        )
-        for order in (-2, 1, -1, "fro", np.inf, -np.inf, "nuc")
-    ),
+    _each("cond p=", np.linalg.cond, (-2, 1, np.inf), Matrix((2, 3, 3))),
+    _each("cond p= of less", np.linalg.cond, (-1, "fro", -np.inf), Matrix((2, 3, 3))),
     _row("cond of a singular matrix", lambda x: np.linalg.cond(x - x, 1), differentiable=False),
     _row("cond of zeros", lambda x: np.linalg.cond(x - x), differentiable=False),
     _error("cond of nothing", np.linalg.cond, Operand((0, 3))),
@@ -262,10 +274,8 @@ NORMS: list[Row] = [
 ]
 
 POWERS: list[Row] = [
-    *(
-        _row(f"matrix_power {n}", lambda x, n=n: np.linalg.matrix_power(x, n), Matrix(), rtol=16.0)
-        for n in (0, 1, 2, 3, 5, 8, -1, -2)
-    ),
+    _each("matrix_power", np.linalg.matrix_power, (0, 1, 2, 3, 5), Matrix(shift=1.0)),
+    _each("matrix_power below 0", np.linalg.matrix_power, (-1, -2), Matrix()),
     _row(
         "matrix_power stack", lambda x: np.linalg.matrix_power(x, 4), Matrix((2, 2, 2)), rtol=16.0
     ),

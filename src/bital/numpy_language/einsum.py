@@ -94,7 +94,10 @@ def _parse(operands: tuple[Any, ...]) -> tuple[list[str], str | None, list[Any]]
 
 def _letters(axes: Any) -> str:
     try:
-        return "".join("..." if axis is Ellipsis else _LETTERS[axis.__index__()] for axis in axes)
+        numbers = [axis if axis is Ellipsis else axis.__index__() for axis in axes]
+        if any(number is not Ellipsis and number < 0 for number in numbers):
+            raise IndexError
+        return "".join("..." if n is Ellipsis else _LETTERS[n] for n in numbers)
     except (TypeError, AttributeError, IndexError) as fault:
         raise ValueError(
             f"np.einsum: a list of subscripts holds numbers from 0 to 51 and Ellipsis, got {axes!r}"

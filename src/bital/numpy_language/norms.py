@@ -6,6 +6,7 @@ shortest subgradient. Equal extrema share it equally, as in `np.max`.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -105,8 +106,8 @@ def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any
     x = trace_of(operand(x))
     axes = normalize_axes(axis, x.ndim)
     flat = moveaxis(x, axes, tuple(range(len(axes))))
-    rest = flat.shape[len(axes) :]
-    result = norm(flat.reshape(-1, *rest) if rest else flat.reshape(-1), ord=ord, axis=0)
+    count = math.prod(flat.shape[: len(axes)])
+    result = norm(flat.reshape(count, *flat.shape[len(axes) :]), ord, 0)
     if not keepdims:
         return result
     return result.reshape([1 if i in axes else n for i, n in enumerate(x.shape)])
