@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tables.row import FLOATS, NUMBERS, Operand, Row, row
+from tables.row import COMPLEX, FLOATS, NUMBERS, Operand, Row, row
 
 _X = Operand((2, 3, 4))
 _POSITIVE = Operand((2, 3, 4), 0.5, 1.5)
@@ -168,4 +168,13 @@ ROWS: list[Row] = [
     ),
     row("x.cumsum()", lambda a: a.cumsum(1), _X, covers=(), rtol=4.0),
     row("x.cumprod()", lambda a: a.cumprod(axis=0), _POSITIVE, covers=(), rtol=8.0),
+]
+
+_COMPLEX: dict[str, Any] = {"dtypes": COMPLEX, "corners": False, "rtol": 8.0}
+ROWS += [
+    row("cumsum of complex", lambda a: np.cumsum(a, axis=1), Operand((2, 4)), **_COMPLEX),
+    row("cumprod of complex", lambda a: np.cumprod(a, axis=0), Operand((3, 2)), **_COMPLEX),
+    row("nancumsum of complex", np.nancumsum, Operand((3,)), **_COMPLEX),
+    row("gradient of complex", np.gradient, Operand((4,)), **_COMPLEX),
+    row("trapezoid of complex", np.trapezoid, Operand((4,)), **_COMPLEX),
 ]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tables.row import FLOATS, NUMBERS, Operand, Row, mask, row
+from tables.row import COMPLEX, FLOATS, NUMBERS, Operand, Row, mask, row
 
 _X = Operand((2, 3, 4), -3, 3, spread=True)
 _MATRIX = Operand((3, 5), -3, 3, spread=True)
@@ -217,4 +217,13 @@ ROWS += [
         rtol=4.0,
     ),
     row("nanquantile", lambda a: np.nanquantile(a, 0.5, axis=1), _MATRIX, dtypes=NUMBERS),
+]
+
+_COMPLEX: dict[str, Any] = {"dtypes": COMPLEX, "corners": False}
+ROWS += [
+    row("sort of complex", np.sort, Operand((2, 4)), **_COMPLEX),
+    row("sort_complex of complex", np.sort_complex, Operand((2, 4)), **_COMPLEX),
+    row("argsort of complex", np.argsort, Operand((2, 4)), **_COMPLEX | _PLAIN),
+    row("median of complex", lambda a: np.median(a, axis=0), Operand((3, 2)), **_COMPLEX | _PLAIN),
+    row("quantile of complex", lambda a: np.quantile(a, 0.5), Operand((3,)), **_COMPLEX | _PLAIN),
 ]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tables.row import FLOATS, INTEGERS, NUMBERS, Operand, Row, mask, row
+from tables.row import COMPLEX, FLOATS, INTEGERS, NUMBERS, Operand, Row, mask, row
 
 _X = Operand((2, 3, 4))
 _SPREAD = Operand((2, 3, 4), -3, 3, spread=True)
@@ -291,4 +291,14 @@ ROWS += [
     row("setdiff1d", lambda a: np.setdiff1d(a, a[0]), _DATA, **_KNOWN),
     row("setdiff1d assume_unique=", lambda a: np.setdiff1d(a, a[0], True), _DATA, **_KNOWN),
     row("setxor1d", lambda a: np.setxor1d(a, a[0]), _DATA, **_KNOWN),
+]
+
+_COMPLEX: dict[str, Any] = {"dtypes": COMPLEX, "corners": False, "rtol": 32.0}
+ROWS += [
+    row("nansum of complex", lambda a: np.nansum(a, axis=0), Operand((3, 2)), **_COMPLEX),
+    row("nanmean of complex", np.nanmean, Operand((3, 2)), **_COMPLEX),
+    row("nanvar of complex", np.nanvar, Operand((3, 2)), **_COMPLEX),
+    row("average of complex", lambda a: np.average(a, 0, [1, 2, 3]), Operand((3, 2)), **_COMPLEX),
+    row("cov of complex", np.cov, Operand((2, 4)), **_COMPLEX),
+    row("corrcoef of complex", np.corrcoef, Operand((2, 4)), **_COMPLEX | {"rtol": 64.0}),
 ]

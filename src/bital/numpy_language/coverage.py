@@ -162,7 +162,7 @@ NOT_ARRAY_FUNCTIONS: dict[str, str] = (
             ),
             "about Python objects and shapes": "broadcast_shapes isscalar iterable",
             "about memory": "isfortran may_share_memory shares_memory",
-            "deprecated by NumPy: write np.isin, np.vstack, np.trapezoid": "in1d row_stack trapz",
+            "deprecated by NumPy: write np.isin and np.trapezoid": "in1d trapz",
             "dates": (
                 "busday_count busday_offset busdaycalendar datetime_as_string datetime_data "
                 "is_busday isnat"

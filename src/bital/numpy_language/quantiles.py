@@ -18,6 +18,7 @@ from bital.numpy_language.dispatch import (
     kind_of,
     normalize_axes,
     operand,
+    result_dtype,
     trace_of,
 )
 from bital.numpy_language.sorting import argsort, sort
@@ -177,6 +178,8 @@ def _probability(q: Any, scale: int, name: str) -> Any:
         raise ValueError(f"np.{name}: q must be a number or have one axis, got {value!r}")
     if known is not None and not np.all((known >= 0) & (known <= scale)):
         raise ValueError(f"np.{name}: q must lie between 0 and {scale}, got {known}")
+    if scale == 1 and result_dtype(value).kind in "iu":
+        return value  # 0 or 1: the result is an element, and keeps its dtype
     if type(value) in (int, float):
         return value / scale
     return np.true_divide(value, scale)
@@ -193,6 +196,7 @@ def _quantile(ordered: Any, q: Any, method: str, skips_nan: bool) -> Any:
     length, rest = ordered.shape[0], ordered.shape[1:]
     if not length:
         raise IndexError(f"a quantile of nothing: the reduced axes of {ordered!r} are empty")
+    q = q if method == "linear" else q * 1.0
     lead, weak = np.ndim(q), type(q) is float
     count: Any = length
     if skips_nan:

@@ -27,9 +27,16 @@ def _has_nan(x: Tracer) -> bool:
 
 def _nan_accumulation(function: Callable[..., Any], neutral: int) -> Callable[..., Any]:
     def handler(
-        a: Any, axis: Any = None, dtype: Any = None, out: Any = None, **options: Any
+        a: Any,
+        axis: Any = None,
+        dtype: Any = None,
+        out: Any = None,
+        keepdims: bool = False,
+        initial: Any = None,
+        where: Any = True,
     ) -> Any:
-        return function(without_nan(trace_of(a), neutral), axis, dtype, out, **options)
+        x = without_nan(trace_of(a), neutral)
+        return function(x, axis, dtype, out, keepdims, initial, where)
 
     return handler
 
@@ -241,10 +248,10 @@ def _frequencies(x: Any, fweights: Any, aweights: Any, ddof: int) -> tuple[Any, 
     for values, name in ((fweights, "fweights"), (aweights, "aweights")):
         if values is None:
             continue
+        known = values.known_value() if isinstance(values, Tracer) else np.asarray(values)
         w = trace_of(cast(trace_of(values), np.float64))
         if w.shape != (x.shape[1],):
             raise RuntimeError(f"np.cov: {name} of shape {w.shape} for {x.shape[1]} samples")
-        known = w.known_value()
         if known is not None and (known < 0).any():
             raise ValueError(f"np.cov: {name} cannot be negative, got {w!r}")
         if known is not None and name == "fweights" and (known != np.round(known)).any():
