@@ -141,7 +141,11 @@ SYSTEMS: list[Row] = [
     _row("slogdet of a negative", lambda x: np.linalg.slogdet(-x)),
 ]
 
+# The first row of a name is one that other libraries have with the same derivative.
 DECOMPOSITIONS: list[Row] = [
+    _row("cholesky of the symmetric part", lambda x: np.linalg.cholesky((x + x.T) / 2)),
+    _row("eigh of the symmetric part", lambda x: np.linalg.eigh((x + x.T) / 2)),
+    _row("eigvalsh of the symmetric part", lambda x: np.linalg.eigvalsh((x + x.T) / 2)),
     _row("cholesky", np.linalg.cholesky, _DEFINITE, shapes=_NONE),
     _row("cholesky stack", np.linalg.cholesky, _DEFINITES),
     _row("cholesky upper=", lambda x: np.linalg.cholesky(x, upper=True), _A, rtol=8.0),
@@ -164,8 +168,8 @@ DECOMPOSITIONS: list[Row] = [
     _row("qr named", lambda x: np.linalg.qr(x).R),
     _error("qr of a vector", np.linalg.qr, _VECTOR),
     _error("qr of no mode", lambda x: np.linalg.qr(x, "none")),
-    _row("svd", np.linalg.svd, Matrix(definite=False, low=-3.0, high=3.0)),
     _row("svd tall", lambda x: np.linalg.svd(x, full_matrices=False), Operand((4, 3))),
+    _row("svd", np.linalg.svd, Matrix(definite=False, low=-3.0, high=3.0)),
     _row("svd wide", lambda x: np.linalg.svd(x, False), Operand((2, 3, 4))),
     _row("svd full", np.linalg.svd, Operand((4, 2)), differentiable=False, shapes=_NONE_OF_TWO),
     _row("svd full values", lambda x: np.linalg.svd(x)[1], Operand((4, 2))),
