@@ -66,6 +66,24 @@ def executor(name: str) -> Iterator[None]:
         _executor.reset(token)
 
 
+def num_threads() -> int:
+    """How many threads share the work of the native executor; 1 where it is not installed.
+
+    BITAL_NUM_THREADS, else OMP_NUM_THREADS, else the processors that the process may run on. A
+    job takes fewer while NumPy's BLAS is limited to fewer, as threadpoolctl does.
+
+    Examples
+    --------
+    >>> num_threads() >= 1
+    True
+    """
+    if not is_installed("native"):
+        return 1
+    from bital.executors.native import threads
+
+    return threads.slots()
+
+
 def stabilizing() -> bool:
     """Whether logarithms and quotients of exponentials are rewritten: see `stabilize`."""
     return _stabilize.get()

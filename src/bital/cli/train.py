@@ -146,11 +146,7 @@ def default_threads(executor: str) -> int:
     than one of NumPy's BLAS a network of the books' size trains no faster, and many times slower
     as soon as another program wants a core too; sums in another order give a seed other weights.
     """
-    if executor != "native":
-        return 1
-    from bital.executors.native import threads
-
-    return threads.slots()
+    return bital.config.num_threads() if executor == "native" else 1
 
 
 @contextmanager
