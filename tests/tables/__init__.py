@@ -4,6 +4,7 @@ To add a NumPy function, add a row here; the tests in ``tests/conformance`` do t
 """
 
 from tables import (
+    choosing,
     complex,
     cumulative,
     fourier,
@@ -42,4 +43,5 @@ ROWS: list[Row] = [
     *complex.ROWS,
     *fourier.ROWS,
     *special.ROWS,
+    *choosing.ROWS,
 ]

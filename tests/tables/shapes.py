@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tables.row import Operand, Row, row
+from tables.row import FLOATS, Operand, Row, row
 
 _X = Operand((2, 3, 4))
 _M = Operand((3, 4))
@@ -74,6 +74,9 @@ RESHAPING: list[Row] = [
     ),
 ]
 
+# A name of its own for vstack, which newer versions of NumPy do not have.
+_VSTACK = ("np.vstack", *(["np.row_stack"] if "row_stack" in vars(np) else []))
+
 JOINING: list[Row] = [
     row(
         "concatenate",
@@ -108,7 +111,7 @@ JOINING: list[Row] = [
     row("stack", lambda x, y: np.stack([x, y]), _M, _M, shapes=(((), ()), ((0,), (0,)))),
     row("stack axis=-1", lambda x, y: np.stack([x, y, x], axis=-1), _M, _M),
     row("stack axis=1", lambda x: np.stack([x, 2 * x], axis=1), _M),
-    row("vstack", lambda x, y: np.vstack([x, y]), Operand((4,)), _M),
+    row("vstack", lambda x, y: np.vstack([x, y]), Operand((4,)), _M, covers=_VSTACK),
     row(
         "hstack",
         lambda x, y: np.hstack([x, y]),
@@ -209,4 +212,177 @@ CREATION: list[Row] = [
     row("asanyarray", lambda x: np.asanyarray([x[0], x[1]], like=x), Operand((3,))),
 ]
 
-ROWS = [*RESHAPING, *JOINING, *CREATION]
+TURNING: list[Row] = [
+    row("rot90", lambda x: [np.rot90(x, k, (1, 2)) for k in range(-1, 3)], _X),
+    row("roll", lambda x: [np.roll(x, 2), np.roll(x, (1, -2), (0, 2))], _X, shapes=(((0, 2, 1),),)),
+    row("roll by a traced shift", lambda x, n: np.roll(x, n, 1), _M, Operand((), dtype="int64")),
+    row(
+        "rollaxis",
+        lambda x: [np.rollaxis(x, 2), np.rollaxis(x, 0, 3), np.rollaxis(x, -1, 1)],
+        _X,
+        dtypes=FLOATS,
+    ),
+    row(
+        "repeat",
+        lambda x: [np.repeat(x, 2), np.repeat(x, [1, 0, 2], axis=0), np.repeat(x, 3, axis=1)],
+        _M,
+    ),
+    row("tile", lambda x: [np.tile(x, 2), np.tile(x, (2, 1, 3)), np.tile(x, (0, 1))], _M),
+    row("resize", lambda x: [np.resize(x, (4, 5)), np.resize(x, 2)], _M),
+    row(
+        "delete",
+        lambda x: [np.delete(x, 1), np.delete(x, [0, -1], axis=1), np.delete(x, slice(2), axis=0)],
+        _M,
+    ),
+    row(
+        "insert",
+        lambda x, y: [np.insert(x, 1, y, axis=0), np.insert(x, [0, 2], y[0], axis=1)],
+        _M,
+        Operand((4,)),
+    ),
+    row("block", lambda x, y: np.block([[x, x[:, :1]], [y, 1.0]]), _M, Operand((4,))),
+    row(
+        "dstack",
+        lambda x: [np.dstack([x, x]), *np.dsplit(np.atleast_3d(x), [0])],
+        _M,
+        covers=("np.dstack", "np.dsplit"),
+    ),
+    row(
+        "diag",
+        lambda x: [np.diag(x[0]), np.diag(x[0], -2), np.diag(x), np.diag(x, 1), np.diagflat(x, 1)],
+        _M,
+        covers=("np.diag", "np.diagflat"),
+    ),
+    row("diagonal", lambda x: [np.diagonal(x), np.diagonal(x, 1, 0, 2)], _X),
+    row(
+        "tril",
+        lambda x: [np.tril(x), np.triu(x, 1), np.tril(x[0, 0], -1)],
+        _X,
+        covers=("np.tril", "np.triu"),
+    ),
+    row("tri", lambda x: np.tri(3, 4, 1, like=x) * x, _M),
+    row("vander", lambda x: [np.vander(x), np.vander(x, 3, increasing=True)], Operand((4,))),
+    row("meshgrid", lambda x, y: np.meshgrid(x, y), Operand((3,)), Operand((2,))),
+    row(
+        "linspace",
+        lambda x, y: [np.linspace(x, y, 5), np.linspace(x[0], 3, 4, False, True, axis=-1)],
+        Operand((3,)),
+        Operand((2, 1)),
+        rtol=4.0,
+    ),
+    row(
+        "logspace",
+        lambda x, y: [np.logspace(x[0], y, 4), np.geomspace(x, 3.0, 4)],
+        Operand((3,), 0.5, 2),
+        Operand((), 0.5, 2),
+        covers=("np.logspace", "np.geomspace"),
+        dtypes=FLOATS,
+        corners=False,  # a zero raises in NumPy, which reads values
+        rtol=16.0,
+    ),
+    row(
+        "apply_along_axis",
+        lambda x, y: [
+            np.apply_along_axis(np.sum, 1, x),
+            np.apply_along_axis(lambda v: np.outer(v, y), 1, x),
+        ],
+        _X,
+        Operand((2,)),
+        dtypes=FLOATS,
+    ),
+    row("apply_over_axes", lambda x: np.apply_over_axes(np.sum, x, [0, 2]), _X, rtol=4.0),
+    row(
+        "pad far with reflect_type=",
+        lambda x: np.pad(x, ((7, 9),), "reflect", reflect_type="odd"),
+        Operand((3,)),
+        dtypes=FLOATS,
+        corners=False,
+        rtol=16.0,
+    ),
+    _pad("symmetric", ((2, 1), (0, 3)), reflect_type="odd"),
+    _pad("linear_ramp", ((2, 1), (0, 3)), end_values=((1, 2), (3, 4))),
+    _pad("mean", ((2, 1), (0, 3)), stat_length=2),
+    row(
+        "pad maximum and minimum",
+        lambda x: [np.pad(x, 1, "maximum"), np.pad(x, (2, 0), "minimum", stat_length=2)],
+        Operand((3, 4), spread=True),
+    ),
+]
+
+SIGNALS: list[Row] = [
+    row(
+        "interp",
+        lambda x, y: [
+            np.interp(x, [-1.5, 0, 1], y),
+            np.interp(x, [-1.5, 0, 1], y, left=7, right=y[0]),
+            np.interp(x, [0, 0.5, 1.7], y, period=2.2),
+        ],
+        Operand((6,), avoid=(-1.5, -0.5, 0, 0.2, 0.5, 1, 1.7)),
+        Operand((3,)),
+        rtol=8.0,
+    ),
+    row(
+        "interp of traced samples",
+        lambda x, xp, fp: np.interp(x, np.cumsum(np.abs(xp) + 0.5) - 1.5, fp),
+        Operand((6,)),
+        Operand((3,), avoid=(0.0,)),
+        Operand((3,)),
+        kink=lambda x, xp, fp: np.min(
+            np.abs(x[:, np.newaxis] - (np.cumsum(np.abs(xp) + 0.5) - 1.5)), axis=1
+        ),
+        dtypes=("float64",),
+        rtol=8.0,
+    ),
+    row(
+        "convolve",
+        lambda x, y: [np.convolve(x, y, mode) for mode in ("full", "same", "valid")],
+        Operand((3,)),
+        Operand((6,)),
+        rtol=8.0,
+        corners=False,
+    ),
+    row(
+        "correlate",
+        lambda x, y: [np.correlate(x, y, mode) for mode in ("full", "same", "valid")],
+        Operand((3,)),
+        Operand((6,)),
+        rtol=8.0,
+        corners=False,
+    ),
+    row("i0", np.i0, Operand((5,)), rtol=8.0, corners=False),
+    row(
+        "polyval",
+        lambda p, x: [np.polyval(p, x), np.polyval([1, 2, 3], x), np.polyval(p, 2)],
+        Operand((4,)),
+        Operand((3,)),
+        rtol=4.0,
+    ),
+    row(
+        "polyadd",
+        lambda p, q: [
+            np.polyadd(p, q),
+            np.polysub([1, 2], p),
+            np.polymul(p, q),
+            np.polyder(p),
+            np.polyint(p, 2, 3),
+        ],
+        Operand((4,), 0.5, 2),
+        Operand((3,), 0.5, 2),
+        covers=("np.polyadd", "np.polysub", "np.polymul", "np.polyder", "np.polyint"),
+        dtypes=("int64", *FLOATS),
+        corners=False,
+        rtol=4.0,
+    ),
+    row("poly", np.poly, Operand((4,)), dtypes=("int64", "float64"), corners=False, rtol=8.0),
+    row(
+        "polyfit",
+        lambda x, y: [np.polyfit(x, y, 2), np.polyfit(x, y, 1, w=np.arange(1.0, 7))],
+        Operand((6,), spread=True),
+        Operand((6,)),
+        dtypes=("float64",),
+        corners=False,
+        rtol=1e3,
+    ),
+]
+
+ROWS = [*RESHAPING, *JOINING, *CREATION, *TURNING, *SIGNALS]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tables.row import FLOATS, INTEGERS, Operand, Row, row
+from tables.row import FLOATS, INTEGERS, Operand, Row, indices, row
 
 _UNARY_SHAPES = (((),), ((0,),), ((3, 0),), ((1,),), ((2, 1, 3),))
 _BINARY_SHAPES = (
@@ -245,4 +245,59 @@ ROWS += [
     ),
     row("multiply by minus one", lambda x: (x * -1, -1.0 * x), dtypes=("int8", "int64", *FLOATS)),
     row("multiply by pi", lambda x: x * math.pi, Operand((3, 4))),
+]
+
+# --- methods of ufuncs ----------------------------------------------------------------------
+
+_FOLDS = (np.hypot, np.logaddexp, np.fmax, np.subtract, np.true_divide)
+_BITS = (np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.gcd, np.lcm, np.left_shift)
+_SPREAD = Operand((4, 3), 0.5, 2, spread=True)
+_FEW = Operand((4, 3), 1, 3)
+
+
+def _at(ufunc: np.ufunc) -> Any:
+    def function(x: Any, *rest: Any) -> Any:
+        x = x.copy()
+        ufunc.at(x, *rest)
+        return x
+
+    return function
+
+
+def _where_out(x: Any) -> Any:
+    return np.exp(x, out=np.ones_like(x), where=x > 0)
+
+
+ROWS += [
+    _unary(np.frexp, 1.05, 1.95),
+    _unary(np.bitwise_count, -2, 2, differentiable=False),
+    row("ldexp", np.ldexp, _ANY, Operand((4,), -3, 3, dtype="int32"), shapes=_BINARY_SHAPES),
+    row("ufunc.reduce", lambda x: [u.reduce(x) for u in _FOLDS], _SPREAD, covers=(), rtol=4.0),
+    row(
+        "ufunc.accumulate",
+        lambda x: [u.accumulate(x, axis=1) for u in (np.maximum, np.add, np.multiply, *_FOLDS)],
+        _SPREAD,
+        covers=(),
+        rtol=4.0,
+    ),
+    row(
+        "ufunc.reduceat",
+        lambda x: [u.reduceat(x, [0, 2, 1]) for u in (np.add, np.maximum, np.subtract)],
+        Operand((4, 3), 0.5, 2, spread=True),
+        covers=(),
+        dtypes=INTEGERS + FLOATS,
+    ),
+    row(
+        "ufunc.reduce of bits",
+        lambda x: [m(x) for u in _BITS for m in (u.reduce, u.accumulate)],
+        _FEW,
+        covers=(),
+        dtypes=INTEGERS,
+        corners=False,
+    ),
+    row("add.at", _at(np.add), _ANY, indices(5, below=3), Operand((5, 4)), dtypes=FLOATS),
+    row("multiply.at", _at(np.multiply), _ANY, indices(3, below=3), Operand((3, 4)), dtypes=FLOATS),
+    row("negative.at", lambda x: _at(np.negative)(x, [0, 0, 1]), Operand((3,)), dtypes=FLOATS),
+    row("maximum.at", lambda x, y: _at(np.maximum)(x, (slice(1), [0, 2]), y), _ANY, Operand(())),
+    row("exp where= out=", _where_out, Operand((3, 4), avoid=(0.0,)), dtypes=FLOATS),
 ]

@@ -94,7 +94,7 @@ def geomspace(
 ) -> Any:
     """Equal ratios, from start to stop itself; both of one sign and not zero."""
     first, last = operand(start), operand(stop)
-    kind = result_dtype(first, last, 1.0)
+    kind = result_dtype(first, last, np.zeros((), dtype or float))
     x, y = (trace_of(cast(trace_of(each), kind)) for each in (first, last))
     sign = np.sign(x)
     x, y = x / sign, y / sign

@@ -80,6 +80,10 @@ def vstack(tup: Sequence[Any], *, dtype: Any = None) -> Any:
     return concatenate([np.atleast_2d(trace_of(x)) for x in tup], 0, dtype=dtype)
 
 
+if "row_stack" in vars(np):  # another name of it, which newer versions do not have
+    implements(vars(np)["row_stack"])(vstack)
+
+
 @implements(np.dstack)
 def dstack(tup: Sequence[Any]) -> Any:
     return concatenate([np.atleast_3d(trace_of(x)) for x in tup], 2)

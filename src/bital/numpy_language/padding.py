@@ -79,21 +79,27 @@ def _pad_repeated(x: Tracer, widths: list[tuple[int, int]], mode: str, reflect_t
         source = _PAD_SOURCES[mode](places, length)
         wide = take(x, source, axis)
         if reflect_type == "odd" and mode in ("reflect", "symmetric"):
-            wide = _turned(x, wide, axis, places, mode)
+            wide = trace_of(cast(_turned(x, wide, axis, places, mode), x.dtype))
         x = wide
     return x
 
 
 def _turned(x: Tracer, even: Tracer, axis: int, places: Any, mode: str) -> Tracer:
     """The odd reflection from the even one: each mirror turns values about those at the edges."""
+    kind = np.promote_types(x.dtype, np.int8)
+    x, even = trace_of(cast(x, kind)), trace_of(cast(even, kind))
     length = x.shape[axis]
-    period = max(2 * length - 2 if mode == "reflect" else 2 * length, 1)
-    turns, rest = np.divmod(places, period)
+    turns, rest = np.divmod(places, max(2 * length - 2 * (mode == "reflect"), 1))
+    in_front = turns < 0
     mirrored = rest > length - 1
-    first, last = (take(x, [place], axis) for place in (0, length - 1))
+    turns = turns + (mirrored & in_front)
     shape = tuple(-1 if other == axis else 1 for other in range(x.ndim))
-    climbed = (last - first) * (2 * turns).astype(x.dtype).reshape(shape)
-    return trace_of(where(mirrored.reshape(shape), last + last - even, even) + climbed)
+    in_front, mirrored, turns = (each.reshape(shape) for each in (in_front, mirrored, turns))
+    first, last = (take(x, [place], axis) for place in (0, length - 1))
+    edge = where(in_front, first, last)
+    turned = where(mirrored, edge + edge - even, even)
+    climbed: Any = (last - first) * (2 * turns).astype(kind)
+    return trace_of(where(turns == 0, turned, turned + climbed))
 
 
 def _pad_ramp(x: Tracer, widths: list[tuple[int, int]], ends: Any) -> Tracer:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from bital.numpy_language.complex import require_real
 from bital.numpy_language.dispatch import cast, implements, operand, plain, result_dtype, trace_of
 from bital.numpy_language.joining import concatenate
 from bital.numpy_language.shapes import filled
@@ -20,7 +21,10 @@ def interp(
     x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None
 ) -> Tracer:
     """Linear between the samples; at a sample the derivative is that from the right."""
-    x, xs, ys = (trace_of(cast(trace_of(each), np.float64)) for each in (x, xp, fp))
+    require_real("np.interp (of its positions)", x, xp)
+    kind = np.complex128 if trace_of(fp).dtype.kind == "c" else np.float64
+    x, xs = (trace_of(cast(trace_of(each), np.float64)) for each in (x, xp))
+    ys = trace_of(cast(trace_of(fp), kind))
     if xs.ndim != 1 or xs.shape != ys.shape or not xs.size:
         raise ValueError(
             f"np.interp: xp and fp must be one axis of equal length, got {xs!r}, {ys!r}"
@@ -34,8 +38,8 @@ def interp(
         xs, ys = xs[order], ys[order]
         xs = concatenate([xs[-1:] - length, xs, xs[:1] + length])
         ys = concatenate([ys[-1:], ys, ys[:1]])
-    first = ys[0] if left is None else cast(trace_of(left), np.float64)
-    last = ys[-1] if right is None else cast(trace_of(right), np.float64)
+    first = ys[0] if left is None else cast(trace_of(left), kind)
+    last = ys[-1] if right is None else cast(trace_of(right), kind)
     result = ys[0] + 0.0 * x
     if xs.size > 1:
         result = _between(x, xs, ys)
@@ -45,8 +49,12 @@ def interp(
 
 def _between(x: Tracer, xs: Tracer, ys: Tracer) -> Any:
     place: Any = np.clip(np.searchsorted(xs, x, side="right") - 1, 0, xs.size - 2)
-    slopes = (ys[1:] - ys[:-1]) / (xs[1:] - xs[:-1])
-    return slopes[place] * (x - xs[place]) + ys[place]
+    slopes: Any = ((ys[1:] - ys[:-1]) / (xs[1:] - xs[:-1]))[place]
+    low, high = ys[place], ys[place + 1]
+    value = slopes * (x - xs[place]) + low
+    # beside infinite samples: from the other end, or a sample's own value
+    value = where(np.isnan(value), slopes * (x - xs[place + 1]) + high, value)
+    return where(np.isnan(value) & ((low == high) | (x == xs[place])), low, value)
 
 
 @implements(np.convolve)
@@ -62,7 +70,7 @@ def convolve(a: Any, v: Any, mode: str = "full") -> Tracer:
 def correlate(a: Any, v: Any, mode: str = "valid") -> Tracer:
     """``c[k] = sum(a[n + k] * conj(v[n]))``."""
     x, y = _vectors(a, v, "np.correlate")
-    y = trace_of(np.conj(y))
+    y = trace_of(np.conj(y)) if y.dtype.kind == "c" else y
     if y.size > x.size:
         return trace_of(_slid(y, x, mode, "np.correlate")[::-1])
     return _slid(x, y, mode, "np.correlate")
@@ -96,8 +104,7 @@ def _slid(x: Tracer, y: Tracer, mode: str, name: str) -> Tracer:
 def i0(x: Any) -> Tracer:
     """The modified Bessel function of order 0. Values and derivatives are SciPy's."""
     x = trace_of(x)
-    if x.dtype.kind == "c":
-        raise TypeError(f"np.i0 takes real numbers, got {x!r}; write np.abs(z) or z.real")
+    require_real("np.i0", x)
     kind = x.dtype if x.dtype.kind == "f" else np.dtype(np.float64)
     wide = trace_of(cast(x, np.float32 if kind == np.float16 else kind))
     return trace_of(cast(bind(special, wide, name="i0", output=0), kind))
@@ -199,7 +206,9 @@ def poly(seq_of_zeros: Any) -> Tracer:
         roots = np.linalg.eigvals(roots)
     if roots.ndim != 1:
         raise ValueError(f"np.poly takes roots or a square matrix, got {roots!r}")
-    result = filled((1,), 1, result_dtype(roots, 1.0) if not roots.size else roots.dtype)
+    if roots.dtype not in (np.float32, np.complex64, np.complex128):
+        roots = trace_of(cast(roots, np.float64))
+    result = filled((1,), 1, roots.dtype)
     for index in range(roots.size):
         factor = concatenate([filled((1,), 1, result.dtype), -roots[index : index + 1]])
         result = convolve(result, factor)

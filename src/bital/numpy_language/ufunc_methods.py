@@ -264,13 +264,15 @@ def reduceat(
     if outside.size:
         raise IndexError(f"index {outside[0]} is out of bounds for an axis of length {length}")
     rows = moveaxis(x, axis, 0)
-    ends = np.append(points[1:], length)
+    kept = reduce(ufunc, rows[:1], dtype=dtype, keepdims=True)
+    if not points.size:
+        return moveaxis(kept[:0], 0, axis)
     parts = [
-        reduce(ufunc, rows[start : max(start + 1, stop)], dtype=dtype)
-        for start, stop in zip(points, ends[: points.size], strict=True)
+        reduce(ufunc, rows[start:stop], dtype=dtype)
+        if stop > start + 1
+        else trace_of(cast(rows[start], kept.dtype))
+        for start, stop in zip(points, [*points[1:], length], strict=True)
     ]
-    if not parts:
-        return moveaxis(reduce(ufunc, rows[:1], dtype=dtype, keepdims=True)[:0], 0, axis)
     return moveaxis(stack(parts), 0, axis)
 
 
