@@ -5,10 +5,11 @@ from __future__ import annotations
 from bital.passes.common import eliminate_common
 from bital.passes.dead_code import eliminate_dead
 from bital.passes.loops import optimize_inner, simplify_loops
+from bital.passes.sequences import batch_sequences
 from bital.passes.simplify import simplify
 from bital.program import Program, check
 
-PASSES = (simplify, simplify_loops, eliminate_common, eliminate_dead)
+PASSES = (simplify, simplify_loops, batch_sequences, eliminate_common, eliminate_dead)
 _ROUNDS = 4  # each round may uncover work for the next; most Programs settle after two
 
 
