@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from bital.primitives.branch import cond
-from bital.primitives.checkpoint import checkpoint
 from bital.primitives.inner import chosen, cut, either
 from bital.primitives.loops import scan, while_loop
 from bital.primitives.primitive import zeros
@@ -35,14 +34,14 @@ def partition(builder: Builder, variables: set[Var]) -> list[Equation]:
         if variables.isdisjoint(equation.inputs):
             builder.equations.append(equation)
             continue
-        rule = _RULES.get(equation.primitive.name)
+        rule = RULES.get(equation.primitive.name)
         rest = equation if rule is None else rule(builder, equation, variables)
         variables.update(rest.outputs)
         linear.append(rest)
     return linear
 
 
-class _Half:
+class Half:
     """An inner Program, cut in two.
 
     Attributes
@@ -108,10 +107,10 @@ def _sources(
     return list(dict.fromkeys(found)), equations
 
 
-def _fixed_point(body: Program, unknown: list[bool], carry: slice) -> _Half:
+def _fixed_point(body: Program, unknown: list[bool], carry: slice) -> Half:
     """The body cut in two; `unknown` grows until a carry goes in as it comes out."""
     while True:
-        half = _Half(body, unknown)
+        half = Half(body, unknown)
         grown = either(unknown[carry], half.moves[: carry.stop - carry.start])
         if grown == unknown[carry]:
             return half
@@ -182,7 +181,7 @@ def _split_cond(builder: Builder, equation: Equation, variables: Collection[Var]
     unknown = [atom in variables for atom in operands]
     known = [not flag for flag in unknown]
     branches: list[Program] = [equation.params[name] for name in ("true_branch", "false_branch")]
-    halves = [_Half(branch, unknown) for branch in branches]
+    halves = [Half(branch, unknown) for branch in branches]
     moves = either(halves[0].moves, halves[1].moves)
     stays = [not flag for flag in moves]
     places: list[Var] = []
@@ -257,29 +256,8 @@ def _split_while(builder: Builder, equation: Equation, variables: Collection[Var
     return Equation(while_loop, equation.inputs, names, params, equation.source)
 
 
-def _split_checkpoint(builder: Builder, equation: Equation, variables: Collection[Var]) -> Equation:
-    """The known outputs, and the whole body once more: it reads nothing but the operands."""
-    body: Program = equation.params["body"]
-    unknown = [atom in variables for atom in equation.inputs]
-    known = [not flag for flag in unknown]
-    half = _Half(body, unknown)
-    stays = [not flag for flag in half.moves]
-    outputs = chosen(equation.outputs, stays)
-    if outputs:
-        first = body.replace(
-            inputs=chosen(body.inputs, known),
-            equations=half.known,
-            outputs=chosen(body.outputs, stays),
-        )
-        inputs, params = chosen(equation.inputs, known), {**equation.params, "body": first}
-        builder.equations.append(Equation(checkpoint, inputs, outputs, params, equation.source))
-    rest = {"body": body.replace(outputs=chosen(body.outputs, half.moves)), "again": True}
-    moved = chosen(equation.outputs, half.moves)
-    return Equation(checkpoint, equation.inputs, moved, rest, equation.source)
-
-
-_RULES: dict[str, Callable[[Builder, Equation, Collection[Var]], Equation]] = {
-    "checkpoint": _split_checkpoint,
+# By primitive: takes the equation, leaves its known half in the builder, returns the linear one.
+RULES: dict[str, Callable[[Builder, Equation, Collection[Var]], Equation]] = {
     "cond": _split_cond,
     "scan": _split_scan,
     "while_loop": _split_while,
