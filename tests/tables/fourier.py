@@ -102,4 +102,36 @@ _SIGNALS = [
     ),
 ]
 
-ROWS: list[Row] = [*_ONE_AXIS, *_SEVERAL_AXES, *_OF_REALS, *_REFUSED, *_SHIFTS, *_SIGNALS]
+_OF_COMPLEX_SAMPLES = [
+    row(
+        "interp of complex samples",
+        lambda x, y: (
+            np.interp(x, [-1.5, 0, 1], y),
+            np.interp(x, [-1.5, 0, 1], y, left=1j, right=y[0]),
+            np.interp(x, [0, 0.5, 1.7], y, period=2.2),
+        ),
+        Operand((6,), avoid=(-1.5, -0.5, 0, 0.2, 0.5, 1, 1.7), dtype="float64"),
+        Operand((3,)),
+        dtypes=("complex128",),  # NumPy reads the real part of a complex64 as right=
+        rtol=8.0,
+        corners=False,
+    ),
+    *(
+        row(name, function, Operand((4,)), dtypes=COMPLEX, covers=(), differentiable=False)
+        for name, function in (
+            ("interp at complex positions", lambda z: np.interp(z, [0.0, 1.0], [1.0, 2.0])),
+            ("bincount with complex weights", lambda z: np.bincount([0, 1, 1, 2], z)),
+            ("i0 of complex numbers", np.i0),
+        )
+    ),
+]
+
+ROWS: list[Row] = [
+    *_ONE_AXIS,
+    *_SEVERAL_AXES,
+    *_OF_REALS,
+    *_REFUSED,
+    *_SHIFTS,
+    *_SIGNALS,
+    *_OF_COMPLEX_SAMPLES,
+]

@@ -32,6 +32,15 @@ def imag(val: Any) -> Tracer:
     return result
 
 
+def require_real(name: str, *xs: Any) -> None:
+    """What NumPy refuses for complex numbers is refused here, too, with a way on."""
+    for x in map(trace_of, xs):
+        if is_complex(x):
+            raise TypeError(
+                f"{name} takes real numbers, got {x!r}; pass z.real, z.imag or np.abs(z)"
+            )
+
+
 def from_parts(x: Tracer, y: Any) -> Tracer:
     """``x + iy`` in the precision of x, exactly: no part mixes with the other."""
     y = broadcast_to(trace_of(cast(y, x.dtype)), x.shape)

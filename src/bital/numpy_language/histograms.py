@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from bital.numpy_language.complex import require_real
 from bital.numpy_language.dispatch import cast, implements, trace_of, unsupported
 from bital.numpy_language.shapes import filled
 from bital.numpy_language.sorting import searchsorted
@@ -126,7 +127,9 @@ def histogram(
 ) -> tuple[Any, Any]:
     x, w = _samples(a, weights)
     edges: Any = trace_of(_edges(x, bins, range, weights, _edge_dtype(x, range)))
-    if np.ndim(bins) == 0:  # NumPy compares even bins in the edges' dtype
+    if np.ndim(bins) == 0:
+        require_real("np.histogram with a number of bins", x)
+        # NumPy compares even bins in the edges' dtype
         x = trace_of(cast(x, edges.dtype))
     place, inside = _place(x, edges)
     dtype = np.dtype(np.intp) if w is None else w.dtype
@@ -200,6 +203,8 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
     length = max(int(known.max()) + 1 if known.size else 0, int(minlength))
     if weights is not None and np.shape(weights) != places.shape:
         raise ValueError(f"np.bincount: weights of shape {np.shape(weights)} for {places!r}")
+    if weights is not None:
+        require_real("np.bincount (of its weights)", weights)
     dtype = np.dtype(np.intp if weights is None else np.float64)
     inside = filled(places.shape, True, bool)
     return _count(cast(places, np.intp), inside, weights, length, dtype)
