@@ -295,9 +295,31 @@ ROWS += [
         dtypes=INTEGERS,
         corners=False,
     ),
-    row("add.at", _at(np.add), _ANY, indices(5, below=3), Operand((5, 4)), dtypes=FLOATS),
-    row("multiply.at", _at(np.multiply), _ANY, indices(3, below=3), Operand((3, 4)), dtypes=FLOATS),
-    row("negative.at", lambda x: _at(np.negative)(x, [0, 0, 1]), Operand((3,)), dtypes=FLOATS),
-    row("maximum.at", lambda x, y: _at(np.maximum)(x, (slice(1), [0, 2]), y), _ANY, Operand(())),
+    row(
+        "add.at", _at(np.add), _ANY, indices(5, below=3), Operand((5, 4)), covers=(), dtypes=FLOATS
+    ),
+    row(
+        "multiply.at",
+        _at(np.multiply),
+        _ANY,
+        indices(3, below=3),
+        Operand((3, 4)),
+        covers=(),
+        dtypes=FLOATS,
+    ),
+    row(
+        "negative.at",
+        lambda x: _at(np.negative)(x, [0, 0, 1]),
+        Operand((3,)),
+        covers=(),
+        dtypes=FLOATS,
+    ),
+    row(
+        "maximum.at",
+        lambda x, y: _at(np.maximum)(x, (slice(1), [0, 2]), y),
+        _ANY,
+        Operand(()),
+        covers=(),
+    ),
     row("exp where= out=", _where_out, Operand((3, 4), avoid=(0.0,)), dtypes=FLOATS),
 ]
