@@ -44,6 +44,8 @@ class _Custom:
     ----------
     fun : callable
         The function: arrays -> arrays, in any nesting.
+    nondiff_argnums : sequence of int
+        Positions of arguments that are not traced: functions, words, shapes.
     """
 
     _kind: ClassVar[str]
@@ -52,18 +54,25 @@ class _Custom:
     # are those of the rule too; as rules are recorded ahead, this ends somewhere.
     _deepest: ClassVar[int] = 2
 
-    def __init__(self, fun: Function) -> None:
+    def __init__(self, fun: Function, nondiff_argnums: Sequence[int] = ()) -> None:
         functools.update_wrapper(self, fun)
         self._fun = fun
+        self._static = tuple(nondiff_argnums)
+        if any(not isinstance(place, int) or place < 0 for place in self._static):
+            raise ArgumentError(
+                f"{self._kind}: nondiff_argnums={nondiff_argnums!r:.60} are positions from 0 on"
+            )
         self._local = threading.local()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if kwargs:
             args = self._positional(args, kwargs)
-        leaves, structure = tree.flatten(args)
+        static = tuple(args[place] for place in self._static if place < len(args))
+        moving = tuple(x for place, x in enumerate(args) if place not in self._static)
+        leaves, structure = tree.flatten(moving)
         if not any(isinstance(leaf, Tracer) for leaf in leaves) or self._depth >= self._deepest:
             return self._fun(*args)
-        check_leaves(self._fun, "argument ", args)
+        check_leaves(self._fun, "argument ", moving)
         name = function_name(self._fun)
         if not self._has_rules():
             raise DifferentiationError(
@@ -71,17 +80,31 @@ class _Custom:
             )
         with self._deeper():
             primal = self._closed(
-                self._fun, leaves, lambda new: self._fun(*tree.unflatten(structure, new))
+                self._fun,
+                leaves,
+                lambda new: self._fun(*self._joined(static, tree.unflatten(structure, new))),
             )
-            outputs = self._bind(primal, leaves, structure)
+            outputs = self._bind(primal, static, leaves, structure)
         return tree.unflatten(primal.structure, outputs)
 
     def _has_rules(self) -> bool:
         raise NotImplementedError
 
-    def _bind(self, primal: Recorded, leaves: list[Any], structure: tree.Structure) -> list[Any]:
+    def _bind(
+        self,
+        primal: Recorded,
+        static: tuple[Any, ...],
+        leaves: list[Any],
+        structure: tree.Structure,
+    ) -> list[Any]:
         """Record the rules, and the equation that stands for the call."""
         raise NotImplementedError
+
+    def _joined(self, static: Sequence[Any], moving: Sequence[Any]) -> list[Any]:
+        """All arguments, in their order."""
+        rest, fixed = iter(moving), dict(zip(self._static, static, strict=False))
+        count = len(static) + len(moving)
+        return [fixed[i] if i in fixed else next(rest) for i in range(count)]
 
     def _positional(self, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         bound = inspect.signature(self._fun).bind(*args, **kwargs)
@@ -123,6 +146,9 @@ class custom_vjp(_Custom):
     ----------
     fun : callable
         The function: floating arrays -> floating arrays.
+    nondiff_argnums : sequence of int, optional
+        Positions of arguments that are not traced, such as functions. The backward rule is given
+        them in front of the others.
 
     Notes
     -----
@@ -146,8 +172,8 @@ class custom_vjp(_Custom):
     _kind = "custom_vjp"
     _set_rules = "defvjp(forward, backward)"
 
-    def __init__(self, fun: Function) -> None:
-        super().__init__(fun)
+    def __init__(self, fun: Function, nondiff_argnums: Sequence[int] = ()) -> None:
+        super().__init__(fun, nondiff_argnums)
         self._rules: tuple[Function, Function] | None = None
 
     def defvjp(self, forward: Function, backward: Function) -> None:
@@ -166,10 +192,20 @@ class custom_vjp(_Custom):
     def _has_rules(self) -> bool:
         return self._rules is not None
 
-    def _bind(self, primal: Recorded, leaves: list[Any], structure: tree.Structure) -> list[Any]:
+    def _bind(
+        self,
+        primal: Recorded,
+        static: tuple[Any, ...],
+        leaves: list[Any],
+        structure: tree.Structure,
+    ) -> list[Any]:
         assert self._rules is not None
         first, second = self._rules
-        forward = self._closed(first, leaves, lambda new: first(*tree.unflatten(structure, new)))
+        forward = self._closed(
+            first,
+            leaves,
+            lambda new: first(*self._joined(static, tree.unflatten(structure, new))),
+        )
         name, pair = function_name(first), forward.structure
         if (
             pair.kind is not tuple
@@ -186,7 +222,7 @@ class custom_vjp(_Custom):
         def call(new: list[Any]) -> list[Any]:
             residuals = tree.unflatten(pair.children[1], new[: len(types) - count])
             cts = tree.unflatten(primal.structure, new[len(types) - count :])
-            results = second(residuals, cts)
+            results = second(*static, residuals, cts)
             if not isinstance(results, (tuple, list)) or len(results) != len(structure.children):
                 raise DifferentiationError(
                     f"{function_name(second)} must return a tuple of {len(structure.children)} "
@@ -211,6 +247,9 @@ class custom_jvp(_Custom):
     ----------
     fun : callable
         The function: arrays -> arrays, in any nesting.
+    nondiff_argnums : sequence of int, optional
+        Positions of arguments that are not traced, such as functions. The rule is given them in
+        front of the others.
 
     Notes
     -----
@@ -234,8 +273,8 @@ class custom_jvp(_Custom):
     _kind = "custom_jvp"
     _set_rules = "defjvp(rule)"
 
-    def __init__(self, fun: Function) -> None:
-        super().__init__(fun)
+    def __init__(self, fun: Function, nondiff_argnums: Sequence[int] = ()) -> None:
+        super().__init__(fun, nondiff_argnums)
         self._rule: Function | None = None
 
     def defjvp(self, rule: Function) -> Function:
@@ -256,14 +295,16 @@ class custom_jvp(_Custom):
         Parameters
         ----------
         *rules : callable or None
-            ``rule(tangent, outputs, *primals) -> output tangents``; None: the argument has no
-            derivative.
+            ``rule(tangent, outputs, *args) -> output tangents``; None: the argument has no
+            derivative. Those of `nondiff_argnums` have no rule.
         """
 
-        def together(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
-            outputs = self(*primals)
+        def together(*given: Any) -> tuple[Any, Any]:
+            *static, primals, tangents = given
+            whole = self._joined(static, primals)
+            outputs = self(*whole)
             slopes = [
-                rule(tangent, outputs, *primals)
+                rule(tangent, outputs, *whole)
                 for rule, tangent in zip(rules, tangents, strict=True)
                 if rule is not None
             ]
@@ -277,16 +318,21 @@ class custom_jvp(_Custom):
     def _has_rules(self) -> bool:
         return self._rule is not None
 
-    def _bind(self, primal: Recorded, leaves: list[Any], structure: tree.Structure) -> list[Any]:
+    def _bind(
+        self,
+        primal: Recorded,
+        static: tuple[Any, ...],
+        leaves: list[Any],
+        structure: tree.Structure,
+    ) -> list[Any]:
         rule = self._rule
         assert rule is not None
         name, types = function_name(rule), primal.program.output_types
 
         def call(new: list[Any]) -> list[Any]:
             count = len(leaves)
-            pair = rule(
-                tree.unflatten(structure, new[:count]), tree.unflatten(structure, new[count:])
-            )
+            primals, moved = (tree.unflatten(structure, x) for x in (new[:count], new[count:]))
+            pair = rule(*static, primals, moved)
             if not isinstance(pair, (tuple, list)) or len(pair) != 2:
                 raise DifferentiationError(
                     f"{name} must return a pair (outputs, output tangents), it returned "

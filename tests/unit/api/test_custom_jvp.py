@@ -1,6 +1,7 @@
 """custom_jvp: the rule is used in both modes, to every order; wrong rules are told apart."""
 
 import doctest
+import functools
 
 import numpy as np
 import pytest
@@ -145,6 +146,39 @@ class TestUse:
         g = bital.custom_jvp(lambda x, *, k: x)
         with pytest.raises(ArgumentError, match=r"keywords \['k'\]"):
             bital.grad(lambda x: g(x, k=1.0))(1.0)
+
+    def test_arguments_that_are_not_traced(self):
+        """A function of a function: the root of f, by the implicit function theorem."""
+
+        @functools.partial(bital.custom_jvp, nondiff_argnums=(0, 2))
+        def root(f, a, steps):
+            x = a
+            for _ in range(steps):
+                x = x - f(x, a) / bital.jvp(lambda x: f(x, a), (x,), (1.0,))[1]
+            return x
+
+        @root.defjvp
+        def rule(f, steps, primals, tangents):
+            (a,), (da,) = primals, tangents
+            x = root(f, a, steps)
+            by_x, by_a = bital.grad(f, (0, 1))(x, a)
+            return x, -by_a / by_x * da
+
+        square = lambda x, a: x * x - a  # noqa: E731
+        for jit in (lambda f: f, bital.jit):
+            value, slope = jit(bital.value_and_grad(lambda a: root(square, a, 8)))(2.0)
+            np.testing.assert_allclose((value, slope), (2**0.5, 0.5 / 2**0.5), rtol=1e-12)
+        second = bital.grad(bital.grad(lambda a: root(square, a, 8)))(2.0)
+        np.testing.assert_allclose(second, -0.25 * 2**-1.5, rtol=1e-10)
+
+        g = bital.custom_vjp(lambda how, x: how(x), nondiff_argnums=(0,))
+        g.defvjp(lambda how, x: (how(x), x), lambda how, x, ct: (10.0 * how(x) * ct,))
+        assert bital.grad(lambda x: g(np.exp, x))(0.0) == 10.0
+        h = bital.custom_jvp(lambda how, x, y: how(x) * y, nondiff_argnums=(0,))
+        h.defjvps(lambda t, out, how, x, y: 10 * t, lambda t, out, how, x, y: how(x) * t)
+        assert bital.grad(lambda x: h(np.exp, x, x))(0.0) == 11.0
+        with pytest.raises(ArgumentError, match=r"nondiff_argnums=\(-1,\)"):
+            bital.custom_jvp(np.sin, nondiff_argnums=(-1,))
 
     def test_plain_arrays_run_the_function_itself(self):
         calls = []
