@@ -281,7 +281,8 @@ def matching(
         raise ShapeError(f"{name}: the {what} has structure {given}, needed is {structure}")
     for leaf, type_ in zip(leaves, types, strict=True):
         actual, weak = leaf_type(leaf)
-        if actual.shape != type_.shape or (weak is None and actual.dtype != type_.dtype):
+        fits = weak is not None and (weak is not complex or type_.dtype.kind == "c")
+        if actual.shape != type_.shape or (actual.dtype != type_.dtype and not fits):
             raise ShapeError(f"{name}: a {what} is {actual}, needed is {type_}")
     return leaves
 

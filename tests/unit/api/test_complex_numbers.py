@@ -82,6 +82,9 @@ class TestConvention:
             bital.jvp(np.exp, (Z,), (X,))
         with pytest.raises(ShapeError, match="float64"):
             bital.vjp(np.abs, Z)[1](Z)
+        with pytest.raises(ShapeError, match="float64"):
+            bital.vjp(np.abs, 1j)[1](1j)
+        assert bital.vjp(np.conj, 1j)[1](2)[0] == 2
 
 
 class TestJacobians:
