@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from benchmarks import report, running, whole
+from benchmarks import eager, report, running, whole
 from benchmarks.contenders import CONTENDERS
 from benchmarks.running import LeftOut
 from benchmarks.workloads import LETTERS, WORKLOADS
@@ -69,6 +69,8 @@ def main() -> None:
         _imports(results, chosen.rounds)
     if "H" in chosen.workloads:
         _trainings(results, chosen)
+    if "J" in chosen.workloads:
+        _eager(results, chosen)
     text = report.write(results)
     if chosen.out:
         chosen.out.write_text(text, encoding="utf-8")
@@ -124,6 +126,16 @@ def _trainings(results: report.Results, chosen: argparse.Namespace) -> None:
                     results.left_out.append(LeftOut(name, reason, "Unavailable" not in reason))
                 else:
                     results.trainings.setdefault(name, []).append(found)
+
+
+def _eager(results: report.Results, chosen: argparse.Namespace) -> None:
+    _say("J: eager gradients")
+    try:
+        results.eager = eager.measure(chosen.rounds, chosen.seconds)
+    except subprocess.CalledProcessError as error:
+        reason = _last(error)
+        fault = "No module named 'autograd'" not in reason
+        results.left_out.append(LeftOut("autograd", reason, fault))
 
 
 def _last(error: subprocess.CalledProcessError) -> str:

@@ -11,7 +11,9 @@ import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from benchmarks import eager
 from benchmarks.contenders import CONTENDERS, OURS
 from benchmarks.running import LeftOut, Outcome, Timing
 from benchmarks.whole import GOAL
@@ -19,7 +21,17 @@ from benchmarks.workloads import MNIST, SETTINGS, WORKLOADS, Workload
 
 PEERS = ("PyTorch", "JAX", "Keras", "scikit-learn", "NumPy, buffers reused", "NumPy, plain")
 COLUMNS = (*PEERS, "floor")
-PACKAGES = ("bital", "numpy", "scipy", "llvmlite", "torch", "jax", "keras", "scikit-learn")
+PACKAGES = (
+    "bital",
+    "numpy",
+    "scipy",
+    "llvmlite",
+    "torch",
+    "jax",
+    "keras",
+    "scikit-learn",
+    "autograd",
+)
 
 
 @dataclass
@@ -31,12 +43,13 @@ class Results:
     imports: dict[str, list[float]] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=dict)
     trainings: dict[str, list[dict[str, float]]] = field(default_factory=dict)
+    eager: list[dict[str, Any]] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
 
     def all_left_out(self) -> Iterator[tuple[str, LeftOut]]:
         for name, outcome in self.outcomes.items():
             yield from ((name, left) for left in outcome.left_out)
-        yield from (("G, H", left) for left in self.left_out)
+        yield from (("G, H, J", left) for left in self.left_out)
 
 
 def machine() -> str:
@@ -72,6 +85,7 @@ def write(results: Results) -> str:
         *(part for w in measured for part in _times(w, results.outcomes[w.name])),
         *_imports(results),
         *_trainings(results),
+        *_eager(results),
         *_ways(),
         *_missing(results),
     ]
@@ -216,6 +230,18 @@ def _trainings(results: Results) -> Iterator[str]:
         )
     rows.sort(key=lambda row: float(row[1]))
     yield table(("", "seconds", "lowest to highest", "epochs", "accuracy"), rows)
+
+
+def _eager(results: Results) -> Iterator[str]:
+    if not results.eager:
+        return
+    yield "## J: gradients without jit"
+    yield (
+        "Two layers with softmax cross-entropy in float64, traced anew at each call, since the "
+        "function is ordinary Python; and NumPy's own `dot`, for which autograd has no rule."
+    )
+    head = ("case", "contender", "us a gradient", "lowest to highest", "bital / this", "target")
+    yield table(head, list(eager.rows(results.eager)), texts=2)
 
 
 def _ways() -> Iterator[str]:

@@ -6,6 +6,8 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from bital import tree
 from bital.api.recording import (
     Recorded,
@@ -29,6 +31,9 @@ from bital.transforms import vjp as vjp_transform
 Function = Callable[..., Any]
 
 # --- choosing arguments ---------------------------------------------------------------------
+
+
+_PLAIN = frozenset({np.dtype(np.float64), np.dtype(np.float32)})  # as nearly always
 
 
 class Chosen(NamedTuple):
@@ -68,6 +73,8 @@ def choose(fun: Function, args: Sequence[Any], kwargs: dict[str, Any], argnums: 
 
 
 def require_floating(fun: Function, what: str, argument: Any) -> None:
+    if all(type(x) is np.ndarray and x.dtype in _PLAIN for x in tree.leaves(argument)):
+        return
     check_leaves(fun, what, argument)
     for path, leaf in tree.flatten_with_path(argument):
         type_, _ = leaf_type(leaf)

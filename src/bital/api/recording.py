@@ -12,7 +12,7 @@ import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass
-from types import CodeType
+from types import CodeType, FunctionType
 from typing import Any
 
 import numpy as np
@@ -175,14 +175,31 @@ def argument_names(fun: Callable[..., Any], args: Sequence[Any]) -> list[str | N
     ``x``; ``W1`` for ``params['W1']``, or where the function says ``W1, b1 = params``; otherwise
     ``params_0`` for ``params[0]``.
     """
+    structures = tuple([tree.structure(argument) for argument in args])
+    if type(fun) is FunctionType and not hasattr(fun, "__wrapped__"):
+        return list(_names_of_code(fun.__code__, structures))
     try:
-        parameters = list(inspect.signature(fun).parameters.values())
+        parameters = list(inspect.signature(fun).parameters)
     except (TypeError, ValueError):
         parameters = []
-    unpacked = _unpacked_names(getattr(inspect.unwrap(fun), "__code__", None))
+    return _names(parameters, getattr(inspect.unwrap(fun), "__code__", None), structures)
+
+
+@functools.lru_cache(maxsize=1024)
+def _names_of_code(
+    code: CodeType, structures: tuple[tree.Structure, ...]
+) -> tuple[str | None, ...]:
+    return tuple(_names(code.co_varnames[: code.co_argcount], code, structures))
+
+
+def _names(
+    parameters: Sequence[str], code: CodeType | None, structures: Sequence[tree.Structure]
+) -> list[str | None]:
+    unpacked = _unpacked_names(code)
     names: list[str | None] = []
-    for index, argument in enumerate(args):
-        parameter = parameters[index].name if index < len(parameters) else None
+    for index, structure in enumerate(structures):
+        argument = tree.unflatten(structure, [0] * structure.leaf_count)
+        parameter = parameters[index] if index < len(parameters) else None
         given = _matched(unpacked.get(parameter or ""), argument)
         if given is not None:
             names += given

@@ -247,10 +247,9 @@ def call_operator(ufunc: np.ufunc, *inputs: Any) -> Any:
     if any(_defers(value) for value in inputs):
         return NotImplemented
     result = OPERATORS.get(ufunc, UFUNCS[ufunc])(*inputs)
-    weak = [kind for kind in map(kind_of, map(operand, inputs)) if isinstance(kind, type)]
-    number = _WEAK_KINDS.get(result.dtype.kind) if isinstance(result, Tracer) else None
-    if number and len(weak) == len(inputs):
-        result = Tracer(result._trace, result._atom, number)
+    if isinstance(result, Tracer) and all(is_weak(operand(value)) for value in inputs):
+        number = _WEAK_KINDS.get(result.dtype.kind)
+        return Tracer(result._trace, result._atom, number) if number else result
     return result
 
 
@@ -294,7 +293,11 @@ def _parameters(handler: Callable[..., Any]) -> frozenset[str]:
 
 def _defers(value: Any) -> bool:
     """Whether an operand's own class is to handle the call (it implements the protocols too)."""
-    kind = type(value)
+    return type(value) is not Tracer and _kind_defers(type(value))
+
+
+@functools.lru_cache(maxsize=512)
+def _kind_defers(kind: type) -> bool:
     return not issubclass(kind, (Tracer, *_PLAIN)) and hasattr(kind, "__array_ufunc__")
 
 
@@ -314,6 +317,7 @@ def _without_neutral(
     return kept
 
 
+@functools.lru_cache(maxsize=4096)
 def function_name(function: Callable[..., Any]) -> str:
     module = getattr(function, "__module__", None) or "numpy"
     module = ".".join(part for part in module.split(".") if not part.startswith("_"))

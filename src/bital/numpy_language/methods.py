@@ -2,42 +2,44 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 
+@functools.cache
+def _dispatch() -> Any:
+    from bital.numpy_language import dispatch  # which imports this module
+
+    return dispatch
+
+
 def _operator(ufunc: np.ufunc) -> Callable[..., Any]:
     def method(self: Any, *other: Any) -> Any:
-        from bital.numpy_language import dispatch
-
-        return dispatch.call_operator(ufunc, self, *other)
+        return _dispatch().call_operator(ufunc, self, *other)
 
     return method
 
 
 def _reflected(ufunc: np.ufunc) -> Callable[[Any, Any], Any]:
     def method(self: Any, other: Any) -> Any:
-        from bital.numpy_language import dispatch
-
-        return dispatch.call_operator(ufunc, other, self)
+        return _dispatch().call_operator(ufunc, other, self)
 
     return method
 
 
 def _in_place(ufunc: np.ufunc) -> Callable[[Any, Any], Any]:
     def method(self: Any, other: Any) -> Any:
-        from bital.numpy_language import dispatch
-
-        result = dispatch.call_operator(ufunc, self, other)
+        result = _dispatch().call_operator(ufunc, self, other)
         if result is NotImplemented:
             return result
         if self._is_scalar():  # immutable in NumPy too: its name is rebound
             return result
         if self._is_shared_view():
-            return self.owe(dispatch.write_out(ufunc, (np.copy(self),), result))
-        return dispatch.write_out(ufunc, (self,), result)
+            return self.owe(_dispatch().write_out(ufunc, (np.copy(self),), result))
+        return _dispatch().write_out(ufunc, (self,), result)
 
     return method
 

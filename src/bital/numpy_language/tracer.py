@@ -271,7 +271,7 @@ def _same_bits(a: Array, b: Array) -> bool:
 def innermost(operands: Sequence[Any]) -> Trace:
     """The trace to record into: the current one; for a dead tracer, an error."""
     for operand in operands:
-        if isinstance(operand, Tracer):
+        if isinstance(operand, Tracer) and not operand._trace.is_open:
             operand.require_open()
     trace = current_trace()
     if trace is None:

@@ -60,8 +60,13 @@ def broadcast_shapes(*types: ArrayType) -> tuple[int, ...]:
     shape = types[0].shape
     for type in types[1:]:
         if type.shape != shape:
-            return np.broadcast_shapes(*(type.shape for type in types))
+            return _broadcast(tuple([type.shape for type in types]))
     return shape
+
+
+@functools.lru_cache(maxsize=4096)
+def _broadcast(shapes: tuple[tuple[int, ...], ...]) -> tuple[int, ...]:
+    return np.broadcast_shapes(*shapes)  # slow: it makes an array of each shape
 
 
 def batch_broadcasting(
