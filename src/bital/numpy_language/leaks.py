@@ -73,6 +73,8 @@ _NAMES = {
     "the function itself on whole arrays, or bital.vmap(f)(x)": "vectorize frompyfunc",
     "bital.random.key(seed)": "seed default_rng RandomState",
     "np.sum(np.stack(values))": "fsum",
+    "bital.nn.logsumexp, bital.nn.softmax or bital.nn.log_softmax": "logsumexp softmax log_softmax",
+    "(-1) ** (n + 1) * math.factorial(n) * scipy.special.zeta(n + 1, x)": "polygamma",
 }
 # What to write instead, by the last part of the called function's name.
 _INSTEAD = {name: text for text, names in _NAMES.items() for name in names.split()}

@@ -26,17 +26,18 @@ _MACHINERY = (
     *(os.path.join(_PACKAGE, name) for name in ("testing.py", "tree.py")),
     os.path.join(_PACKAGE, "keras", "variables.py"),  # which hands over to its value
     os.path.join(os.path.dirname(np.__file__), ""),
+    os.path.join(os.path.dirname(os.path.dirname(np.__file__)), "scipy", ""),
 )
 
 
 @functools.cache
 def is_machinery(filename: str) -> bool:
-    """Whether a file is bital's engine or NumPy."""
+    """Whether a file is bital's engine, NumPy or SciPy."""
     return filename.startswith(_MACHINERY)
 
 
 def user_frame() -> FrameType | None:
-    """The innermost frame outside of bital's engine and NumPy."""
+    """The innermost frame outside of bital's engine, NumPy and SciPy."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and is_machinery(frame.f_code.co_filename):
         frame = frame.f_back
