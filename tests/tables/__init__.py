@@ -17,6 +17,7 @@ from tables import (
     shapes,
     sorting,
     special,
+    special_distributions,
     statistics,
     ufuncs,
 )
@@ -31,6 +32,7 @@ from tables.row import Row as Row
 ROWS: list[Row] = [
     *ufuncs.ROWS,
     *reductions.ROWS,
+    *special_distributions.ROWS,
     *statistics.ROWS,
     *sorting.ROWS,
     *cumulative.ROWS,

@@ -112,20 +112,17 @@ REFUSED: dict[str, tuple[str, str]] = _each(
     },
 )
 
-# Of scipy.special the language has those ufuncs that primitives/special.py knows derivatives of.
+# Of scipy.special the language has those ufuncs whose derivatives primitives/special*.py know.
 _DISTRIBUTIONS = """
-bdtr bdtrc bdtri bdtrik bdtrin btdtria btdtrib chdtriv chndtr chndtridf chndtrinc chndtrix fdtr
-fdtrc fdtri fdtridfd gdtria gdtrib gdtrix kolmogi kolmogorov nbdtr nbdtrc nbdtri nbdtrik nbdtrin
-ncfdtr ncfdtri ncfdtridfd ncfdtridfn ncfdtrinc nctdtr nctdtridf nctdtrinc nctdtrit nrdtrimn nrdtrisd
-pdtri pdtrik smirnov smirnovi stdtridf tklmbda
+bdtrik bdtrin btdtria btdtrib chdtriv chndtridf fdtridfd gdtrib kolmogi kolmogorov nbdtrik nbdtrin
+ncfdtr ncfdtri ncfdtridfd ncfdtridfn ncfdtrinc nctdtr nctdtridf nctdtrinc nctdtrit pdtrik smirnov
+smirnovi stdtridf
 """
 _RARE = """
-agm airye besselpoly ellipkm1 elliprc elliprd elliprf elliprg elliprj eval_sh_jacobi hankel1
-hankel1e hankel2 hankel2e it2i0k0 it2j0y0 it2struve0 itairy iti0k0 itj0y0 itmodstruve0 itstruve0
-kelvin log_wright_bessel lpmv mathieu_a mathieu_b mathieu_cem mathieu_modcem1 mathieu_modcem2
-mathieu_modsem1 mathieu_modsem2 mathieu_sem modfresnelm modfresnelp obl_ang1 obl_ang1_cv obl_cv
-obl_rad1 obl_rad1_cv obl_rad2 obl_rad2_cv pbdv pbvv pbwa pro_ang1 pro_ang1_cv pro_cv pro_rad1
-pro_rad1_cv pro_rad2 pro_rad2_cv voigt_profile wofz wright_bessel zetac
+agm airye besselpoly elliprc elliprd elliprf elliprg elliprj hankel1 hankel1e hankel2 hankel2e
+kelvin mathieu_a mathieu_b modfresnelm modfresnelp obl_ang1 obl_ang1_cv obl_cv obl_rad1 obl_rad1_cv
+obl_rad2 obl_rad2_cv pro_ang1 pro_ang1_cv pro_cv pro_rad1 pro_rad1_cv pro_rad2 pro_rad2_cv
+voigt_profile wofz zetac
 """
 REFUSED |= _each(
     "scipy.special.",

@@ -20,6 +20,7 @@ from bital.primitives import (
     sorting,
     special,
     special_derivatives,
+    special_distributions,
 )
 from bital.primitives.control import evaluate as evaluate
 from bital.primitives.primitive import NOT_DIFFERENTIABLE as NOT_DIFFERENTIABLE
@@ -46,4 +47,5 @@ __all__ = [
     "sorting",
     "special",
     "special_derivatives",
+    "special_distributions",
 ]
