@@ -89,8 +89,9 @@ def _summary(sections: dict[str, dict[str, Status]]) -> Iterator[str]:
     yield "|---|---|---|---|---|---|"
     rows = {_TITLES[prefix]: counts(section) for prefix, section in sections.items()}
     numpy = [row for title, row in rows.items() if "scipy" not in title]
-    totals = tuple(map(sum, zip(*numpy, strict=True)))
-    rows["**NumPy in all**"] = (totals[0], totals[1], totals[2], totals[3])
+    for title, summed in (("NumPy in all", numpy), ("with SciPy's", list(rows.values()))):
+        full, partly, refused, other = map(sum, zip(*summed, strict=True))
+        rows[f"**{title}**"] = full, partly, refused, other
     for title, (full, partly, refused, other) in rows.items():
         share = percentage(full, partly, refused)
         yield f"| {title} | {full} | {partly} | {refused} | {share} | {other} |"
