@@ -60,7 +60,11 @@ def test_each_primitive_is_reached_by_a_row() -> None:
         for dtype in {row.main_dtype, "int64"} & set(row.dtypes) if row.jit else ():
             reached |= _reached(row, dtype)
     # A custom rule's linear map lives between the two halves of a vjp, and in no finished Program.
-    assert set(REGISTRY) - reached == {"custom_linear"}
+    # A barrier is made by a pass, where a checkpoint is computed again.
+    assert set(REGISTRY) - reached == {"custom_linear", "barrier"}
+    row = next(row for row in ROWS if row.name == "checkpoint")
+    program = bital.trace(row.function, *row.arguments("float64"))
+    assert "barrier" in _primitives(optimize(vjp(program, [True]), checked=True))
 
 
 def test_the_numpy_executor_knows_each_primitive() -> None:
