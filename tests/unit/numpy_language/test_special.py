@@ -62,11 +62,10 @@ def test_functions_without_rules_are_refused():
 
 
 def test_functions_that_are_no_ufuncs_name_the_line_and_what_to_write():
-    with pytest.raises(
-        TracerConversionError, match=r"special\.logsumexp.*bital\.nn\.logsumexp"
-    ) as e:
+    with pytest.raises(TracerConversionError, match=r"instead: bital\.nn\.logsumexp") as caught:
         bital.jit(lambda x: special.logsumexp(x))(X)
-    assert __file__ in str(e.value)
+    assert str(caught.value).startswith("special.logsumexp would turn")
+    assert __file__ in str(caught.value)
 
 
 def test_complex_numbers_are_refused():
