@@ -26,7 +26,6 @@ from bital.primitives.matrices import (
     diagonal,
     half_lower,
     hermitian,
-    identity,
     in_front,
     inverse_gaps,
     keep,
@@ -45,6 +44,7 @@ from bital.primitives.matrices import (
 )
 from bital.primitives.primitive import (
     NOT_LINEAR,
+    AbstractEval,
     Operand,
     Primitive,
     Tangent,
@@ -109,9 +109,30 @@ solve: Primitive = Primitive(
 )
 
 
-def inverse(a: Atom) -> Atom:
-    result: Atom = solve(a, identity(a))
+def _square_abstract_eval(name: str) -> AbstractEval:
+    def abstract_eval(a: ArrayType) -> ArrayType:
+        require_matrix(name, a)
+        return a
+
+    return abstract_eval
+
+
+def _inv_jvp(tangents: list[Tangent], out: Atom, a: Atom) -> Tangent:
+    (da,) = tangents
+    if da is None:
+        return None
+    result: Atom = neg(matmul(out, matmul(da, out)))
     return result
+
+
+inv: Primitive = Primitive(
+    "inv",
+    abstract_eval=_square_abstract_eval("inv"),
+    reference=np.linalg.inv,
+    jvp=single(_inv_jvp),
+    transpose=NOT_LINEAR,
+    batch=in_front,
+)
 
 
 def _pinv_abstract_eval(a: ArrayType, rcond: ArrayType) -> ArrayType:
@@ -245,23 +266,18 @@ cofactors: Primitive = Primitive(  # of a, whose decomposition stands beside it,
 # --- decompositions -------------------------------------------------------------------------
 
 
-def _cholesky_abstract_eval(a: ArrayType) -> ArrayType:
-    require_matrix("cholesky", a)
-    return a
-
-
 def _cholesky_jvp(tangents: list[Tangent], out: Atom, a: Atom) -> Tangent:
     (da,) = tangents
     if da is None:
         return None
-    inv = inverse(out)
-    moved = matmul(matmul(inv, hermitian(da)), adjoint(inv))
+    inverse = inv(out)
+    moved = matmul(matmul(inverse, hermitian(da)), adjoint(inverse))
     return matmul(out, half_lower(moved))
 
 
 cholesky: Primitive = Primitive(
     "cholesky",
-    abstract_eval=_cholesky_abstract_eval,
+    abstract_eval=_square_abstract_eval("cholesky"),
     reference=np.linalg.cholesky,
     jvp=single(_cholesky_jvp),
     transpose=NOT_LINEAR,
@@ -288,7 +304,7 @@ def _qr_jvp(
     *_, m, n = a.type.shape
     k = min(m, n)
     q1, r1 = columns(q, 0, k), rows(r, 0, k)
-    moved = matmul(columns(da, 0, k), inverse(columns(r1, 0, k)))
+    moved = matmul(columns(da, 0, k), inv(columns(r1, 0, k)))
     inner = matmul(adjoint(q1), moved)
     turn = skew(inner)
     dq = add(matmul(q1, turn), sub(moved, matmul(q1, inner)))

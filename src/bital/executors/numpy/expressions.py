@@ -299,6 +299,7 @@ EXPRESSIONS |= {
     "special": _special,
     "exponent": lambda equation, operands, buffer: f"np.frexp({operands[0]})[1]",
     "solve": _call("linalg.solve"),
+    "inv": _call("linalg.inv"),
     "pinv": _pinv,
     "slogdet": _call("linalg.slogdet"),
     "det": _call("linalg.det"),
