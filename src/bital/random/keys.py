@@ -74,16 +74,24 @@ def fold_in(key: Any, data: Any) -> Any:
     ----------
     key : (2,) uint64
     data : int
+        Modulo 2**64.
 
     Returns
     -------
     (2,) uint64
 
+    Raises
+    ------
+    ArgumentError
+        Where data is not one integer.
+
     Examples
     --------
     >>> step_key = fold_in(key(0), 17)
     """
-    word = data.astype(np.uint64) if hasattr(data, "astype") else np.uint64(data)
+    if np.shape(data) or not is_integer(data):
+        raise ArgumentError(f"random.fold_in takes one integer to fold in, got {data!r:.60}")
+    word = as_words(data)
     mixed = key ^ np.stack([np.zeros_like(word), word])
     return random_bits(mixed, (2,), np.uint64, stream=_FOLD)
 
@@ -94,6 +102,18 @@ def fold_in(key: Any, data: Any) -> Any:
 def is_traced(value: Any) -> bool:
     """Whether a value is being recorded, and may be anything."""
     return hasattr(value, "known_value")
+
+
+def is_integer(value: Any) -> bool:
+    """Whether a value is an integer or an array of integers."""
+    return (value.dtype if hasattr(value, "dtype") else np.asarray(value).dtype).kind in "iu"
+
+
+def as_words(value: Any) -> Any:
+    """Integers modulo 2**64."""
+    if isinstance(value, int):
+        return np.uint64(value % 2**64)
+    return (value if hasattr(value, "astype") else np.asarray(value)).astype(np.uint64)
 
 
 def shape_of(name: str, shape: Any, *parameters: Any) -> tuple[int, ...]:

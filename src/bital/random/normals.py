@@ -83,9 +83,11 @@ def truncated_normal(
             f"truncated_normal needs -8 <= lower < upper <= 8, got {lower!r:.60}, {upper!r:.60}"
         )
     shape = shape_of("truncated_normal", shape, lower, upper)
-    low, high = map(_probability, (lower, upper))
+    turned = np.greater(lower, 0.0)  # the upper tail as the lower one, whose numbers are finer
+    first, last = np.where(turned, np.negative(upper), lower), np.where(turned, -lower, upper)
+    low, high = map(_probability, (first, last))
     x = _normal_quantile(uniform(key, shape, np.float64, low, high))
-    return np.clip(x, lower, upper).astype(dtype)
+    return np.clip(np.where(turned, -x, x), lower, upper).astype(dtype)
 
 
 def multivariate_normal(
@@ -137,7 +139,7 @@ def multivariate_normal(
 
 def _probability(bound: Any) -> Any:
     """That a standard normal number lies below."""
-    return 0.5 * (1.0 + np.vectorize(math.erf, otypes=[float])(np.divide(bound, math.sqrt(2.0))))
+    return 0.5 * np.vectorize(math.erfc, otypes=[float])(np.divide(bound, -math.sqrt(2.0)))
 
 
 # Coefficients of M. J. Wichura, "Algorithm AS 241: the percentage points of the normal

@@ -9,7 +9,7 @@ import numpy as np
 
 from bital.api import random_bits
 from bital.errors import ArgumentError
-from bital.random.keys import float_dtype, is_traced, shape_of
+from bital.random.keys import as_words, float_dtype, is_integer, is_traced, parameter, shape_of
 
 
 def bits(key: Any, shape: Sequence[int] = (), dtype: Any = np.uint32) -> Any:
@@ -80,6 +80,7 @@ def uniform(
             return unit
         if not minval < maxval:
             raise ArgumentError(f"uniform needs minval < maxval, got {minval} and {maxval}")
+    minval, maxval = parameter(minval, dtype), parameter(maxval, dtype)
     return unit * (maxval - minval) + minval
 
 
@@ -125,14 +126,13 @@ def randint(key: Any, shape: Sequence[int], minval: Any, maxval: Any, dtype: Any
         raise ArgumentError(f"random.randint: integers come in an integer dtype, not {dtype}")
     shape = shape_of("randint", shape, *bounds)
     for bound in bounds:
-        kind = bound.dtype.kind if hasattr(bound, "dtype") else np.asarray(bound).dtype.kind
-        if kind not in "iu" and not isinstance(bound, int):
+        if not is_integer(bound) and type(bound) is not int:
             raise ArgumentError(f"random.randint: a bound is an integer, got {bound!r:.60}")
     words = random_bits(key, (2, *shape), np.uint64)
     if _check_bounds(minval, maxval, dtype) == 2**64:
         return words[0].astype(dtype)
-    low = _as_words(minval)
-    span = np.subtract(_as_words(maxval), low)
+    low = as_words(minval)
+    span = np.subtract(as_words(maxval), low)
     if any(map(is_traced, bounds)):
         span = np.where(maxval > minval, span, np.uint64(1))
     middle = np.multiply(words[0], span)  # words wrap round; NumPy's scalars would warn of it
@@ -153,13 +153,6 @@ def _check_bounds(minval: Any, maxval: Any, dtype: np.dtype[Any]) -> int:
             f"{maxval!r:.60}"
         )
     return high - low
-
-
-def _as_words(bound: Any) -> Any:
-    """An integer modulo 2**64."""
-    if isinstance(bound, int):
-        return np.uint64(bound % 2**64)
-    return (bound if hasattr(bound, "astype") else np.asarray(bound)).astype(np.uint64)
 
 
 def _high_word(x: Any, y: Any) -> Any:

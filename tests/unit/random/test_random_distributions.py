@@ -32,6 +32,8 @@ CONTINUOUS = {
     "truncated": (lambda d: random.truncated_normal(KEY, -0.5, 2.0, (N,), d),
                   stats.truncnorm(-0.5, 2)),
     "far tail": (lambda d: random.truncated_normal(KEY, 2.0, 6.0, (N,), d), stats.truncnorm(2, 6)),
+    "extreme tail": (lambda d: random.truncated_normal(KEY, 7.0, 8.0, (N,), d),
+                     stats.truncnorm(7, 8)),
     "exponential": (lambda d: random.exponential(KEY, (N,), d), stats.expon),
     "gumbel": (lambda d: random.gumbel(KEY, (N,), d), stats.gumbel_r),
     "laplace": (lambda d: random.laplace(KEY, (N,), d), stats.laplace),

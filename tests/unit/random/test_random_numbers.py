@@ -42,6 +42,16 @@ def test_keys_of_a_split_differ_from_each_other_and_from_the_numbers():
     assert len(np.unique(every)) == every.size
 
 
+def test_what_is_folded_in():
+    keys = [random.fold_in(KEY, data) for data in (-1, 2**64 - 1, np.int32(-1), np.uint64(3), 3)]
+    assert np.array_equal(keys[0], keys[1])
+    assert np.array_equal(keys[0], keys[2])
+    assert np.array_equal(keys[3], keys[4])
+    for data in (1.5, np.ones(2, int), "a", None):
+        with pytest.raises(ArgumentError, match="fold_in takes one integer"):
+            random.fold_in(KEY, data)
+
+
 def test_streams_of_different_keys_are_not_related():
     draws = np.stack([random.normal(k, (4000,)) for k in random.split(KEY, 6)])
     other = np.stack([random.normal(random.fold_in(KEY, i), (4000,)) for i in range(6)])
@@ -201,6 +211,11 @@ def test_dtypes_that_are_refused(name):
 def test_what_is_no_shape(shape):
     with pytest.raises(ArgumentError, match="a shape is a sequence of integers from 0 on"):
         random.normal(KEY, shape)
+
+
+def test_parameters_of_another_dtype_do_not_change_it():
+    assert random.uniform(KEY, (2,), np.float32, np.float64(0.0), np.ones(2)).dtype == np.float32
+    assert random.gamma(KEY, np.ones(2), dtype=np.float32).dtype == np.float32
 
 
 def test_parameters_give_the_shape_or_fit_it():
