@@ -92,7 +92,7 @@ ROWS: list[Row] = [
     row("isin nothing", lambda x: np.isin(x, np.zeros(0)), _MATRIX, **_PLAIN),
 ]
 ROWS += [
-    row("x.sort()", _in_place("sort", 0), _X, covers=()),
+    row("x.sort()", _in_place("sort", 0, "stable"), _X, covers=()),
     row("x.partition()", _in_place("partition", [0, 1, 2, 3]), _X, covers=()),
     row("x.argsort()", lambda a: a.argsort(0), _X, covers=(), **_PLAIN),
     row(

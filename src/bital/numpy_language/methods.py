@@ -141,13 +141,17 @@ class ArrayMethods:
         """As ``np.compress``."""
         return np.compress(condition, self, axis, out)  # type: ignore[call-overload]
 
-    def sort(self, axis: int = -1, **options: Any) -> None:
+    def sort(
+        self, axis: int = -1, kind: Any = None, order: Any = None, *, stable: Any = None
+    ) -> None:
         """As ``np.sort``, in place."""
-        self[...] = np.sort(self, axis, **options)  # type: ignore[call-overload]
+        self[...] = np.sort(self, axis, kind, order, stable=stable)  # type: ignore[call-overload]
 
-    def partition(self, kth: Any, axis: int = -1, **options: Any) -> None:
+    def partition(
+        self, kth: Any, axis: int = -1, kind: Any = "introselect", order: Any = None
+    ) -> None:
         """As ``np.partition``, in place."""
-        self[...] = np.partition(self, kth, axis, **options)  # type: ignore[call-overload]
+        self[...] = np.partition(self, kth, axis, kind, order)  # type: ignore[call-overload]
 
     def fill(self, value: Any) -> None:
         """Set every element."""
