@@ -329,7 +329,7 @@ def ravel_multi_index(multi_index: Any, dims: Any, mode: Any = "raise", order: s
 
 def _in_bounds(index: Tracer, length: int, mode: str, name: str) -> Tracer:
     """The index itself; reading a range at it raises where it is outside."""
-    if index.dtype.kind not in "iu":
+    if index.dtype.kind not in "iub":
         raise TypeError(f"{name} needs integers, got {index!r}")
     counted = _counted(trace_of(cast(index, np.intp)), length, mode, name)
     return counted if mode != "raise" else take(np.arange(length), counted)

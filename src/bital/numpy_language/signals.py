@@ -77,10 +77,9 @@ def correlate(a: Any, v: Any, mode: str = "valid") -> Tracer:
 
 
 def _vectors(a: Any, v: Any, name: str) -> tuple[Tracer, Tracer]:
-    first, second = operand(a), operand(v)
-    kind = result_dtype(first, second)
-    x, y = (trace_of(cast(trace_of(each), kind)) for each in (first, second))
-    x, y = (each.reshape(1) if not each.ndim else each for each in (x, y))
+    x, y = (_vector(each) for each in (a, v))  # a number is an array of one element
+    kind = result_dtype(x, y)
+    x, y = (trace_of(cast(each, kind)) for each in (x, y))
     if x.ndim != 1 or y.ndim != 1 or not x.size or not y.size:
         raise ValueError(
             f"{name} takes two arrays of one axis that are not empty, got {x!r}, {y!r}"
