@@ -185,7 +185,7 @@ class TestDrawing:
         svg = program.draw().svg
         root = ElementTree.fromstring(svg)
         texts = {
-            "".join(node.itertext()).strip() for node in root.iter() if node.tag[-4:] == "text"
+            "".join(node.itertext()).replace("\xa0", " ").strip() for node in root.iter() if node.tag[-4:] == "text"
         }
         for statement in (
             "h = np.tanh(x @ W1 + b1)   (8, 5) float64",
