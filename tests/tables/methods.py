@@ -72,6 +72,9 @@ OPERATORS: list[Row] = [
     _op("[1.0, 2.0, 3.0] + x", Operand((3,))),
 ]
 
+_SPREAD2 = Operand((3, 4), spread=True)
+_PLACES: dict[str, Any] = {"differentiable": False, "dtypes": FLOATS, "corners": False}
+
 METHODS: list[Row] = [
     _op("x.sum()", _X),
     _op("x.sum(0)", _X),
@@ -112,6 +115,9 @@ METHODS: list[Row] = [
     _op("x.astype(bool)", differentiable=False),
     _op("x.conj()"),
     _op("x.real"),
+    _op("[x.repeat(2, 1), x.diagonal(1), x.trace(), x.compress([True, False, True], 0)]"),
+    _op("[x.cumsum(1), x.cumprod(), (x > 0).astype(np.int8).choose([x, 2 * x])]", rtol=8.0),
+    _op("[x.argsort(1), x[0].searchsorted(x[1, 0]), x.argpartition(1)[:, 1]]", _SPREAD2, **_PLACES),
     _op("x.size + x.ndim + x.shape[0] + len(x)", differentiable=False, mapped=False),
     _op("x.nbytes + x.itemsize", differentiable=False, mapped=False),
     row("x.take(i)", lambda x, i: x.take(i, axis=1), _M, indices(3, below=4), covers=()),
@@ -128,6 +134,14 @@ def _fill(x: Any) -> Any:
     x = x.copy()
     x.fill(3)
     return x
+
+
+def _sorted_in_place(x: Any) -> Any:
+    x, y = x.copy(), x.copy()
+    x.sort()
+    y.sort(axis=0)
+    x.put([0, 5], y[0, :2])
+    return x, y
 
 
 def _into_out(x: Any, y: Any) -> Any:
@@ -176,6 +190,7 @@ IN_PLACE: list[Row] = [
         covers=(),
     ),
     row("x.fill", _fill, _M, covers=()),
+    row("x.sort", _sorted_in_place, _SPREAD2, covers=(), corners=False),
     row("out=", _into_out, _M, _V, covers=(), dtypes=INTEGERS + FLOATS),
     row("view after a write", _view_after_write, _M, covers=(), dtypes=INTEGERS + FLOATS),
 ]

@@ -153,7 +153,8 @@ def trim_zeros(filt: Any, trim: Any = "fb", axis: Any = None) -> Any:
     if value is None:
         raise unsupported("np.trim_zeros", "a slice x[m:n] with plain bounds")
     places = np.arange(x.size).reshape(x.shape)
-    kept = np.trim_zeros(np.where(np.asarray(value) != 0, places + 1, 0), trim, axis)
+    options = {} if axis is None else {"axis": axis}  # which older versions do not know
+    kept: Any = np.trim_zeros(np.where(np.asarray(value) != 0, places + 1, 0), trim, **options)
     low = [0] * x.ndim
     if kept.size:
         first = next(int(n) for n in kept.flat if n) - 1

@@ -139,10 +139,9 @@ def reduce(
     where: Any = True,
 ) -> Any:
     """From left to right, or in a tree where the ufunc is associative."""
-    if ufunc in REDUCTIONS and ufunc not in _LOGICAL:
-        options = {} if dtype is None else {"dtype": dtype}
-        if initial is not np._NoValue:
-            options["initial"] = initial
+    options = {} if dtype is None else {"dtype": dtype}
+    options |= {} if initial is np._NoValue else {"initial": initial}
+    if ufunc in REDUCTIONS and not (ufunc in _LOGICAL and options):
         return REDUCTIONS[ufunc](array, axis=axis, keepdims=keepdims, where=where, **options)
     x = _operand_of(ufunc, array, dtype)
     axes = () if not x.shape and axis in (0, -1) else normalize_axes(axis, x.ndim)
