@@ -2,8 +2,9 @@
 
 - Before the loop: ``x @ W``, where W is the same at each turn and x is of the sequence alone, is
   computed for the whole sequence.
-- After the loop: a sum of products, ``total + x.T @ g``, as the gradient of a weight is, becomes
-  one product that also contracts the axis of the sequence. The loop stacks what it is made of.
+- After the loop: ``h @ V`` that is a result of each turn and of nothing else; and a sum of
+  products, ``total + x.T @ g``, as the gradient of a weight is: it becomes one product that also
+  contracts the axis of the sequence. The loop stacks what they are made of.
 
 Both keep a value for each turn, instead of reading W, or reading and writing the total, at each
 turn. They are done where these are a few times as large as what is kept, and where all that is kept
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from bital.passes.loops import Slot, rebuilt, slots_of
 from bital.passes.memory import VIEWS
@@ -52,7 +53,7 @@ def batch_sequences(program: Program) -> Program:
             continue
         builder.source = equation.source
         zeros = {e.outputs[0] for e in builder.equations if _is_zero(e)}
-        equation, after = _sums_last(_products_first(builder, equation), same, zeros)
+        equation, after = _products_last(_products_first(builder, equation), same, zeros)
         builder.equations += [equation, *after]
     outputs = [same.get(a, a) if isinstance(a, Var) else a for a in program.outputs]
     return program.replace(equations=builder.equations, outputs=outputs)
@@ -163,6 +164,13 @@ class _Sum:
         self.rest: list[Atom] = []
         self.adds: list[Equation] = []
 
+    def keep(self, is_late: Callable[[Equation], bool]) -> bool:
+        """Leave the products that cannot wait to the loop; whether there are others."""
+        late = [e for e in self.products if is_late(e)]
+        self.rest += [e.outputs[0] for e in self.products if e not in late]
+        self.products = late
+        return bool(late)
+
 
 def _sum(
     place: int, carry: Var, out: Atom, made: dict[Atom, Equation], uses: Counter[Atom]
@@ -189,10 +197,10 @@ def _sum(
     return found if met == 1 and uses[carry] == 1 and found.products else None
 
 
-def _sums_last(
+def _products_last(
     equation: Equation, same: dict[Var, Atom], zeros: Collection[Atom]
 ) -> tuple[Equation, list[Equation]]:
-    """A scan that stacks what its sums of products are made of, and these products.
+    """A scan that stacks what some of its results are made of, and the products that make these.
 
     Parameters
     ----------
@@ -204,7 +212,6 @@ def _sums_last(
     """
     body: Program = equation.params["body"]
     count, slots = equation.params["n_carry"], slots_of(equation)
-    carries = [s for s in slots if s.role == "carry"]
     made: dict[Atom, Equation] = {out: e for e in body.equations for out in e.outputs}
     uses: Counter[Atom] = Counter(a for e in body.equations for a in e.inputs)
     uses.update(body.outputs)
@@ -215,26 +222,38 @@ def _sums_last(
         for a, y in zip(body.outputs[count:], equation.outputs[count:], strict=True)
         if isinstance(a, Var)
     )
-    fixed = {s.inputs["body"] for s in slots if s.role == "const"}
+    fixed: dict[Atom, Atom] = {s.inputs["body"]: s.atom for s in slots if s.role == "const"}
+    carries = [s.inputs["body"] for s in slots if s.role == "carry"]
     sums = []
-    for place, slot in enumerate(carries):
-        found = _sum(place, slot.inputs["body"], body.outputs[place], made, uses)
-        if found is None:
-            continue
-        late = [e for e in found.products if _is_late(e, given, fixed)]
-        found.rest += [e.outputs[0] for e in found.products if e not in late]
-        found.products = late
-        if late:
+    for place, carry in enumerate(carries):
+        found = _sum(place, carry, body.outputs[place], made, uses)
+        if found is not None and found.keep(lambda e: _is_late(e, given, fixed)):
             sums.append(found)
-    new = dict.fromkeys(
-        a for each in sums for e in each.products for a in e.inputs if a not in stacks
-    )
-    if not sums or not _pays((s.carry for s in sums), new) or not _fits(equation, new):
+    results = {
+        place: made[atom]
+        for place, atom in enumerate(body.outputs)
+        if place >= count and uses[atom] == 1 and atom in made and _is_result(made[atom], fixed)
+    }
+    read = [a for each in sums for e in each.products for a in e.inputs]
+    read += [a for e in results.values() for a in e.inputs if a not in fixed]
+    new = list(dict.fromkeys(a for a in read if a not in stacks))
+    matrices: list[Atom] = [s.carry for s in sums]
+    matrices += [a for e in results.values() for a in e.inputs if a in fixed]
+    if not matrices or not _pays(matrices, new) or not _fits(equation, new):
         return equation, []
-    return _split(equation, sums, list(new), stacks, same, zeros)
+    return _split(equation, sums, results, new, {**fixed, **stacks}, same, zeros)
 
 
-def _is_late(product: Equation, given: set[Atom], fixed: set[Var]) -> bool:
+def _is_result(product: Equation, fixed: Collection[Atom]) -> bool:
+    """Whether it is a product of something that changes with something that does not."""
+    if product.primitive is not dot_general:
+        return False
+    return sum(atom in fixed for atom in product.inputs) == 1 and all(
+        isinstance(atom, Var) for atom in product.inputs
+    )
+
+
+def _is_late(product: Equation, given: Collection[Atom], fixed: Collection[Atom]) -> bool:
     """Whether a product may wait: one operand is a slice of the sequence, and both change."""
     x, y = product.inputs
     atoms = isinstance(x, Var) and isinstance(y, Var) and x not in fixed and y not in fixed
@@ -244,17 +263,19 @@ def _is_late(product: Equation, given: set[Atom], fixed: set[Var]) -> bool:
 def _split(
     equation: Equation,
     sums: list[_Sum],
+    results: dict[int, Equation],
     new: list[Atom],
-    stacks: dict[Atom, Atom],
+    outside: dict[Atom, Atom],
     same: dict[Var, Atom],
     zeros: Collection[Atom],
 ) -> tuple[Equation, list[Equation]]:
     body: Program = equation.params["body"]
     slots, count = slots_of(equation), equation.params["n_carry"]
     carries = [s for s in slots if s.role == "carry"]
-    ys = [Var(_stacked(a.type, equation.params["length"])) for a in new]
-    stacks = {**stacks, **dict(zip(new, ys, strict=True))}
-    gone = {e for each in sums for e in (*each.products, *each.adds)}
+    length = equation.params["length"]
+    ys = [Var(_stacked(a.type, length)) for a in new]
+    outside = {**outside, **dict(zip(new, ys, strict=True))}
+    gone = {e for each in sums for e in (*each.products, *each.adds)} | set(results.values())
     inner, after = Builder(body.name), Builder()
     inner.equations = [e for e in body.equations if e not in gone]
     after.source = equation.source
@@ -270,15 +291,21 @@ def _split(
         if each.rest:
             outputs[each.place] = start = Var(out.type, out.name)
         with building(after):
-            parts = [_over_all(product, stacks) for product in each.products]
+            parts = [_over_all(product, outside) for product in each.products]
             parts = parts if start in zeros else [start, *parts]
             same[out] = functools.reduce(add, parts)
+    for place, product in results.items():
+        inside[place] = None
+        atoms = [outside[a] for a in product.inputs]
+        flags = [a.type != atom.type for a, atom in zip(product.inputs, atoms, strict=True)]
+        with building(after):
+            (same[outputs[place]],) = _for_all(product, length, atoms, flags)
     stays = [atom is not None for atom in inside]
     ended = [s for s, flag in zip(carries, stays[:count], strict=True) if not flag]
     program = body.replace(equations=inner.equations, outputs=[*chosen(inside, stays), *new])
     left = [slot for slot in slots if slot not in ended]
-    results = [*chosen(outputs, stays), *ys]
-    return rebuilt(equation, left, {"body": program}, results), after.equations
+    names = [*chosen(outputs, stays), *ys]
+    return rebuilt(equation, left, {"body": program}, names), after.equations
 
 
 def _over_all(product: Equation, stacks: dict[Atom, Atom]) -> Atom:

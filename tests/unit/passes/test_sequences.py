@@ -55,8 +55,8 @@ def test_a_recurrent_network():
     program = optimized(bital.trace(recurrent(bital), *args), args)
     assert products(program) == (1, [1])  # x @ W before the loop, h @ U in it
     program = gradient(recurrent(bital), *args)
-    # x @ W; then the gradients of W and U after the backward loop, which pulls back to h and x
-    assert products(program) == (3, [1, 2])
+    # x @ W; after the backward loop, which pulls back to h, the gradients of W, U and x
+    assert products(program) == (4, [1, 1])
 
 
 @pytest.mark.parametrize("reverse", [False, True])
@@ -126,6 +126,34 @@ def test_matrices_on_either_side_and_vectors():
     assert products(optimized(bital.trace(f, *args), args)) == (2, [0])
 
 
+def test_what_each_turn_gives_and_nobody_reads_in_the_loop():
+    """The output layer of a recurrent network, and its gradients."""
+
+    def f(u, v, xs):
+        def step(h, x):
+            h = np.tanh(h @ u + x)
+            return h, (h @ v, np.sum(h))
+
+        return bital.scan(step, np.zeros((2, H)), xs)[1]
+
+    args = U, RNG.normal(size=(H, 17)), 0.1 * RNG.normal(size=(N, 2, H))
+    assert products(optimized(bital.trace(f, *args), args)) == (1, [1])
+    program = gradient(f, *args)  # the gradients of U and V, and the cotangent of h by V
+    assert products(program)[1] == [1, 1]
+    wide = U, args[1], RNG.normal(size=(N, 16, H))
+
+    def twice(u, v, xs):
+        def step(h, x):
+            h = np.tanh((h @ u) @ u.T @ u + x)
+            y = h @ v
+            return h + np.sum(y), (y, y @ v.T)
+
+        return bital.scan(step, np.zeros((16, H)), xs)[1]
+
+    # y is read in the loop; y @ V.T is not, and y is stacked anyway
+    assert products(optimized(bital.trace(twice, *wide), wide)) == (1, [4])
+
+
 # --- sums -----------------------------------------------------------------------------------
 
 
@@ -172,7 +200,7 @@ def test_outer_products_of_vectors():
 
         return np.sum(bital.scan(step, np.zeros(H), xs)[0])
 
-    assert products(gradient(f, W, U, XS[:, 0])) == (3, [1, 2])
+    assert products(gradient(f, W, U, XS[:, 0])) == (4, [1, 1])
 
 
 def test_batches_of_products():
