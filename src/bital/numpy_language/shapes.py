@@ -168,7 +168,7 @@ def copy(a: Any, order: str = "K", subok: bool = False) -> Tracer:
 @implements(np.astype)
 def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Tracer:
     wanted = np.dtype(dtype)
-    if wanted.kind not in "biuf":
+    if wanted.kind not in "biufc":
         raise TypeError(
             f"a traced array cannot become {wanted}: bital computes with bool, integer, floating "
             "and complex arrays"
