@@ -32,6 +32,10 @@ What is not a function of arrays stands at the end of each section.
 *Not under jit* are functions whose result has a shape that depends on values. `bital.grad` knows
 the values; `bital.jit` and `bital.vmap` do not, and refuse.
 
+Not listed: `numpy.random` (write [bital.random](numpy.md)), and what is not plain arrays of numbers
+(`numpy.ma`, `numpy.char`, `numpy.rec`, `numpy.strings`) or is made of arrays by other means
+(`numpy.polynomial`, `numpy.lib`): on traced values they work as far as what they call does.
+
 A supported function may still refuse an option; the error then names it. Derivatives at kinks and
 ties are stated in [numpy.md](numpy.md).
 """
@@ -81,6 +85,8 @@ def page() -> str:
     ]
     for prefix, section in sections.items():
         lines += ["", f"## {_TITLES[prefix]}", "", *_section(section)]
+    beyond = sorted(f"`{name}`" for name in coverage.further_names())
+    lines += ["", "## Beyond these", "", f"Supported too: {', '.join(beyond)}."]
     return "\n".join(lines) + "\n"
 
 

@@ -20,6 +20,7 @@ from tables import (
     special_distributions,
     statistics,
     ufuncs,
+    windows,
 )
 from tables.row import COMPLEX as COMPLEX
 from tables.row import DTYPES as DTYPES
@@ -32,6 +33,7 @@ from tables.row import Row as Row
 ROWS: list[Row] = [
     *ufuncs.ROWS,
     *reductions.ROWS,
+    *windows.ROWS,
     *special_distributions.ROWS,
     *statistics.ROWS,
     *sorting.ROWS,

@@ -24,6 +24,7 @@ from bital.numpy_language import (
     statistics,
     ufunc_methods,
     ufuncs,
+    windows,
 )
 from bital.numpy_language.dispatch import supported as supported
 from bital.numpy_language.source import named_scope as named_scope
@@ -57,4 +58,5 @@ __all__ = [
     "statistics",
     "ufunc_methods",
     "ufuncs",
+    "windows",
 ]

@@ -269,3 +269,15 @@ def _supported(space: Any, name: str) -> str | None:
     if handler is None:
         return None
     return NEEDS_VALUES if getattr(handler, "needs_values", False) else SUPPORTED
+
+
+def further_names() -> list[str]:
+    """Functions that the language has entries for, and that stand in none of the namespaces."""
+    from bital.numpy_language import dispatch
+
+    listed = {id(_attribute(space, n)) for space in namespaces().values() for n in dir(space)}
+    return [
+        dispatch.function_name(function)
+        for function in dispatch.FUNCTIONS
+        if id(function) not in listed
+    ]
