@@ -18,8 +18,9 @@ from bital.numpy_language.dispatch import (
     trace_of,
 )
 from bital.numpy_language.tracer import Tracer, bind
+from bital.primitives import Primitive
 from bital.primitives import elementwise as p
-from bital.primitives.special import DERIVATIVES, special, ufunc_of
+from bital.primitives.special import DERIVATIVES, erf, special, ufunc_of
 
 
 @functools.cache
@@ -31,8 +32,23 @@ def enter() -> None:
         except AttributeError:  # a SciPy without it
             continue
         UFUNCS[ufunc] = _entry(name, ufunc)
+    for name, primitive in _COMPILED.items():
+        UFUNCS[ufunc_of(name)] = _one_primitive(name, primitive)
     UFUNCS[ufunc_of("expit")] = expit
     UFUNCS[ufunc_of("log_expit")] = log_expit
+    UFUNCS[ufunc_of("logit")] = logit
+
+
+# Those for which compiled code has formulas.
+_COMPILED = {"erf": erf, "log1p": p.log1p, "expm1": p.expm1, "exp2": p.exp2, "cbrt": p.cbrt}
+
+
+def _one_primitive(name: str, primitive: Primitive) -> Callable[[Any], Tracer]:
+    def handler(x: Any) -> Tracer:
+        result: Tracer = bind(primitive, *_in_loop(name, x))
+        return result
+
+    return handler
 
 
 def _in_loop(name: str, *values: Any) -> list[Tracer]:
@@ -72,3 +88,13 @@ def log_expit(x: Any) -> Tracer:
     zero = cast(0, x.dtype)
     result: Tracer = -bind(p.logaddexp, zero, -x)
     return result
+
+
+def logit(x: Any) -> Tracer:
+    """``log(x / (1 - x))``, near 1/2 by way of 2 x - 1, which is small there."""
+    (x,) = _in_loop("logit", x)
+    middle = np.abs(x - 0.5) < 0.2
+    small: Any = np.where(middle, 2 * (x - 0.5), 0)
+    far: Any = np.where(middle, 0.25, x)
+    result = np.where(middle, np.log1p(small) - np.log1p(-small), np.log(far / (1 - far)))
+    return trace_of(result)

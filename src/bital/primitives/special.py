@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -119,6 +120,26 @@ special: Primitive = Primitive(
     abstract_eval=_abstract_eval,
     reference=_reference,
     jvp=single(_jvp),
+    transpose=NOT_LINEAR,
+    batch=batch_broadcasting,
+)
+
+
+def _erf_jvp(tangents: list[Tangent], out: Atom, x: Atom) -> Tangent:
+    (tangent,) = tangents
+    if tangent is None:
+        return None
+    slope: Atom = p.mul(p.exp(p.neg(p.mul(x, x))), 2 / math.sqrt(math.pi))
+    result: Atom = p.mul(tangent, slope)
+    return result
+
+
+# The error function has a formula of its own in compiled code, so it is a primitive of its own.
+erf: Primitive = Primitive(
+    "erf",
+    abstract_eval=lambda x: _abstract_eval(x, name="erf", output=0),
+    reference=lambda x: ufunc_of("erf")(x),
+    jvp=single(_erf_jvp),
     transpose=NOT_LINEAR,
     batch=batch_broadcasting,
 )

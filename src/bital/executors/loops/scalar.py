@@ -333,6 +333,7 @@ def _library(name: str) -> Formula:
 for _name in _TRANSCENDENTAL:
     FORMULAS[_name] = mathematics.FUNCTIONS.get(_name) or _library(_name)
 FORMULAS["sqrt"] = lambda x: x.op("sqrt")
+FORMULAS["erf"] = mathematics.FUNCTIONS["erf"]
 
 
 def _log_of_sum(exponential: str, logarithm: Formula, at_equals: float) -> Formula:
@@ -405,5 +406,5 @@ JOINS: dict[str, Formula] = {
 _BROADCASTING = frozenset(
     name for name, primitive in REGISTRY.items() if isinstance(primitive.reference, np.ufunc)
 )
-ELEMENTWISE = (_BROADCASTING & FORMULAS.keys()) | {"where", "convert", "stop_gradient"}
+ELEMENTWISE = (_BROADCASTING & FORMULAS.keys()) | {"where", "convert", "stop_gradient", "erf"}
 __all__ = ["ELEMENTWISE", "FORMULAS", "JOINS", "Body", "NotLowered", "evaluate", "neutral"]

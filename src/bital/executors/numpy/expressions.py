@@ -297,6 +297,7 @@ EXPRESSIONS |= {
     "random_bits": _random_bits,
     "barrier": lambda equation, operands, buffer: operands[0],
     "special": _special,
+    "erf": lambda equation, operands, buffer: f"scipy.special.erf({operands[0]})",
     "exponent": lambda equation, operands, buffer: f"np.frexp({operands[0]})[1]",
     "solve": _call("linalg.solve"),
     "inv": _call("linalg.inv"),
