@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from bital.numpy_language.dispatch import cast, implements, operand, result_dtype, trace_of
-from bital.numpy_language.products import contract
-from bital.numpy_language.shapes import moveaxis, reshape_to, squeeze, transpose
+from bital.numpy_language.products import contract, diagonal_of
+from bital.numpy_language.shapes import reshape_to, squeeze, transpose
 from bital.numpy_language.tracer import Tracer
 from bital.numpy_language.ufuncs import store
 
@@ -140,9 +140,8 @@ def _diagonal(labels: Labels, x: Tracer) -> Term:
                 raise ValueError(
                     f"np.einsum: axes {label!r} of {x!r} have lengths {x.shape[i]} and {x.shape[j]}"
                 )
-            index = np.arange(x.shape[i])
-            x = moveaxis(x, (i, j), (0, 1))[index, index]
-            labels = (label, *(each for k, each in enumerate(labels) if k not in (i, j)))
+            x = diagonal_of(x, 0, i, j)
+            labels = (*(each for k, each in enumerate(labels) if k not in (i, j)), label)
     return labels, x
 
 

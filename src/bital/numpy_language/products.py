@@ -300,9 +300,11 @@ def diagonal_of(x: Tracer, offset: int, axis1: int, axis2: int) -> Tracer:
     if i == j:
         raise ValueError(f"a diagonal needs two axes, got {axis1} and {axis2} of {x!r}")
     x = moveaxis(x, (i, j), (-2, -1))
-    first, second = max(-offset, 0), max(offset, 0)
-    steps = np.arange(max(min(x.shape[-2] - first, x.shape[-1] - second), 0))
-    result: Tracer = x[..., first + steps, second + steps]
+    *stack, m, n = x.shape
+    count = max(min(m + min(offset, 0), n - max(offset, 0)), 0)
+    start = offset if offset > 0 else -offset * n
+    stop = start + (count - 1) * (n + 1) + 1 if count else start
+    result: Tracer = x.reshape(*stack, m * n)[..., start : stop : n + 1]
     return result
 
 

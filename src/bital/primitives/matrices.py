@@ -107,14 +107,17 @@ def skew(x: Atom) -> Atom:
 
 
 def diagonal(x: Atom) -> Atom:
-    kept = keep("identity", x)
-    result: Atom = reduce_sum(kept, axes=(x.type.ndim - 1,), keepdims=False)
+    """Of a square matrix."""
+    *stack, n, _ = x.type.shape
+    flat = reshape(x, shape=(*stack, n * n))
+    start, stop = (0,) * flat.type.ndim, flat.type.shape
+    result: Atom = slice_(flat, start=start, stop=stop, step=(*(1 for _ in stack), n + 1))
     return result
 
 
 def trace(x: Atom) -> Atom:
-    kept = keep("identity", x)
-    return sum_matrix(kept)
+    result: Atom = reduce_sum(diagonal(x), axes=(x.type.ndim - 2,), keepdims=False)
+    return result
 
 
 def sum_matrix(x: Atom) -> Atom:
