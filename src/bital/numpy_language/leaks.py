@@ -16,6 +16,7 @@ from bital.errors import (
     TracerConversionError,
     UnsupportedAttributeError,
 )
+from bital.numpy_language.coverage import REFUSED
 from bital.numpy_language.source import (
     current_expression,
     is_machinery,
@@ -28,6 +29,7 @@ _STORE = (
     "make the array part of the trace first, a = np.zeros(n, like=x) or a = np.zeros_like(x), and "
     "then a[i] = x works; or np.where, np.stack, np.concatenate"
 )
+_MEMORY = "it needs an array in memory, and a traced value has none"
 _INDEX = (
     "np.asarray(a, like=i)[i] makes the table part of the trace; or np.take_along_axis(a, i, 0)"
 )
@@ -143,14 +145,14 @@ def attribute_error(tracer: Any, name: str) -> AttributeError:
     if name.startswith("__") or not hasattr(np.ndarray, name):
         return AttributeError(f"a traced array has no attribute {name!r}")
     where = _describe("a plain value")[1]
-    function = f"np.{name}(x)" if hasattr(np, name) else "a NumPy function of the same meaning"
-    if name in _INSTEAD:
-        instead = _INSTEAD[name]
-    else:
-        instead = f"{function}, where bital can trace it (bital.numpy_language.supported())"
+    reason, instead = REFUSED.get(f"ndarray.{name}", (_MEMORY, ""))
+    if not instead:
+        function = f"np.{name}(x)" if hasattr(np, name) else "a NumPy function of the same meaning"
+        default = f"{function}, where bital can trace it (bital.numpy_language.supported())"
+        instead = _INSTEAD.get(name, default)
     return UnsupportedAttributeError(
-        f"x.{name} of a traced value ({tracer!r}) needs an array in memory, and a traced value has "
-        f"none.\n  at {where}\n  instead: {instead}"
+        f"x.{name} of a traced value ({tracer!r}) is refused: {reason}.\n"
+        f"  at {where}\n  instead: {instead}"
     )
 
 
