@@ -228,7 +228,8 @@ def scan(
     Notes
     -----
     Compiled code and its compile time do not grow with `length`. Reverse mode keeps what each step
-    needs for the way back: memory that is linear in `length`. Forward mode keeps nothing.
+    needs for the way back: memory that is linear in `length`; with ``checkpoint(f)`` the carries
+    alone. Forward mode keeps nothing.
 
     Examples
     --------

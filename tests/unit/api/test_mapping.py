@@ -4,6 +4,7 @@ import doctest
 from collections import namedtuple
 
 import numpy as np
+import plain_loops
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -187,6 +188,44 @@ def test_loops_and_branches_with_axes(jit):
     args = (np.stack([W, W + 0.1, W - 0.3], axis=-1), XS.T)
     got = jit(bital.vmap(recurrent, in_axes=-1, out_axes=(-1, 0)))(*args)
     assert_same(got, looped(recurrent, [2, 1], [-1, 0], args, 3))
+
+
+def inside(lib):
+    """Maps in the bodies of a loop, a branch and a loop without end, over closed-over weights."""
+
+    def rows(f, xs):
+        return bital.vmap(f)(xs) if lib is bital else np.stack([f(x) for x in xs])
+
+    def f(w, xs):
+        def step(h, x):
+            def other(h):
+                return rows(lambda r: np.sin(r) * x, h)
+
+            h = lib.cond(np.sum(h) > 0, lambda h: rows(lambda r: np.tanh(w @ r + x), h), other, h)
+            return h, np.sum(h)
+
+        h, sums = lib.scan(step, xs, xs)
+        grown = lib.while_loop(
+            lambda h: np.sum(h * h) < 9.0, lambda h: rows(lambda r: 1.5 * r + 0.1, h), h
+        )
+        return np.sum(h * h) + np.sum(sums), grown
+
+    return f
+
+
+def test_maps_inside_of_loops_and_branches():
+    for lib in (plain_loops, bital):
+        value, slope = bital.value_and_grad(lambda w, xs, lib=lib: inside(lib)(w, xs)[0], (0, 1))(
+            W, XS
+        )
+        grown = inside(lib)(W, XS)[1]
+        mapped = bital.vmap(inside(bital), (None, 0))(W, np.stack([XS, -XS]))
+        if lib is plain_loops:
+            want = value, slope, grown
+    assert_same((value, slope, grown), want)
+    assert_same((mapped[0][0], mapped[1][0]), (value, grown))
+    both = bital.jit(bital.vmap(bital.grad(lambda w, xs: inside(bital)(w, xs)[0]), (None, 0)))
+    assert_same(both(W, np.stack([XS, XS]))[1], slope[0])
 
 
 def loss(w, x):
