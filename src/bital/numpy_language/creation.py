@@ -11,7 +11,6 @@ import numpy as np
 from bital.numpy_language.dispatch import (
     cast,
     implements,
-    normalize_axis,
     operand,
     plain,
     result_dtype,
@@ -19,6 +18,7 @@ from bital.numpy_language.dispatch import (
 )
 from bital.numpy_language.indexing import nonzero, written
 from bital.numpy_language.joining import concatenate, stack
+from bital.numpy_language.products import diagonal
 from bital.numpy_language.shapes import astype, broadcast_to, copy, filled, moveaxis, reshape_to
 from bital.numpy_language.tracer import Tracer
 from bital.numpy_language.ufuncs import where
@@ -198,25 +198,6 @@ def triu_indices_from(arr: Any, k: int = 0) -> Any:
 @implements(np.diag_indices_from)
 def diag_indices_from(arr: Any) -> Any:
     return np.diag_indices_from(np.broadcast_to(np.int8(0), arr.shape))
-
-
-@implements(np.diagonal)
-def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tracer:
-    x = trace_of(a)
-    if x.ndim < 2:
-        raise ValueError(f"np.diagonal takes arrays of two axes or more, got {x!r}")
-    i, j = normalize_axis(axis1, x.ndim), normalize_axis(axis2, x.ndim)
-    if i == j:
-        raise ValueError(f"np.diagonal: axis1 and axis2 cannot be the same, got {axis1}, {axis2}")
-    rows, columns = _diagonal_places(x.shape[i], x.shape[j], offset)
-    result: Tracer = moveaxis(x, (i, j), (0, 1))[rows, columns]
-    return moveaxis(result, 0, -1)
-
-
-def _diagonal_places(rows: int, columns: int, offset: int) -> tuple[Any, Any]:
-    count = max(0, min(rows + min(offset, 0), columns - max(offset, 0)))
-    index = np.arange(count)
-    return index - min(offset, 0), index + max(offset, 0)
 
 
 @implements(np.diag)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bital.numpy_language.dispatch import cast, implements, operand, result_dtype, trace_of
-from bital.numpy_language.products import contract, diagonal_of
+from bital.numpy_language.products import contract, diagonal
 from bital.numpy_language.shapes import reshape_to, squeeze, transpose
 from bital.numpy_language.tracer import Tracer
 from bital.numpy_language.ufuncs import store
@@ -140,7 +140,7 @@ def _diagonal(labels: Labels, x: Tracer) -> Term:
                 raise ValueError(
                     f"np.einsum: axes {label!r} of {x!r} have lengths {x.shape[i]} and {x.shape[j]}"
                 )
-            x = diagonal_of(x, 0, i, j)
+            x = diagonal(x, 0, i, j)
             labels = (*(each for k, each in enumerate(labels) if k not in (i, j)), label)
     return labels, x
 

@@ -294,8 +294,12 @@ def linalg_cross(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
 # --- diagonals ------------------------------------------------------------------------------
 
 
-def diagonal_of(x: Tracer, offset: int, axis1: int, axis2: int) -> Tracer:
-    """The diagonal of two axes, as a last axis."""
+@implements(np.diagonal)
+def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tracer:
+    """Every (n + 1)-th element of the matrix as it lies in memory: no index arrays."""
+    x = trace_of(a)
+    if x.ndim < 2:
+        raise ValueError(f"a diagonal needs two axes, got {x!r}")
     i, j = normalize_axis(axis1, x.ndim), normalize_axis(axis2, x.ndim)
     if i == j:
         raise ValueError(f"a diagonal needs two axes, got {axis1} and {axis2} of {x!r}")
@@ -310,14 +314,14 @@ def diagonal_of(x: Tracer, offset: int, axis1: int, axis2: int) -> Tracer:
 
 @implements(np.linalg.diagonal)
 def linalg_diagonal(x: Any, /, *, offset: int = 0) -> Tracer:
-    return diagonal_of(trace_of(x), offset, -2, -1)
+    return diagonal(x, offset, -2, -1)
 
 
 @implements(np.trace)
 def trace(
     a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: Any = None
 ) -> Any:
-    return np.sum(diagonal_of(trace_of(a), offset, axis1, axis2), axis=-1, dtype=dtype, out=out)
+    return np.sum(diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype, out=out)
 
 
 @implements(np.linalg.trace)
