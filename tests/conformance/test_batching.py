@@ -27,6 +27,7 @@ def _axes_to_try(row: Row) -> list[tuple[int | None, ...]]:
     return list(dict.fromkeys(tried))
 
 
+@pytest.mark.compiles
 @pytest.mark.parametrize("row", MAPPED, ids=lambda row: row.name)
 def test_batching(row: Row, executor: str) -> None:
     rows = [row.arguments(row.main_dtype, seed=seed) for seed in range(SIZE)]
@@ -47,6 +48,7 @@ def test_batching(row: Row, executor: str) -> None:
         assert_equal_results(tree.leaves(got), want, rtol, f"{row.name} over {axes}")
 
 
+@pytest.mark.compiles
 @pytest.mark.parametrize("row", ONE_OPERAND, ids=lambda row: row.name)
 def test_batching_along_the_last_axis(row: Row, executor: str) -> None:
     rows = [row.arguments(row.main_dtype, seed=seed)[0] for seed in range(SIZE)]

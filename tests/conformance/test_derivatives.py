@@ -43,7 +43,7 @@ def _inexact(results: Any) -> list[Any]:
 def test_derivatives(row: Row) -> None:
     """Both modes to order 2."""
     function, values = _of_floats(row, row.arguments(row.main_dtype))
-    with without_warnings():
+    with without_warnings(), bital.config.executor("numpy"):
         bital.check_grads(_floating_results(function), values, order=2, atol=1e-5, rtol=1e-5)
 
 

@@ -14,6 +14,7 @@ import bital
 COMPILED = [row for row in ROWS if row.jit and runs(row)]
 
 
+@pytest.mark.compiles
 @pytest.mark.parametrize("row", COMPILED, ids=lambda row: row.name)
 def test_nesting(row: Row, executor: str) -> None:
     """The row inside of an inner derivative, its operands of an outer trace; and jitted."""

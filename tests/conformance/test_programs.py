@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from typing import Any
 from unittest import mock
@@ -83,16 +84,27 @@ def _tangent(rng: np.random.Generator, type: ArrayType) -> Any:
 @pytest.mark.parametrize("row", COMPILED, ids=lambda row: row.name)
 def test_programs(row: Row) -> None:
     """Well formed through every pass; the text parses back."""
-    traced = _trace(row)
-    for name, program in [*_transformed(traced, row.reverse), *_nested(traced, row.reverse)]:
-        check(program)
-        optimized = optimize(program, checked=True)
-        assert optimized.input_types == program.input_types, name
-        assert optimized.output_types == program.output_types, name
-        _check_text(program)
-        _check_text(optimized)
+    for name, program in _transformed(_trace(row), row.reverse):
+        _check_program(program, name)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("row", COMPILED, ids=lambda row: row.name)
+def test_nested_transforms(row: Row) -> None:
+    for name, program in _nested(_trace(row), row.reverse):
+        _check_program(program, name)
+
+
+def _check_program(program: Program, name: str) -> None:
+    check(program)
+    optimized = optimize(program, checked=True)
+    assert optimized.input_types == program.input_types, name
+    assert optimized.output_types == program.output_types, name
+    _check_text(program)
+    _check_text(optimized)
+
+
+@pytest.mark.compiles
 @pytest.mark.parametrize("row", COMPILED, ids=lambda row: row.name)
 def test_values_of_programs(row: Row, executor: str) -> None:
     """The executor gives what the primitives mean."""
@@ -100,7 +112,7 @@ def test_values_of_programs(row: Row, executor: str) -> None:
         _check_values(row, program, executor, f"{name} of {row.name}")
 
 
-@pytest.mark.compiles
+@pytest.mark.slow
 @pytest.mark.parametrize("row", COMPILED, ids=lambda row: row.name)
 def test_values_of_nested_transforms(row: Row, executor: str) -> None:
     for name, program in _nested(_trace(row), row.reverse):
@@ -119,10 +131,7 @@ def _check_values(row: Row, program: Program, executor: str, where: str) -> None
     values = _values(row, program.input_types)
     with without_warnings():
         want = [np.asarray(result) for result in evaluate(program, values)]
-    _check_calls(get_executor(executor), program, values, want, where)
-    if executor != "numpy":
-        return
-    # Buffers are planned for large arrays; here for every array, so that each primitive meets them.
+    # The numpy executor plans buffers for large arrays; here for all, so that each primitive has some.
     with mock.patch.object(memory, "_SMALLEST", 9):
         _check_calls(get_executor(executor), program, values, want, f"{where}, with buffers")
 
@@ -163,7 +172,8 @@ def test_both_halves_of_a_derivative(row: Row) -> None:
 @pytest.mark.parametrize("row", REVERSIBLE, ids=lambda row: row.name)
 def test_derivatives_keep_their_types(row: Row) -> None:
     """A gradient has its argument's dtype, a tangent its output's, for mixed precisions too."""
-    for dtypes in (("float32", "float64"), ("float64", "float16"), ("float32", "int8")):
+    pairs = (("float32", "float64"), ("float64", "float16"), ("float32", "int8"))
+    for dtypes in pairs[zlib.crc32(row.name.encode()) % 3 :][:1]:
         if row.is_complex:
             dtypes = tuple(_COMPLEX_OF.get(name, name) for name in dtypes)
         arguments = [row.arguments(dtypes[i % 2])[i] for i in range(len(row.operands))]
