@@ -131,7 +131,7 @@ def _check_values(row: Row, program: Program, executor: str, where: str) -> None
     values = _values(row, program.input_types)
     with without_warnings():
         want = [np.asarray(result) for result in evaluate(program, values)]
-    # The numpy executor plans buffers for large arrays; here for all, so that each primitive has some.
+    # The numpy executor plans buffers for large arrays, here for all: each primitive meets some.
     with mock.patch.object(memory, "_SMALLEST", 9):
         _check_calls(get_executor(executor), program, values, want, f"{where}, with buffers")
 
