@@ -293,7 +293,8 @@ def _parameters(handler: Callable[..., Any]) -> frozenset[str]:
 
 def _defers(value: Any) -> bool:
     """Whether an operand's own class is to handle the call (it implements the protocols too)."""
-    return type(value) is not Tracer and _kind_defers(type(value))
+    kind: Any = type(value)
+    return kind is not Tracer and _kind_defers(kind)
 
 
 @functools.lru_cache(maxsize=512)

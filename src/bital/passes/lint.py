@@ -89,8 +89,8 @@ def _warn(equation: Equation, row: Atom, column: Atom) -> None:
     assert equation.source is not None
     warnings.warn_explicit(
         f"{named[0]}({n},) meets {named[1]}({n}, 1): the result is ({n}, {n}), one element for "
-        "each pair, and it is reduced. If one for each sample is meant, write a[:, np.newaxis] for the "
-        f"first or b[:, 0] for the second; if pairs are meant, a[np.newaxis, :] - b says so",
+        "each pair, and it is reduced. If one for each sample is meant, write a[:, np.newaxis] for "
+        "the first or b[:, 0] for the second; if pairs are meant, a[np.newaxis, :] - b says so",
         BroadcastWarning,
         equation.source.filename,
         equation.source.line,

@@ -184,9 +184,8 @@ class TestDrawing:
         program = bital.trace(bital.grad(loss), PARAMS, X, T)
         svg = program.draw().svg
         root = ElementTree.fromstring(svg)
-        texts = {
-            "".join(node.itertext()).replace("\xa0", " ").strip() for node in root.iter() if node.tag[-4:] == "text"
-        }
+        written = ("".join(node.itertext()) for node in root.iter() if node.tag[-4:] == "text")
+        texts = {text.replace("\xa0", " ").strip() for text in written}
         for statement in (
             "h = np.tanh(x @ W1 + b1)   (8, 5) float64",
             "d_W1 = x.T @ b   (4, 5) float64",
