@@ -71,6 +71,20 @@ KINKS: list[tuple[str, Callable[[Any], Any], list[float], list[float]]] = [
     ("modf", lambda x: np.modf(x)[0], [1.5, -1.5], [1.0, 1.0]),
     ("round", lambda x: np.round(x, 1), [0.33], [0.0]),
     ("rounding to int and back", lambda x: x.astype(np.int64).astype(np.float64), [1.5], [0.0]),
+    (
+        "interp at samples",
+        lambda x: np.interp(x, [0.0, 1.0, 2.0], [0.0, 1.0, 3.0]),
+        [-1.0, 0.0, 1.0, 2.0, 3.0],
+        [0.0, 1.0, 2.0, 0.0, 0.0],
+    ),
+    ("frexp at powers of 2", lambda x: np.frexp(x)[0], [1.0, 4.0], [0.5, 0.125]),
+    ("maximum.accumulate of equals", np.maximum.accumulate, [2.0, 2.0], [1.5, 0.5]),
+    ("hypot.reduce with zeros", np.hypot.reduce, [0.0, 3.0, 4.0], [0.0, 0.6, 0.8]),
+    ("multiply.accumulate with a zero", np.multiply.accumulate, [2.0, 0.0, 3.0], [1.0, 8.0, 0.0]),
+    ("maximum.at at a tie", lambda x: _raised(x), [1.0, 5.0, 2.0], [1.0, 0.5, 1.0]),
+    ("sinc at 0", np.sinc, [0.0], [0.0]),
+    ("select", lambda x: np.select([x > 1, x > 0], [x, x * x]), [0.0, 1.0, 2.0], [0.0, 2.0, 1.0]),
+    ("choose", lambda x: np.choose([1, 0], [x, 3 * x]), [1.0, 2.0], [3.0, 1.0]),
     ("nan_to_num", np.nan_to_num, [np.nan, 1.0, np.inf], [0.0, 1.0, 0.0]),
     ("repeated writes", lambda x: _written_twice(x), [1.0, 2.0, 3.0], [0.0, 0.0, 1.0]),
     ("repeated reads", lambda x: x[[0, 0, 2]], [1.0, 2.0, 3.0], [2.0, 0.0, 1.0]),
@@ -80,6 +94,12 @@ KINKS: list[tuple[str, Callable[[Any], Any], list[float], list[float]]] = [
 def _written_twice(x: Any) -> Any:
     y = np.zeros_like(x)
     y[[1, 1, 1]] = x
+    return y
+
+
+def _raised(x: Any) -> Any:
+    y = x.copy()
+    np.maximum.at(y, [1, 1], [5.0, -9.0])
     return y
 
 
