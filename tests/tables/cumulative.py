@@ -17,21 +17,20 @@ _SHAPES = (((),), ((0,),), ((3, 0),), ((0, 3),), ((1,),))
 
 
 def _running(name: str, function: Callable[..., Any], x: Operand, **options: Any) -> Iterator[Row]:
+    """Flat, along the axes of a cube, and of a matrix; several axes in one row."""
     yield row(name, lambda a: function(a), x, shapes=_SHAPES, **options)
-    for axis in (0, 1, -1):
-        yield row(f"{name} axis={axis}", lambda a, axis=axis: function(a, axis=axis), x, **options)
     yield row(
-        f"{name} dtype=",
-        lambda a: function(a, axis=1, dtype=np.float64),
+        f"{name} axes",
+        lambda a: [function(a, axis=0), function(a, 1, np.float64), function(a, axis=-1)],
         x,
-        dtypes=("bool", "int8", "float32", "float64"),
         **options,
     )
     yield row(
-        f"{name} of an axis of a matrix",
+        f"{name} of a matrix",
         lambda a: function(a, axis=1),
         Operand((3, 5), x.low, x.high),
         shapes=(((0, 3),), ((3, 0),), ((3, 1),)),
+        corners=False,
         **options,
     )
 

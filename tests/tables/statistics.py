@@ -27,21 +27,15 @@ def _leaving_out(
     name: str, function: Callable[..., Any], x: Operand, **options: Any
 ) -> Iterator[Row]:
     yield row(name, lambda a: function(a), x, shapes=options.pop("shapes", _SHAPES), **options)
-    floating = options | {"dtypes": FLOATS, "corners": False}
-    for axis in (None, 1, (0, 2)):
-        yield row(
-            f"{name} of NaN axis={axis}",
-            lambda a, m, axis=axis: function(_with_nan(a, m), axis=axis),
-            x,
-            _MASK,
-            **floating,
-        )
     yield row(
-        f"{name} keepdims",
-        lambda a, m: function(_with_nan(a, m), axis=-1, keepdims=True),
+        f"{name} of NaN",
+        lambda a, m: [
+            *(function(_with_nan(a, m), axis=axis) for axis in (None, 1, (0, 2))),
+            function(_with_nan(a, m), axis=-1, keepdims=True),
+        ],
         x,
         _MASK,
-        **floating,
+        **options | {"dtypes": FLOATS, "corners": False},
     )
 
 
