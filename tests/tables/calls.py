@@ -294,6 +294,8 @@ np.float32(2) * x
 np.array(2.0) * x
 (x > 0) & (x < 1) | ~(x < 1)
 np.hypot.reduce(x, axis=(0, 2), keepdims=True)
+np.hypot.reduce(x[:1])
+np.hypot.reduceat(x, [1, 0])
 np.logaddexp.reduce(x, axis=None, initial=2.0)
 np.fmax.reduce(x, axis=1, where=x > 0, initial=-3)
 np.logical_xor.reduce(x, axis=0)

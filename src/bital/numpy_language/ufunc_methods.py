@@ -27,6 +27,7 @@ from bital.numpy_language.dispatch import (
 from bital.numpy_language.joining import concatenate, stack
 from bital.numpy_language.shapes import broadcast_to, moveaxis, reshape_to
 from bital.numpy_language.tracer import Trace, Tracer, bind, tracing
+from bital.numpy_language.ufuncs import as_bool
 from bital.numpy_language.ufuncs import where as select
 from bital.primitives import indexing as indexing_p
 from bital.primitives.loops import scan
@@ -156,7 +157,8 @@ def reduce(
     shape = kept if keepdims else tuple(n for i, n in enumerate(x.shape) if i not in axes)
     x = moveaxis(x, axes, range(len(axes)))
     x = reshape_to(x, (math.prod(x.shape[: len(axes)]), *x.shape[len(axes) :]))
-    start = ufunc.identity if initial is np._NoValue and not x.shape[0] else initial
+    # The identity only matters to fewer than two: np.hypot.reduce([-3.0]) is 3.
+    start = ufunc.identity if initial is np._NoValue and x.shape[0] < 2 else initial
     if start is not np._NoValue and start is not None:
         first = broadcast_to(trace_of(cast(operand(start), x.dtype)), (1, *x.shape[1:]))
         x = concatenate([first, x])
@@ -171,7 +173,7 @@ def _operand_of(ufunc: np.ufunc, array: Any, dtype: Any = None) -> Tracer:
     if ufunc.nin != 2 or ufunc.nout != 1:
         raise ValueError(f"{ufunc_name(ufunc)} does not take two operands and give one result")
     if ufunc in _LOGICAL:
-        return trace_of(cast(x, np.bool_)) if x.dtype.kind != "f" else x != 0
+        return as_bool(x)
     if dtype is not None:
         x = trace_of(cast(x, dtype))
     left, right, result = resolve(ufunc, x.dtype, x.dtype)
