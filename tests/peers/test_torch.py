@@ -34,42 +34,17 @@ def _tensors(value: Any) -> Any:
 
 
 TORCH = Peer(Namespace(MODULES, _with_tensors), torch.Tensor, torch.as_tensor, torch.func.grad)
-# Of the same name, but not NumPy's function, or without the derivatives: what PyTorch does.
+# Functions of the same name that do something else.
 APART = {
-    "np.asarray": "no like=",
-    "np.bincount": "tensors only",
-    "np.empty": "no like=",
-    "np.eye": "no like=",
     "np.fft.fft": "beside it fftfreq, which is float32 there",
-    "np.fft.rfftn": "dim= instead of axes=",
-    "np.flip": "the axes must be named",
-    "np.floor_divide": "no derivative",
-    "np.full": "no like=",
-    "np.heaviside": "no derivative",
-    "np.histogram": "no derivative",
-    "np.imag": "complex numbers only",
-    "np.ldexp": "2 to a negative integer is an integer, 0",
-    "np.linalg.matrix_rank": "no floating result",
+    "np.ldexp": "2 to a negative integer is an integer there, 0",
     "np.linalg.svd": "other signs of the vectors, and full matrices by default",
-    "np.linspace": "0-dimensional ends only",
-    "np.logspace": "no geomspace beside it",
     "np.median": "the lower of the two in the middle",
     "np.meshgrid": "indexing='ij' by default",
     "np.nanmedian": "the lower of the two in the middle",
-    "np.nanquantile": "interpolation= instead of method=",
-    "np.outer": "vectors only",
-    "np.put": "another function",
-    "np.select": "another function",
     "np.split": "by the size of the parts, not by their number",
     "np.std": "divided by n - 1",
-    "np.tile": "a tuple only",
-    "np.transpose": "of two axes",
-    "np.tril": "two axes at least",
-    "np.triu": "two axes at least",
-    "np.vander": "no derivative: written in place",
     "np.var": "divided by n - 1",
-    "np.vdot": "vectors only",
-    "np.zeros": "no like=",
 }
 
 
