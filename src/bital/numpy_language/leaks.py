@@ -156,6 +156,15 @@ def attribute_error(tracer: Any, name: str) -> AttributeError:
     )
 
 
+def assignment_error(tracer: Any, name: str, instead: str) -> AttributeError:
+    """The error for an attribute that an array lets be assigned and a tracer does not."""
+    where = _describe("a plain value")[1]
+    return UnsupportedAttributeError(
+        f"x.{name} = ... of a traced value ({tracer!r}) would change an array in memory, and a "
+        f"traced value has none.\n  at {where}\n  instead: {instead}"
+    )
+
+
 def describe_call(name: str) -> tuple[str, str, str | None]:
     """A NumPy function that cannot be traced: what the user called, where, and what works."""
     frame = user_frame()

@@ -13,6 +13,7 @@ import numpy as np
 
 from bital.errors import ArgumentError, LeakedTracerError, SupersededArrayError, ViewError
 from bital.numpy_language.leaks import (
+    assignment_error,
     attribute_error,
     conversion_error,
     hidden_refusal,
@@ -349,9 +350,17 @@ class Tracer(ArrayMethods):
     def shape(self) -> tuple[int, ...]:
         return self._atom.type.shape
 
+    @shape.setter
+    def shape(self, value: Any) -> NoReturn:
+        raise assignment_error(self, "shape", f"x = x.reshape({value!r})")
+
     @property
     def dtype(self) -> np.dtype[Any]:
         return self._atom.type.dtype
+
+    @dtype.setter
+    def dtype(self, value: Any) -> NoReturn:
+        raise assignment_error(self, "dtype", "x = x.astype(dtype), which converts the values")
 
     @property
     def kind(self) -> Kind:

@@ -196,6 +196,8 @@ ROWS = [
     Row("x.tobytes()", UnsupportedAttributeError, "x.tobytes|has_aux"),
     Row("x.byteswap()", UnsupportedAttributeError, "x.byteswap|no bytes to reinterpret|astype"),
     Row("x.flags", UnsupportedAttributeError, "x.flags"),
+    Row("setattr(x, 'shape', (1,))", UnsupportedAttributeError, r"x.shape = |x.reshape((1,))"),
+    Row("setattr(x, 'dtype', int)", UnsupportedAttributeError, "x.dtype = |x.astype"),
     Row("json.dumps({'loss': x})", TypeError, "Tracer"),
     Row("memoryview(x)", TypeError, "Tracer"),
     Row("Fraction(x)", TypeError, ""),
