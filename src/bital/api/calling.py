@@ -133,9 +133,7 @@ def builder(structure: tree.Structure) -> Callable[[Sequence[Any]], Any]:
         other = tree.Structure(kind, tuple(tree.LEAF for _ in part.children), part.keys)
         return f"{constant(tree.unflatten)}({constant(other)}, [{listed}])"
 
-    made: Callable[[Sequence[Any]], Any] = _function(
-        "leaves", [f"return {text(structure)}"], names
-    )
+    made: Callable[[Sequence[Any]], Any] = _function("leaves", [f"return {text(structure)}"], names)
     return made
 
 
