@@ -99,11 +99,6 @@ ROWS += [
     row("vecdot axis=", lambda x, y: np.vecdot(x, y, axis=0), Operand((4, 3)), Operand((4, 1))),
     row("vecdot keepdims=", lambda x, y: np.vecdot(x, y, keepdims=True), _M, _V),
     row("vecdot axes=", lambda x, y: np.vecdot(x, y, axes=[0, -1]), Operand((4, 3)), _V),
-    row("matvec", np.matvec, _M, _V, shapes=(((0, 4), (4,)), ((2, 3, 4), (2, 4)))),
-    row("matvec stacks", np.matvec, _STACKED, Operand((5, 1, 4))),
-    row("matvec stack vector", np.matvec, _STACKED, _V),
-    row("vecmat", np.vecmat, _V, _N, shapes=(((0,), (0, 2)), ((2, 4), (2, 4, 3)))),
-    row("vecmat stack", np.vecmat, Operand((2, 4)), _N),
     row("kron", np.kron, Operand((2, 3)), Operand((3, 2)), shapes=(((), (2,)), ((0,), (2,)))),
     row("kron of different ranks", np.kron, Operand((2, 2)), Operand((2, 1, 3))),
     row("kron vector matrix", np.kron, Operand((2,)), Operand((2, 3))),
@@ -137,7 +132,6 @@ ROWS += [
     row("linalg.matrix_transpose", np.linalg.matrix_transpose, _STACKED),
     _error("vecdot of unequal lengths", np.vecdot, _V, _V3),
     _error("vecdot of numbers", np.vecdot, Operand(()), _V),
-    _error("matvec of unequal lengths", np.matvec, _M, _V3),
     _error("cross of four elements", np.cross, _V, _V),
     _error("trace of a vector", np.trace, _V),
 ]
@@ -276,3 +270,13 @@ ROWS += [
         mapped=False,
     ),
 ]
+
+if hasattr(np, "matvec"):  # since NumPy 2.2
+    ROWS += [
+        row("matvec", np.matvec, _M, _V, shapes=(((0, 4), (4,)), ((2, 3, 4), (2, 4)))),
+        row("matvec stacks", np.matvec, _STACKED, Operand((5, 1, 4))),
+        row("matvec stack vector", np.matvec, _STACKED, _V),
+        row("vecmat", np.vecmat, _V, _N, shapes=(((0,), (0, 2)), ((2, 4), (2, 4, 3)))),
+        row("vecmat stack", np.vecmat, Operand((2, 4)), _N),
+        _error("matvec of unequal lengths", np.matvec, _M, _V3),
+    ]

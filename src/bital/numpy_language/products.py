@@ -189,14 +189,15 @@ def vecdot(x: Tracer, y: Tracer) -> Tracer:
     return _as_matrices("vecdot", conj(x), y, (True, True))
 
 
-@_generalised(np.matvec)
-def matvec(x: Tracer, y: Tracer) -> Tracer:
-    return _as_matrices("matvec", x, y, (False, True))
+if hasattr(np, "matvec"):  # since NumPy 2.2
 
+    @_generalised(np.matvec)
+    def matvec(x: Tracer, y: Tracer) -> Tracer:
+        return _as_matrices("matvec", x, y, (False, True))
 
-@_generalised(np.vecmat)
-def vecmat(x: Tracer, y: Tracer) -> Tracer:
-    return _as_matrices("vecmat", conj(x), y, (True, False))
+    @_generalised(np.vecmat)
+    def vecmat(x: Tracer, y: Tracer) -> Tracer:
+        return _as_matrices("vecmat", conj(x), y, (True, False))
 
 
 @implements(np.linalg.vecdot)
