@@ -197,7 +197,8 @@ unique_values unstack var vecdot where zeros_like
 """
 _LINALG = """
 cholesky cross det diagonal eig eigh eigvals eigvalsh inv matmul matrix_norm matrix_power
-matrix_rank matrix_transpose outer pinv qr slogdet solve svd svdvals tensordot trace vecdot vector_norm
+matrix_rank matrix_transpose outer pinv qr slogdet solve svd svdvals tensordot trace vecdot
+vector_norm
 """
 _FFT = """
 fft fftfreq fftn fftshift hfft ifft ifftn ifftshift ihfft irfft irfftn rfft rfftfreq rfftn
