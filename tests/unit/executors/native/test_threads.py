@@ -149,14 +149,19 @@ def test_every_task_runs_once(machine, pool, tasks):
     assert caller.violations == 0
 
 
+def all_slots(caller):
+    """Those that took part in some job: on a busy machine a worker may miss many."""
+    seen, begin = set(), time.monotonic()
+    while len(seen) < 3 and time.monotonic() < begin + 60:
+        caller.run()
+        seen |= set(caller.slots.tolist())
+    return seen
+
+
 @posix
 def test_workers_share_the_work(machine, pool):
     caller = Caller(machine, pool.address, 300, work=20_000)
-    seen = set()
-    for _ in range(100):
-        caller.run()
-        seen |= set(caller.slots.tolist())
-    assert seen == {0, 1, 2}
+    assert all_slots(caller) == {0, 1, 2}
 
 
 @posix
@@ -252,11 +257,9 @@ def test_fork(machine, pool):
     if child == 0:
         status = 1
         try:
-            caller, seen = Caller(machine, pool.address, 300, work=20_000), set()
-            for _ in range(100):
-                caller.run()
-                seen |= set(caller.slots.tolist())
-            right = (caller.counts == 100).all() and caller.violations == 0
+            caller = Caller(machine, pool.address, 300, work=20_000)
+            seen = all_slots(caller)
+            right = len(set(caller.counts.tolist())) == 1 and caller.violations == 0
             pool.stop()
             status = 0 if right and seen == {0, 1, 2} else 2
         finally:
