@@ -19,9 +19,10 @@ W, X = RNG.normal(size=(3, 3)), RNG.normal(size=3)
 @pytest.fixture(autouse=True)
 def interpreted(request):
     """What compiles quickly; where an executor is named, that one."""
+    if "executor" in request.fixturenames:
+        yield
+        return
     with bital.config.executor("numpy"):
-        if "executor" in request.fixturenames:
-            request.getfixturevalue("executor")
         yield
 
 
