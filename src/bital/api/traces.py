@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,8 +14,6 @@ import numpy as np
 from bital import tree
 from bital.errors import ArgumentError
 from bital.numpy_language import Tracer
-
-_log = logging.getLogger("bital")
 
 
 class Traces:
@@ -142,11 +139,15 @@ def note_recording(name: str, new: Signature, before: Sequence[Signature]) -> No
     """Count a recording; say why it was needed, if there have been others."""
     watching = _watching.get()
     reason = None
-    if before and (watching or _log.isEnabledFor(logging.INFO)):
-        changes = min((_changes(old, new) for old in before), key=len)
-        what = "; ".join(changes) or "a setting, or a traced value that it closes over, is new"
-        reason = f"{name} is recorded again: {what}"
-        _log.info(reason)
+    if before:
+        import logging  # at import it would take longer than most of bital
+
+        log = logging.getLogger("bital")
+        if watching or log.isEnabledFor(logging.INFO):
+            changes = min((_changes(old, new) for old in before), key=len)
+            what = "; ".join(changes) or "a setting, or a traced value that it closes over, is new"
+            reason = f"{name} is recorded again: {what}"
+            log.info(reason)
     for traces in watching:
         traces.by_name[name] += 1
         if reason is not None:
