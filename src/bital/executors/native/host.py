@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bital.executors.loops.form import Buffer, Module
-from bital.executors.native.printer import ARENA, STATUS, slots_of
+from bital.executors.native.printer import ARENA, HOST, STATUS, slots_of
 from bital.program import Array
 
 FAILED = -2  # the status of a call in which NumPy raised
@@ -21,6 +21,7 @@ class Hosts:
     def __init__(self, module: Module) -> None:
         self._hosts = module.hosts
         self._slots = slots_of(module)
+        self._table = ctypes.c_void_p * (max(self._slots.values(), default=HOST) + 1)
         self._faults: dict[int, BaseException] = {}
         self.address: int | None = None
         if module.hosts:
@@ -33,8 +34,7 @@ class Hosts:
         return self._faults.pop(table)
 
     def _run(self, table: int, number: int) -> None:
-        pointers = ctypes.c_void_p * (max(self._slots.values(), default=ARENA) + 1)
-        found: Any = pointers.from_address(table)
+        found: Any = self._table.from_address(table)
         host = self._hosts[number]
         try:
             operands = [
