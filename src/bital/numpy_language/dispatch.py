@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 import numpy as np
 
 from bital.errors import UnsupportedFunctionError
-from bital.numpy_language.coverage import REFUSED
 from bital.numpy_language.leaks import describe_call
 from bital.numpy_language.tracer import (
     WEAK_DTYPES,
@@ -327,6 +326,8 @@ def function_name(function: Callable[..., Any]) -> str:
 
 def unsupported(name: str, instead: str | None = None) -> UnsupportedFunctionError:
     """The error for a NumPy name that has no entry."""
+    from bital.numpy_language.coverage import REFUSED  # long, and needed where something fails
+
     name = name if name.startswith(("np.", "scipy.")) else f"np.{name}"
     called, where, known = describe_call(name)
     reason, advice = REFUSED.get(name, ("", ""))

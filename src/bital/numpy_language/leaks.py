@@ -16,7 +16,6 @@ from bital.errors import (
     TracerConversionError,
     UnsupportedAttributeError,
 )
-from bital.numpy_language.coverage import REFUSED
 from bital.numpy_language.source import (
     current_expression,
     is_machinery,
@@ -145,6 +144,8 @@ def attribute_error(tracer: Any, name: str) -> AttributeError:
     if name.startswith("__") or not hasattr(np.ndarray, name):
         return AttributeError(f"a traced array has no attribute {name!r}")
     where = _describe("a plain value")[1]
+    from bital.numpy_language.coverage import REFUSED
+
     reason, instead = REFUSED.get(f"ndarray.{name}", (_MEMORY, ""))
     if not instead:
         function = f"np.{name}(x)" if hasattr(np, name) else "a NumPy function of the same meaning"
