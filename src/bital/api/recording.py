@@ -159,6 +159,12 @@ def check_leaves(fun: Callable[..., Any], what: str, value: Any) -> None:
             raise ArgumentError(
                 f"{function_name(fun)}: {what}{path} is an int beyond int64; write it as a float"
             )
+        if isinstance(leaf, np.ndarray) and not leaf.dtype.isnative:
+            raise ArgumentError(
+                f"{function_name(fun)}: {what}{path} is of dtype {leaf.dtype.str!r}, which cannot "
+                "be traced: its bytes stand in the other order than this machine's. Write "
+                "x.astype(x.dtype.newbyteorder('='))"
+            )
         try:
             as_array(leaf)
         except (ArgumentError, ValueError, TypeError) as fault:

@@ -1,6 +1,7 @@
 """jit: caching, static and donated arguments, memory of results, threads."""
 
 import functools
+import sys
 import threading
 from typing import ClassVar
 
@@ -434,3 +435,23 @@ class TestThreads:
                 assert bital.grad(f)(float(i)) == 2.0
 
         self.run(work)
+
+
+def test_memory_mapped_arguments(tmp_path):
+    """They are read where they lie on the disk, and never written to, even if they are donated."""
+    kept = np.arange(150.0).reshape(50, 3)
+    np.save(tmp_path / "x.npy", kept)
+    x = np.load(tmp_path / "x.npy", mmap_mode="r")
+    np.testing.assert_allclose(bital.grad(lambda x: np.sum(np.sin(x)))(x), np.cos(kept))
+    f = bital.jit(lambda x: np.sqrt(x) + 1.0, donate_argnums=0)
+    for _ in range(4):
+        np.testing.assert_array_equal(f(x), np.sqrt(kept) + 1.0)
+    np.testing.assert_array_equal(np.load(tmp_path / "x.npy"), kept)
+
+
+@pytest.mark.parametrize("transform", [bital.grad, bital.jit])
+def test_foreign_byte_order_is_refused_with_its_reason(transform):
+    x = np.arange(3.0).astype(">f8" if sys.byteorder == "little" else "<f8")
+    with pytest.raises(ArgumentError, match="bytes stand in the other order"):
+        transform(np.sum)(x)
+    assert transform(np.sum)(x.astype(x.dtype.newbyteorder("="))) is not None
