@@ -159,20 +159,25 @@ def check_leaves(fun: Callable[..., Any], what: str, value: Any) -> None:
             raise ArgumentError(
                 f"{function_name(fun)}: {what}{path} is an int beyond int64; write it as a float"
             )
-        if isinstance(leaf, np.ndarray) and not leaf.dtype.isnative:
-            raise ArgumentError(
-                f"{function_name(fun)}: {what}{path} is of dtype {leaf.dtype.str!r}, which cannot "
-                "be traced: its bytes stand in the other order than this machine's. Write "
-                "x.astype(x.dtype.newbyteorder('='))"
-            )
         try:
             as_array(leaf)
         except (ArgumentError, ValueError, TypeError) as fault:
             raise ArgumentError(
                 f"{function_name(fun)}: {what}{path} is a {type(leaf).__name__} ({leaf!r:.60}), "
-                "which cannot be traced. Arguments are arrays and numbers in tuples, lists and "
-                "dicts; make another kind static with bital.jit(f, static_argnums=...)"
+                f"which cannot be traced. {_repair(leaf)}"
             ) from fault
+
+
+def _repair(leaf: Any) -> str:
+    if isinstance(leaf, np.ndarray) and not leaf.dtype.isnative:
+        return (
+            f"Its dtype is {leaf.dtype.str!r}: its bytes stand in the other order than this "
+            "machine's. Write x.astype(x.dtype.newbyteorder('='))"
+        )
+    return (
+        "Arguments are arrays and numbers in tuples, lists and dicts; make another kind static "
+        "with bital.jit(f, static_argnums=...)"
+    )
 
 
 def argument_names(fun: Callable[..., Any], args: Sequence[Any]) -> list[str | None]:
