@@ -2,6 +2,7 @@
 
 from bital.keras.layers.base import Activated, Layer
 from bital.keras.layers.core import Activation, Dense, Input, InputLayer
+from bital.keras.layers.normalization import LayerNormalization, RMSNormalization
 from bital.keras.layers.regularization import Dropout
 from bital.keras.layers.shaping import Flatten, Reshape
 
@@ -14,5 +15,7 @@ __all__ = [
     "Input",
     "InputLayer",
     "Layer",
+    "LayerNormalization",
+    "RMSNormalization",
     "Reshape",
 ]
