@@ -44,6 +44,22 @@ class Callback:
         """Take the parameters of the training; called before training."""
         self.params = params
 
+    def get_state(self) -> dict[str, Any]:
+        """Return what the callback has learnt in this training, for a checkpoint.
+
+        Plain data: numbers, strings, None and arrays, in dicts, lists and tuples. The arrays are
+        copied, not kept. ``fit(resume=...)`` asks between two batches, where it writes a
+        checkpoint. Default: nothing.
+        """
+        return {}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Take back what ``get_state`` returned, where a training goes on.
+
+        Called after ``on_train_begin``, and after ``on_epoch_begin`` if the training stopped
+        within an epoch. Not called for an empty state.
+        """
+
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Before the first epoch."""
 
@@ -101,6 +117,15 @@ class History(Callback):
     def __init__(self) -> None:
         self.epoch: list[int] = []
         self.history: dict[str, list[float]] = {}
+
+    def get_state(self) -> dict[str, Any]:
+        """Return all logs so far."""
+        return {"epoch": self.epoch, "history": self.history}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Take the logs of the epochs before."""
+        self.epoch = list(state["epoch"])
+        self.history = {name: list(values) for name, values in state["history"].items()}
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Keep the logs."""
