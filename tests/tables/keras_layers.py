@@ -1,0 +1,139 @@
+"""The table of layers: a row for each layer, and for each way of making it that matters.
+
+A row holds one constructor expression. ``tests/unit/keras/test_layer_rows.py`` runs it with
+``bital.keras`` alone, ``tests/peers/test_keras_layers.py`` runs the same expression with Keras 3
+too and compares. To add a layer, add a row here; the tests do the rest.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+Shape = tuple[int, ...]
+
+
+def _normal(rng: np.random.Generator, shape: Shape) -> Any:
+    return rng.normal(size=shape)
+
+
+def below(count: int) -> Callable[[np.random.Generator, Shape], Any]:
+    """Draw integers in ``[0, count)``."""
+    return lambda rng, shape: rng.integers(0, count, shape)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A layer, how to make it, and on what to call it.
+
+    Attributes
+    ----------
+    name : str
+        The class's name, then what is special; unique.
+    make : callable
+        ``make(k)`` is the layer, where ``k`` is ``bital.keras`` or Keras itself.
+    shapes : sequence of tuple
+        Of the inputs, batch first. One input is an array, several are a list.
+    spread : bool
+        Whether several inputs are arguments of their own: ``layer(query, value)``.
+    draw : callable
+        ``draw(rng, shape)`` makes an input. Floating inputs get a derivative.
+    mask : tuple, optional
+        Shape of the mask that the call gets.
+    random : bool
+        Whether the output is random while training: compared with Keras otherwise only.
+    adapt : bool
+        Whether the layer learns its state from the inputs first, by ``adapt``.
+    tolerance : float
+        Of the comparison with Keras in float64, relative to the largest value.
+    config_apart : tuple of str
+        Names in the configuration whose values differ from Keras's, and are meant to.
+    peer : bool
+        Whether Keras has it.
+    """
+
+    name: str
+    make: Callable[[Any], Any]
+    shapes: Sequence[Shape]
+    spread: bool = False
+    draw: Callable[[np.random.Generator, Shape], Any] = field(default=_normal)
+    mask: Shape | None = None
+    random: bool = False
+    adapt: bool = False
+    tolerance: float = 1e-9
+    config_apart: Sequence[str] = ()
+    peer: bool = True
+
+    @property
+    def rng(self) -> np.random.Generator:
+        """A new generator: the same numbers for the row at every run."""
+        return np.random.default_rng(zlib.crc32(self.name.encode()))
+
+    def inputs(self) -> list[Any]:
+        """Return the arrays that the layer is called on; floating ones are float64."""
+        rng = self.rng
+        return [self.draw(rng, shape) for shape in self.shapes]
+
+    def arguments(self, values: Sequence[Any]) -> tuple[Any, ...]:
+        """Return the positional arguments of a call, or of ``compute_output_shape``."""
+        if self.spread or len(values) == 1:
+            return tuple(values)
+        return (list(values),)
+
+    def options(self) -> dict[str, Any]:
+        """Return the mask, if there is one: the first step of each sequence always counts."""
+        if self.mask is None:
+            return {}
+        mask = self.rng.random(self.mask) < 0.6
+        mask[:, 0] = True
+        return {"mask": mask}
+
+    def weights(self, variables: Sequence[Any]) -> list[Any]:
+        """Return values for the layer's weights; what is not trainable is positive."""
+        rng = self.rng
+        found = []
+        for variable in variables:
+            shape = tuple(variable.shape)
+            if np.dtype(variable.dtype).kind != "f":
+                found.append(np.asarray(variable.numpy()))
+            elif variable.trainable:
+                found.append(rng.normal(scale=0.4, size=shape))
+            else:
+                found.append(rng.uniform(0.5, 1.5, size=shape))
+        return found
+
+
+ROWS = [
+    Row("Dense", lambda k: k.layers.Dense(3, activation="tanh"), [(4, 5)]),
+    Row(
+        "Dense no bias, 3 axes",
+        lambda k: k.layers.Dense(2, use_bias=False, kernel_initializer="he_normal"),
+        [(4, 3, 5)],
+    ),
+    Row(
+        "Dense softmax, regularizers",
+        lambda k: k.layers.Dense(
+            4,
+            activation="softmax",
+            bias_initializer=k.initializers.Constant(0.5),
+            kernel_regularizer="l2",
+            bias_regularizer=k.regularizers.L1(0.1),
+        ),
+        [(5, 3)],
+    ),
+    Row("Activation relu", lambda k: k.layers.Activation("relu"), [(4, 5)]),
+    Row("Activation softmax", lambda k: k.layers.Activation("softmax"), [(4, 3, 5)]),
+    Row("Flatten", lambda k: k.layers.Flatten(), [(3, 2, 4)], config_apart=["data_format"]),
+    Row("Reshape", lambda k: k.layers.Reshape((3, -1)), [(2, 12)]),
+    Row("Dropout", lambda k: k.layers.Dropout(0.4), [(4, 6)], random=True),
+    Row(
+        "Dropout noise shape",
+        lambda k: k.layers.Dropout(0.5, noise_shape=(None, 1, None), seed=3),
+        [(4, 3, 6)],
+        random=True,
+    ),
+]
