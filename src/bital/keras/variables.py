@@ -60,6 +60,7 @@ class Variable(NDArrayOperatorsMixin):
         self.name = name
         self.trainable = trainable
         self.regularizer: Any = None
+        self.constraint: Any = None
         self._owner = owner
         self._dtype = np.dtype(dtype)
         if not callable(initializer):

@@ -7,6 +7,7 @@ these tables mean something; no module is imported and nothing is looked up by a
 from __future__ import annotations
 
 import difflib
+import functools
 import re
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -25,6 +26,9 @@ def snake_case(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
+_BY_BASE: dict[type, Vocabulary] = {}
+
+
 class Vocabulary:
     """The classes of one kind, by name.
 
@@ -34,8 +38,9 @@ class Vocabulary:
         What the classes are, for messages: ``"loss"``.
     base : type
         Whose instances are taken as they are.
-    classes : iterable of type
-        Each is known by its own name, in snake case and in lower case.
+    classes : iterable of type, or a callable that returns one
+        Each is known by its own name, in snake case and in lower case. A callable is asked when a
+        name is first looked up, so the classes may be defined later.
     aliases : dict, optional
         Further names.
     wrap : callable, optional
@@ -48,21 +53,33 @@ class Vocabulary:
         self,
         kind: str,
         base: type,
-        classes: Iterable[type],
+        classes: Iterable[type] | Callable[[], Iterable[type]],
         aliases: dict[str, type] | None = None,
         wrap: Callable[[Any], Any] | None = None,
         spell: Callable[[str], str] = snake_case,
     ) -> None:
         self.kind = kind
         self.base = base
-        self.classes = {cls.__name__: cls for cls in classes}
-        self.names = {**self.classes}
-        for name, cls in self.classes.items():
-            self.names[spell(name)] = cls
-            self.names[name.lower()] = cls
-        self.names.update(aliases or {})
+        self._given = classes
+        self._aliases = aliases or {}
         self.wrap = wrap
         self.spell = spell
+        _BY_BASE[base] = self
+
+    @functools.cached_property
+    def classes(self) -> dict[str, type]:
+        """The classes by their own names."""
+        given = self._given() if callable(self._given) else self._given
+        return {cls.__name__: cls for cls in given}
+
+    @functools.cached_property
+    def names(self) -> dict[str, type]:
+        """The classes by all names and aliases."""
+        found = {**self.classes}
+        for name, cls in self.classes.items():
+            found[self.spell(name)] = cls
+            found[name.lower()] = cls
+        return found | self._aliases
 
     def get(self, identifier: Any) -> Any:
         """Return the instance that ``identifier`` means: a name, config, class or instance.
@@ -146,6 +163,12 @@ class Vocabulary:
             known = ", ".join(sorted({self.spell(key) for key in self.classes}))
             raise ArgumentError(f"{name!r} is not a {self.kind}.{hint} Known: {known}.")
         return found
+
+
+def vocabulary_of(item: Any) -> Vocabulary | None:
+    """Return the vocabulary whose base ``item`` is an instance of."""
+    found = (_BY_BASE.get(base) for base in type(item).__mro__)
+    return next((vocabulary for vocabulary in found if vocabulary is not None), None)
 
 
 def _short(value: Any, limit: int = 80) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-import inspect
+import importlib
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,21 +12,28 @@ import numpy as np
 import bital
 from bital.errors import ArgumentError, DataError, ModelStateError, ShapeError
 from bital.keras import checks, initializers, regularizers
+from bital.keras.configuration import Configured
+from bital.keras.layers import calling
+from bital.keras.layers.calling import Shape
 from bital.keras.variables import Variable
-from bital.keras.vocabulary import snake_case
-
-Shape = tuple[Any, ...]
-"""Sizes with the batch first; None where the data decide."""
+from bital.keras.vocabulary import Vocabulary, snake_case
 
 
-class Layer:
+class Layer(Configured):
     """Base of all layers.
 
-    A subclass defines ``call(x)`` or ``call(x, training)`` in plain NumPy, ``build(input_shape)``
-    if it has weights, and ``get_config()`` if its constructor has arguments of its own.
+    A subclass defines ``call`` in plain NumPy and ``build(input_shape)`` if it has weights. The
+    first argument of ``call`` is the input: an array, or a list or dict of arrays. It can take more
+    arrays, and by these names ``training`` (a bool) and ``mask`` (bool, ``(batch, time)``, or
+    None). A constructor that stores each argument under its own name needs no ``get_config``.
+
+    ``build`` receives the input's shape, ``(None, ...)``, or the list or dict of shapes; for
+    further arrays of ``call``, say ``value``, it may take ``value_shape``.
 
     Parameters
     ----------
+    activity_regularizer : str, Regularizer or function, optional
+        What the size of the outputs adds to the loss, divided by the number of samples.
     name : str, optional
         Default: the class's name in snake case, numbered within a model.
     trainable : bool, default True
@@ -49,11 +57,21 @@ class Layer:
     array([[1., 2.]], dtype=float32)
     """
 
-    _takes_training = False
+    supports_masking = False
+    """Whether the mask of the input holds for the output."""
+
+    _integer_inputs = False
+    """Whether inputs that are not floating stay as they are; else all are cast to the dtype."""
+
+    _is_base = True  # of each class by itself: a base is not in the vocabulary
+    _left_out = ("input_shape", "input_dim")
+    _call_names: tuple[str, ...] = ()
+    _build_names: tuple[str, ...] = ()
 
     def __init__(
         self,
         *,
+        activity_regularizer: Any = None,
         name: str | None = None,
         trainable: bool = True,
         dtype: Any = None,
@@ -63,12 +81,14 @@ class Layer:
         who = type(self).__name__
         self.auto_named = name is None
         self.name = snake_case(who) if name is None else checks.object_name(who, name)
-        self.trainable = checks.boolean(who, "trainable", trainable)
+        self._trainable = checks.boolean(who, "trainable", trainable)
+        self.activity_regularizer = regularizers.get(activity_regularizer)
         self._dtype = None if dtype is None else checks.floating_dtype(who, dtype)
         self._parent: Layer | None = None
         self._variables: list[Variable] = []
         self._inner: dict[str, list[Layer]] = {}
-        self._build_shape: Shape | None = None
+        self._build_shape: Shape = None
+        self._added_losses: list[Any] = []
         self._built_dtype: np.dtype[Any] | None = None
         if input_dim is not None:
             if input_shape is not None:
@@ -81,8 +101,9 @@ class Layer:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        cls._takes_training = "training" in inspect.signature(cls.call).parameters
+        cls._call_names = calling.argument_names(cls.call)
         if "build" in cls.__dict__:
+            cls._build_names = calling.argument_names(cls.build)[1:]
             cls.build = _remembering(cls.build)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -92,8 +113,7 @@ class Layer:
         super().__setattr__(name, value)
 
     def _track(self, name: str, value: Any) -> None:
-        items = list(value) if isinstance(value, (list, tuple)) else [value]
-        found = [item for item in items if isinstance(item, Layer)]
+        found = dict(_layers_in(value, name))
         variable = isinstance(value, Variable)
         if not (found or variable or name in self.__dict__.get("_inner", ())):
             return
@@ -102,11 +122,11 @@ class Layer:
                 f"{type(self).__name__}: write super().__init__() before self.{name} = ..., so "
                 "that its weights can be counted."
             )
-        for number, layer in enumerate(found):
+        for path, layer in found.items():
             if layer.auto_named and layer._parent is None:
-                layer.name = name if value is layer else f"{name}_{number}"
+                layer.name = path
             layer._parent = self
-        self._inner[name] = found
+        self._inner[name] = list(found.values())
         if variable and all(value is not own for own in self._variables):
             value._owner = self
             value.name = name
@@ -116,37 +136,32 @@ class Layer:
 
     def build(self, input_shape: Shape) -> None:
         """Make the weights for inputs of this shape, ``(None, ...)``."""
-        self._note_build(tuple(input_shape))
+        self._note_build(input_shape)
 
     def call(self, x: Any) -> Any:
         """Return the outputs for the inputs, in plain NumPy."""
         raise NotImplementedError(f"{type(self).__name__} must define call(self, x)")
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments as plain data."""
-        return {
-            "name": self.name,
-            "trainable": self.trainable,
-            "dtype": None if self._dtype is None else self._dtype.name,
-        }
+    def compute_mask(self, x: Any, mask: Any = None) -> Any:
+        """Return the mask of the output, or None, for an input with this mask.
 
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Layer:
-        """Return a layer with these constructor arguments."""
-        return cls(**config)
+        The base class hands the mask on if the layer ``supports_masking``.
+        """
+        del x
+        return mask if self.supports_masking else None
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return the output's shape, batch first, for inputs of this shape.
 
         The base class asks ``call``, with two samples of zeros.
         """
-        sizes = tuple(1 if size is None else size for size in input_shape[1:])
-        with np.errstate(all="ignore"):
-            result = self(np.zeros((2, *sizes), self.dtype))
-        return (None, *result.shape[1:])
+        return calling.by_probing(self, input_shape)
 
     def check_input(self, input_shape: Shape) -> None:
         """Raise `ShapeError` if inputs of this shape do not fit the weights."""
+
+    def _argument(self, name: str) -> Any:
+        return self._dtype if name == "dtype" else super()._argument(name)
 
     # Weights ------------------------------------------------------------------------------
 
@@ -158,6 +173,7 @@ class Layer:
         trainable: bool = True,
         name: str | None = None,
         regularizer: Any = None,
+        constraint: Any = None,
     ) -> Variable:
         """Create a weight, in ``build`` or ``__init__``; return its variable.
 
@@ -175,6 +191,8 @@ class Layer:
             Last part of its path, unique within the layer.
         regularizer : str, Regularizer or function, optional
             What its size adds to the loss, while it is trainable.
+        constraint : str, Constraint or function, optional
+            ``weight -> weight``: what it is replaced by after each step of training.
 
         Raises
         ------
@@ -194,8 +212,48 @@ class Layer:
             owner=self,
         )
         variable.regularizer = regularizers.get(regularizer)
+        variable.constraint = _constraint(constraint)
         self._variables.append(variable)
         return variable
+
+    def add_loss(self, value: Any) -> None:
+        """Add a number to the loss that training lowers; to be called within ``call``.
+
+        Parameters
+        ----------
+        value : scalar, or list of them
+            Computed from the inputs and the weights.
+        """
+        for loss in value if isinstance(value, (list, tuple)) else [value]:
+            if not calling.collected(loss):
+                self._added_losses.append(loss)
+
+    @property
+    def losses(self) -> list[Any]:
+        """What the last call added to the loss, and the penalties of the weights."""
+        penalties = [
+            variable.regularizer(variable.value)
+            for variable in self.trainable_weights
+            if variable.regularizer is not None
+        ]
+        return [loss for layer in self._nested() for loss in layer._added_losses] + penalties
+
+    def _nested(self) -> Iterator[Layer]:
+        """This layer and all within it."""
+        yield self
+        for layer in self.sublayers:
+            yield from layer._nested()
+
+    @property
+    def trainable(self) -> bool:
+        """Whether ``fit`` changes the weights; setting it sets it in all layers within too."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        checks.boolean(type(self).__name__, "trainable", value)
+        for layer in self._nested():
+            layer._trainable = value
 
     @property
     def sublayers(self) -> list[Layer]:
@@ -307,8 +365,21 @@ class Layer:
         prefix = self._parent.path if self._parent is not None else ""
         return f"{prefix}/{self.name}" if prefix else self.name
 
-    def __call__(self, x: Any, training: bool = False) -> Any:
+    def __call__(
+        self, x: Any, *more: Any, training: bool | None = None, mask: Any = None, **named: Any
+    ) -> Any:
         """Return the outputs for the inputs: arrays, traced values or lists of numbers.
+
+        Parameters
+        ----------
+        x : array, or list or dict of arrays
+            ``(batch, ...)``
+        *more, **named
+            The further arguments of ``call``.
+        training : bool, optional
+            Default: that of the layer whose ``call`` this is in, else False.
+        mask : array of bool, optional
+            ``(batch, time)``: which steps of the input count.
 
         Raises
         ------
@@ -317,17 +388,76 @@ class Layer:
         DataError
             If the inputs are not numbers.
         """
-        x = self._as_input(x)
+        masks = {} if mask is None else {"mask": mask}
+        return self._apply((x, *more), named, training, masks)[0]
+
+    def _apply(
+        self, arguments: tuple[Any, ...], named: dict[str, Any], training: Any, masks: Any
+    ) -> tuple[Any, Any]:
+        """Return the outputs and their mask; ``masks`` holds ``mask`` and, say, ``value_mask``."""
+        first, *_ = arguments
+        x = self._as_inputs(first)
+        further = dict(zip(self._call_names[1:], arguments[1:], strict=False)) | named
+        if len(arguments) > max(1, len(self._call_names)):
+            raise ArgumentError(
+                f"layer {self.name!r} takes {len(self._call_names)} arguments and was called with "
+                f"{len(arguments)}. Several inputs of one kind are a list: layer([a, b])."
+            )
+        if "training" in further:
+            training = further.pop("training")
+        further = {name: self._as_further(value) for name, value in further.items()}
+        shape = calling.shapes_of(x)
         if not self.built:
-            self.build((None, *x.shape[1:]))
-        self.check_input(x.shape)
-        with bital.named_scope(self.name):
-            return self.call(x, training=training) if self._takes_training else self.call(x)
+            self._build_for(shape, further)
+        self.check_input(shape)
+        training = calling.training_now.get() if training is None else training
+        if "training" in self._call_names:
+            further["training"] = training
+        further |= {name: mask for name, mask in masks.items() if name in self._call_names}
+        self._added_losses = []
+        token = calling.training_now.set(training)
+        try:
+            with bital.named_scope(self.name):
+                outputs, mask = self._called(x, further, masks.get("mask"))
+                if self.activity_regularizer is not None:
+                    for output in bital.tree.leaves(outputs):
+                        self.add_loss(self.activity_regularizer(output) / output.shape[0])
+        finally:
+            calling.training_now.reset(token)
+        return outputs, mask
+
+    def _called(self, x: Any, further: dict[str, Any], mask: Any) -> tuple[Any, Any]:
+        return self.call(x, **further), self.compute_mask(x, mask)
+
+    def _build_for(self, shape: Shape, further: dict[str, Any]) -> None:
+        shapes = {f"{name}_shape": value for name, value in further.items()}
+        wanted = {
+            name: calling.without_batch(calling.shapes_of(shapes[name]))
+            for name in self._build_names
+            if shapes.get(name) is not None
+        }
+        self.build(calling.without_batch(shape), **wanted)
 
     def _note_build(self, shape: Shape) -> None:
         # A layer that moves to another model keeps the dtype of its weights.
         self._built_dtype = self.dtype
-        self._build_shape = shape
+        self._build_shape = calling.map_shapes(tuple, shape)
+
+    def _as_inputs(self, x: Any) -> Any:
+        """The input as arrays; a list of numbers is one array, a list of arrays several."""
+        if isinstance(x, dict):
+            return {key: self._as_inputs(value) for key, value in x.items()}
+        if isinstance(x, (list, tuple)) and any(hasattr(item, "shape") for item in x):
+            return [self._as_inputs(item) for item in x]
+        return self._as_input(x)
+
+    def _as_further(self, value: Any) -> Any:
+        if isinstance(value, (list, tuple)):
+            return type(value)([self._as_further(item) for item in value])
+        if isinstance(value, Variable):
+            value = value.value
+        floating = hasattr(value, "dtype") and np.dtype(value.dtype).kind == "f"
+        return value.astype(self.dtype) if floating and value.dtype != self.dtype else value
 
     def _as_input(self, x: Any) -> Any:
         if isinstance(x, Variable):
@@ -339,7 +469,10 @@ class Layer:
                 f"layer {self.name!r} received a single number; it takes a batch, (batch, ...)."
             )
         if x.dtype != self.dtype:
-            if np.dtype(x.dtype).kind not in "biuf":
+            kind = np.dtype(x.dtype).kind
+            if self._integer_inputs and kind != "f":
+                return x
+            if kind not in "biuf":
                 raise DataError(
                     f"layer {self.name!r} received an array of dtype {x.dtype}; it computes with "
                     "numbers. Turn categories into integers or one-hot vectors first."
@@ -358,6 +491,7 @@ class Activated(Layer):
     accurate: see ``losses.Loss.on_logits``.
     """
 
+    _is_base = True
     activation: Any
 
     def preactivate(self, x: Any) -> Any:
@@ -373,7 +507,7 @@ def _remembering(build: Any) -> Any:
     """``build`` that also notes the shape, so that subclasses need not call the base class."""
 
     @functools.wraps(build)
-    def wrapper(self: Layer, input_shape: Shape | None = None) -> None:
+    def wrapper(self: Layer, input_shape: Shape = None, **more: Shape) -> None:
         if self._build_shape is not None:
             return
         if input_shape is None:
@@ -383,13 +517,45 @@ def _remembering(build: Any) -> Any:
                 f"{self.name}.build(): the input shape is not known. Write build((None, 784)), or "
                 "give the first layer input_shape=(784,)."
             )
-        shape = tuple(input_shape)
+        shape = calling.map_shapes(tuple, input_shape)
         before = len(self._variables)
         try:
-            build(self, shape)
+            build(self, shape, **more)
         except BaseException:
             del self._variables[before:]
             raise
         self._note_build(shape)
 
     return wrapper
+
+
+def _layers_in(value: Any, path: str) -> Iterator[tuple[str, Layer]]:
+    """The layers in lists and dicts, with names after their places."""
+    if isinstance(value, Layer):
+        yield path, value
+    elif isinstance(value, (list, tuple)):
+        for number, item in enumerate(value):
+            yield from _layers_in(item, f"{path}_{number}")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _layers_in(item, f"{path}_{key}")
+
+
+def _constraint(identifier: Any) -> Any:
+    if identifier is None:
+        return None
+    return importlib.import_module("bital.keras.constraints").get(identifier)
+
+
+def _layer_classes() -> list[type]:
+    """Every layer and model that bital exports, without those that are only bases."""
+    found: list[type] = []
+    for folder in ("layers", "models"):
+        module = importlib.import_module(f"bital.keras.{folder}")
+        exported = [getattr(module, name) for name in module.__all__]
+        found += [cls for cls in exported if isinstance(cls, type) and issubclass(cls, Layer)]
+    return [cls for cls in found if not cls.__dict__.get("_is_base")]
+
+
+LAYERS = Vocabulary("layer", Layer, _layer_classes)
+"""What a file may name: every class that ``bital.keras.layers`` and ``models`` export."""

@@ -50,9 +50,8 @@ class InputLayer(Layer):
         """Return the input's shape."""
         return input_shape
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments as plain data."""
-        return {"shape": list(self.shape[1:]), "name": self.name}
+    def _argument(self, name: str) -> Any:
+        return self.shape[1:] if name == "shape" else super()._argument(name)
 
 
 def Input(shape: Any, *, name: str | None = None, dtype: Any = None) -> InputLayer:
@@ -182,19 +181,6 @@ class Dense(Activated):
         """Return the input's shape with ``units`` in the last place."""
         return (*input_shape[:-1], self.units)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments as plain data."""
-        return {
-            **super().get_config(),
-            "units": self.units,
-            "activation": activations.serialize(self.activation),
-            "use_bias": self.use_bias,
-            "kernel_initializer": initializers.VOCABULARY.serialize(self.kernel_initializer),
-            "bias_initializer": initializers.VOCABULARY.serialize(self.bias_initializer),
-            "kernel_regularizer": regularizers.serialize(self.kernel_regularizer),
-            "bias_regularizer": regularizers.serialize(self.bias_regularizer),
-        }
-
 
 class Activation(Activated):
     """An activation as a layer of its own: ``(batch, ...) -> (batch, ...)``.
@@ -231,10 +217,6 @@ class Activation(Activated):
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return the input's shape."""
         return input_shape
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments as plain data."""
-        return {**super().get_config(), "activation": activations.serialize(self.activation)}
 
 
 __all__ = ["Activation", "Dense", "Input", "InputLayer"]

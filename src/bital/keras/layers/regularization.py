@@ -81,11 +81,6 @@ class Dropout(Layer):
         """Return the input's shape."""
         return input_shape
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments as plain data."""
-        shape = None if self.noise_shape is None else list(self.noise_shape)
-        return {**super().get_config(), "rate": self.rate, "noise_shape": shape, "seed": self.seed}
-
     def _mask_shape(self, input_shape: Shape) -> Shape:
         if self.noise_shape is None:
             return tuple(input_shape)

@@ -10,10 +10,9 @@ from typing import Any
 import bital
 from bital.errors import ArgumentError, ModelStateError, ShapeError
 from bital.keras import checks, layers
-from bital.keras.layers.base import Activated, Layer, Shape
+from bital.keras.layers.base import LAYERS, Activated, Layer, Shape
 from bital.keras.models.summary import describe
 from bital.keras.models.trainer import Trainer
-from bital.keras.vocabulary import Vocabulary
 
 
 class Sequential(Trainer, Layer):
@@ -335,18 +334,5 @@ def _build_layer(layer: Layer, shape: Shape) -> None:
         # A layer of layers: they learn their input's shape by being called.
         Layer.compute_output_shape(layer, shape)
 
-
-LAYERS = Vocabulary(
-    "layer",
-    Layer,
-    (
-        layers.Activation,
-        layers.Dense,
-        layers.Dropout,
-        layers.Flatten,
-        layers.Reshape,
-        Sequential,
-    ),
-)
 
 __all__ = ["LAYERS", "Sequential"]
