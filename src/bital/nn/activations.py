@@ -7,12 +7,14 @@ Each one is finite, with finite derivatives of every order, wherever its formula
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 import bital
-from bital.errors import ArgumentError
+from bital.errors import ShapeError
+from bital.nn.error_function import normal_cdf
 
 Array = Any
 """A NumPy array, a NumPy scalar or a traced value."""
@@ -56,50 +58,6 @@ def tanh(x: Array) -> Array:
     array([0.])
     """
     return np.tanh(x)
-
-
-def relu(x: Array) -> Array:
-    """Return ``max(x, 0)``; the derivative at 0 is 0.
-
-    Source: Nair and Hinton 2010, "Rectified Linear Units Improve Restricted Boltzmann Machines".
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> relu(np.array([-1.0, 0.0, 2.0]))
-    array([0., 0., 2.])
-    """
-    return np.where(x > 0, x, 0)
-
-
-def relu6(x: Array) -> Array:
-    """Return ``min(max(x, 0), 6)``; the derivative is 0 at 0 and at 6.
-
-    Source: Krizhevsky 2010, "Convolutional Deep Belief Networks on CIFAR-10".
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> relu6(np.array([-1.0, 3.0, 9.0]))
-    array([0., 3., 6.])
-    """
-    return np.where(x > 0, np.where(x < 6, x, 6), 0)
-
-
-def leaky_relu(x: Array, negative_slope: float = 0.2) -> Array:
-    """Return ``x`` where ``x > 0``, else ``negative_slope * x``.
-
-    The derivative at 0 is ``negative_slope``.
-
-    Source: Maas et al. 2013, "Rectifier Nonlinearities Improve Neural Network Acoustic Models".
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> leaky_relu(np.array([-1.0, 2.0]))
-    array([-0.2,  2. ])
-    """
-    return np.where(x > 0, x, negative_slope * x)
 
 
 def elu(x: Array, alpha: float = 1.0) -> Array:
@@ -147,18 +105,6 @@ def sigmoid(x: Array) -> Array:
     positive = x >= 0
     small = np.exp(np.where(positive, -x, x))
     return np.where(positive, 1, small) / (1 + small)
-
-
-def hard_sigmoid(x: Array) -> Array:
-    """Return ``relu6(x + 3) / 6``, the piecewise linear sigmoid.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> hard_sigmoid(np.array([-3.0, 0.0, 3.0]))
-    array([0. , 0.5, 1. ])
-    """
-    return relu6(x + 3) / 6
 
 
 def silu(x: Array) -> Array:
@@ -214,33 +160,106 @@ def mish(x: Array) -> Array:
     return x * np.tanh(softplus(x))
 
 
-def gelu(x: Array, approximate: bool = True) -> Array:
-    """Return the tanh form of the Gaussian error linear unit.
+def celu(x: Array, alpha: float = 1.0) -> Array:
+    """Return ``x`` where ``x > 0``, else ``alpha * (exp(x / alpha) - 1)``.
 
-    ``0.5 * x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x**3)))``; it differs from
-    ``x * Phi(x)`` by at most 5e-4.
+    Unlike `elu` its derivative at 0 is 1 for every ``alpha``.
+
+    Source: Barron 2017, "Continuously Differentiable Exponential Linear Units", equation 2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> celu(np.array([0.0, 2.0]))
+    array([0., 2.])
+    """
+    positive = x > 0
+    return np.where(positive, x, alpha * np.expm1(np.where(positive, 0, x) / alpha))
+
+
+def log_sigmoid(x: Array) -> Array:
+    """Return ``log(sigmoid(x))`` without overflow.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> log_sigmoid(np.array([-1000.0, 1000.0]))
+    array([-1000.,    -0.])
+    """
+    return -softplus(-x)
+
+
+def tanh_shrink(x: Array) -> Array:
+    """Return ``x - tanh(x)``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> tanh_shrink(np.array([0.0]))
+    array([0.])
+    """
+    return x - np.tanh(x)
+
+
+def squareplus(x: Array, b: float = 4.0) -> Array:
+    """Return ``(x + sqrt(x**2 + b)) / 2``, an algebraic softplus, without overflow.
+
+    Source: Barron 2021, "Squareplus: A Softplus-Like Algebraic Rectifier".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> squareplus(np.array([0.0]))
+    array([1.])
+    """
+    return 0.5 * (x + np.hypot(x, math.sqrt(b)))
+
+
+def gelu(x: Array, approximate: bool = True) -> Array:
+    """Return the Gaussian error linear unit ``x * Phi(x)``, with the normal distribution function.
+
+    With ``approximate`` its tanh form, at most 5e-4 away: ``0.5 * x * (1 + tanh(sqrt(2 / pi) * (x
+    + 0.044715 * x**3)))``.
 
     Source: Hendrycks and Gimpel 2016, "Gaussian Error Linear Units", section 2.
-
-    Raises
-    ------
-    ArgumentError
-        With ``approximate=False``: the exact form needs the error function, which NumPy lacks.
 
     Examples
     --------
     >>> import numpy as np
     >>> gelu(np.array([0.0, 1.0])).round(4)
     array([0.    , 0.8412])
+    >>> gelu(np.array([0.0, 1.0]), approximate=False).round(4)
+    array([0.    , 0.8413])
     """
     if not approximate:
-        raise ArgumentError(
-            f"gelu(x, approximate={approximate!r}): the exact form needs the error function erf, "
-            "which NumPy does not have. Write gelu(x, approximate=True) for the tanh form "
-            "(at most 5e-4 away)."
-        )
+        return x * normal_cdf(x)
     inner = x * (0.7978845608028654 + 0.035677408136300125 * (x * x))
     return 0.5 * x * (1 + np.tanh(inner))
+
+
+def glu(x: Array, axis: int = -1) -> Array:
+    """Return ``a * sigmoid(b)`` for the halves ``a, b`` of ``x``: ``(..., 2n) -> (..., n)``.
+
+    Source: Dauphin et al. 2017, "Language Modeling with Gated Convolutional Networks".
+
+    Raises
+    ------
+    ShapeError
+        If the axis has an odd number of elements.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> glu(np.array([3.0, 0.0]))
+    array([1.5])
+    """
+    if x.shape[axis] % 2:
+        raise ShapeError(
+            f"glu(x, axis={axis}) received shape {x.shape}: the axis is cut in two halves and must "
+            "have an even number of elements. Give the layer before it one output more."
+        )
+    first, second = np.split(x, 2, axis=axis)
+    return first * sigmoid(second)
 
 
 def logsumexp(x: Array, axis: int | tuple[int, ...] | None = -1, keepdims: bool = False) -> Array:

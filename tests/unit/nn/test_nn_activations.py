@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import bital
 from bital import nn
-from bital.errors import ArgumentError
+from bital.errors import ArgumentError, ShapeError
 
 LONG = np.longdouble
 
@@ -50,6 +50,19 @@ TABLE = {
     "softplus": (_softplus, ()),
     "softsign": (lambda x: x / (1 + np.abs(x)), (0,)),
     "mish": (lambda x: x * np.tanh(_softplus(x)), ()),
+    "celu": (_elu, (0,)),
+    "log_sigmoid": (lambda x: -_softplus(-x), ()),
+    "tanh_shrink": (lambda x: x - np.tanh(x), ()),
+    "squareplus": (lambda x: (x + np.sqrt(x * x + 4)) / 2, ()),
+    "hard_silu": (lambda x: x * np.clip(x / 6 + LONG(0.5), 0, 1), (-3, 3)),
+    "hard_tanh": (lambda x: np.clip(x, -1, 1), (-1, 1)),
+    "hard_shrink": (lambda x: np.where(abs(x) > 0.5, x, 0), (-0.5, 0.5)),
+    "soft_shrink": (lambda x: np.sign(x) * np.maximum(abs(x) - LONG(0.5), 0), (-0.5, 0.5)),
+    "sparse_plus": (
+        lambda x: np.where(x >= 1, x, (np.clip(x, -1, 1) + 1) ** 2 / 4),
+        (-1, 1),
+    ),
+    "sparse_sigmoid": (lambda x: np.clip(x / 2 + LONG(0.5), 0, 1), (-1, 1)),
     "gelu": (
         lambda x: x / 2 * (1 + np.tanh(np.sqrt(2 / LONG(math.pi)) * (x + LONG("0.044715") * x**3))),
         (),
@@ -66,9 +79,11 @@ def test_value_and_dtype(name, dtype):
     found = getattr(nn, name)(x)
     assert found.dtype == dtype
     expected = TABLE[name][0](x.astype(LONG)).astype(dtype)
-    # 1 + tanh rounds to 0 in gelu's lower tail; the others keep relative precision everywhere.
-    bound = 200 * np.finfo(dtype).eps if name == "gelu" else 0
-    np.testing.assert_allclose(found, expected, rtol=12 * np.finfo(dtype).eps, atol=bound)
+    # 1 + tanh rounds to 0 in gelu's lower tail, and differences cancel; the others keep relative
+    # precision everywhere.
+    eps = np.finfo(dtype).eps
+    bound = {"gelu": 200, "tanh_shrink": 1, "squareplus": 20}.get(name, 0) * eps
+    np.testing.assert_allclose(found, expected, rtol=12 * eps, atol=bound)
 
 
 @names
@@ -115,6 +130,13 @@ def test_derivatives(name):
         ("softsign", 0.0, 1.0),
         ("mish", 0.0, math.tanh(math.log(2))),
         ("gelu", 0.0, 0.5),
+        ("celu", 0.0, 1.0),
+        ("log_sigmoid", 0.0, 0.5),
+        ("hard_tanh", 1.0, 1.0),
+        ("soft_shrink", 0.5, 0.0),
+        ("sparse_sigmoid", 1.0, 0.0),
+        ("sparse_plus", 1.0, 1.0),
+        ("sparse_plus", -1.0, 0.0),
     ],
 )
 def test_slope_at_the_seam(name, x, slope):
@@ -126,9 +148,55 @@ def test_sigmoid_has_relative_precision_in_the_lower_tail():
     assert nn.sigmoid(np.float32(-80)) == pytest.approx(math.exp(-80), rel=1e-6)
 
 
-def test_gelu_refuses_what_numpy_cannot_do():
-    with pytest.raises(ArgumentError, match="approximate=True"):
-        nn.gelu(np.ones(2), approximate=False)
+def test_normal_distribution_function():
+    for dtype, low, rtol in ((np.float64, -37.0, 5e-13), (np.float32, -12.0, 3e-5)):
+        x = np.linspace(low, 9, 500).astype(dtype)
+        expected = [0.5 * math.erfc(-v / math.sqrt(2)) for v in x.astype(float)]
+        found = nn.normal_cdf(x)
+        assert found.dtype == dtype
+        np.testing.assert_allclose(found, expected, rtol=rtol)
+    far = np.array([-1e30, -np.inf, 1e30, np.inf], np.float32)
+    np.testing.assert_array_equal(nn.normal_cdf(far), [0, 0, 1, 1])
+    assert math.isnan(nn.normal_cdf(np.nan))
+    np.testing.assert_array_equal(bital.grad(lambda x: np.sum(nn.normal_cdf(x)))(far), 0)
+
+
+def test_exact_gelu():
+    exact = lambda x: nn.gelu(x, approximate=False)  # noqa: E731
+    x = np.linspace(-5, 5, 21)
+    expected = [v * 0.5 * math.erfc(-v / math.sqrt(2)) for v in x]
+    np.testing.assert_allclose(exact(x), expected, rtol=1e-14)
+    bital.check_grads(exact, (x,), order=2)
+    np.testing.assert_allclose(bital.jit(exact)(x.astype(np.float32)), expected, rtol=1e-5)
+
+
+def test_gated_halves():
+    x = np.linspace(-2, 2, 12).reshape(2, 6)
+    np.testing.assert_allclose(nn.glu(x), x[:, :3] * nn.sigmoid(x[:, 3:]))
+    np.testing.assert_allclose(nn.glu(x, axis=0), x[:1] * nn.sigmoid(x[1:]))
+    bital.check_grads(nn.glu, (x,), order=2)
+    with pytest.raises(ShapeError, match=r"\(2, 5\)"):
+        nn.glu(np.zeros((2, 5)))
+
+
+def test_sparsemax():
+    """The nearest point of the simplex: no other vertex or midpoint is nearer."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(40, 5)) * 2
+    found = nn.sparsemax(x)
+    np.testing.assert_allclose(found.sum(axis=1), 1)
+    assert (found >= 0).all()
+    assert (found == 0).any()
+    others = rng.dirichlet(np.full(5, 0.5), size=(40, 50))
+    distance = np.linalg.norm(found - x, axis=1)[:, None]
+    assert (distance <= np.linalg.norm(others - x[:, None], axis=2) + 1e-12).all()
+    np.testing.assert_allclose(nn.sparsemax(x.T, axis=0), found.T)
+    np.testing.assert_allclose(bital.jit(nn.sparsemax)(x), found)
+    bital.check_grads(nn.sparsemax, (np.array([[0.1, 0.8, 0.25, -1.0]]),))
+
+
+def test_threshold():
+    np.testing.assert_array_equal(nn.threshold(np.array([0.0, 1.0, 2.0]), 1.0, -3.0), [-3, -3, 2])
 
 
 def test_exact_gelu_is_within_the_stated_distance():
