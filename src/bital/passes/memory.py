@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from bital.program import ArrayType, Equation, Program, Var
 
 # Results of these are views of their operand, or may be.
-VIEWS = frozenset({"reshape", "transpose", "broadcast_to", "slice", "real", "imag", "barrier"})
+VIEWS = frozenset(
+    {"reshape", "transpose", "broadcast_to", "slice", "windows", "real", "imag", "barrier"}
+)
 _SMALLEST = 2048  # bytes: below this an allocation is cheaper than passing a buffer
 
 

@@ -36,7 +36,7 @@ reshape, transpose, broadcast_to, convert = (
 )
 
 
-class _Simplifier:
+class Simplifier:
     def __init__(self, program: Program) -> None:
         self.builder = Builder(program.name)
         self.definitions: dict[Var, Equation] = {}
@@ -67,7 +67,7 @@ class _Simplifier:
         return self.uses[self.original.get(var, var)] == 1
 
 
-Rule = Callable[[_Simplifier, list[Atom], dict[str, Any]], "Atom | None"]
+Rule = Callable[[Simplifier, list[Atom], dict[str, Any]], "Atom | None"]
 RULES: dict[str, list[Rule]] = {}
 
 
@@ -83,7 +83,7 @@ def rule(*names: str) -> Callable[[Rule], Rule]:
 
 
 def simplify(program: Program) -> Program:
-    state = _Simplifier(program)
+    state = Simplifier(program)
     builder = state.builder
     env: dict[Var, Atom] = {var: var for var in program.inputs}
     builder.inputs = list(program.inputs)
@@ -109,7 +109,7 @@ def simplify(program: Program) -> Program:
     return builder.build([read(atom) for atom in program.outputs])
 
 
-def _rewrite(state: _Simplifier, equation: Equation, inputs: list[Atom]) -> list[Atom]:
+def _rewrite(state: Simplifier, equation: Equation, inputs: list[Atom]) -> list[Atom]:
     if equation.primitive.name in ("custom_vjp_call", "custom_jvp_call"):  # it is over with them
         return inline(state.builder, simplify(equation.params["primal"]), inputs)
     if equation.primitive.name == "checkpoint":
@@ -130,7 +130,7 @@ def _rewrite(state: _Simplifier, equation: Equation, inputs: list[Atom]) -> list
     return primitive.bind(inputs, equation.params)
 
 
-def _fold(state: _Simplifier, equation: Equation, inputs: list[Atom]) -> Atom | None:
+def _fold(state: Simplifier, equation: Equation, inputs: list[Atom]) -> Atom | None:
     """Compute an equation of constants now, unless that would keep a large array."""
     (out, *more) = equation.outputs
     if (
@@ -159,7 +159,7 @@ def _fold(state: _Simplifier, equation: Equation, inputs: list[Atom]) -> Atom | 
     return state.builder.constant(np.ascontiguousarray(result), out.name)
 
 
-def _fold_uniform(state: _Simplifier, equation: Equation, inputs: list[Atom]) -> Atom | None:
+def _fold_uniform(state: Simplifier, equation: Equation, inputs: list[Atom]) -> Atom | None:
     """An elementwise equation of numbers that are equal everywhere gives one such number."""
     if equation.primitive.name not in _ELEMENTWISE:
         return None
@@ -179,7 +179,7 @@ _BROADCASTING = frozenset(
 _ELEMENTWISE = _BROADCASTING | {"convert", "real", "imag", "complex"}
 
 
-def _drop_broadcasts(state: _Simplifier, equation: Equation, inputs: list[Atom]) -> list[Atom]:
+def _drop_broadcasts(state: Simplifier, equation: Equation, inputs: list[Atom]) -> list[Atom]:
     """Operands of an elementwise primitive broadcast by themselves."""
     if equation.primitive.name not in _BROADCASTING:
         return inputs
@@ -199,35 +199,35 @@ def _drop_broadcasts(state: _Simplifier, equation: Equation, inputs: list[Atom])
 
 
 @rule("stop_gradient")
-def _identity(state: _Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
+def _identity(state: Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
     return inputs[0]
 
 
 @rule("convert")
-def _same_dtype(state: _Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
+def _same_dtype(state: Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
     return inputs[0] if inputs[0].type.dtype == params["dtype"] else None
 
 
 @rule("reshape", "broadcast_to")
-def _same_shape(state: _Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
+def _same_shape(state: Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
     return inputs[0] if inputs[0].type.shape == params["shape"] else None
 
 
 @rule("reshape")
-def _reshape_twice(state: _Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
+def _reshape_twice(state: Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
     inner = state.definition(inputs[0], "reshape")
     return None if inner is None else _as_atom(reshape(inner.inputs[0], **params))
 
 
 @rule("broadcast_to")
-def _broadcast_twice(state: _Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
+def _broadcast_twice(state: Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
     inner = state.definition(inputs[0], "broadcast_to")
     return None if inner is None else _as_atom(broadcast_to(inner.inputs[0], **params))
 
 
 @rule("reshape")
 def _reshape_of_a_reduction(
-    state: _Simplifier, inputs: list[Atom], params: dict[str, Any]
+    state: Simplifier, inputs: list[Atom], params: dict[str, Any]
 ) -> Atom | None:
     """``x.sum(axis=1).reshape(n, 1)`` is ``x.sum(axis=1, keepdims=True)``."""
     made = state.definitions.get(inputs[0]) if isinstance(inputs[0], Var) else None
@@ -245,7 +245,7 @@ def _reshape_of_a_reduction(
 
 
 @rule("reshape")
-def _reshape_number(state: _Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
+def _reshape_number(state: Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
     value = state.scalar(inputs[0])
     if value is None:
         return None
@@ -253,7 +253,7 @@ def _reshape_number(state: _Simplifier, inputs: list[Atom], params: dict[str, An
 
 
 @rule("transpose")
-def _transpose_twice(state: _Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
+def _transpose_twice(state: Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
     (x,), permutation = inputs, params["permutation"]
     if permutation == tuple(range(len(permutation))):
         return x
@@ -266,7 +266,7 @@ def _transpose_twice(state: _Simplifier, inputs: list[Atom], params: dict[str, A
 
 
 @rule("complex")
-def _of_parts(state: _Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
+def _of_parts(state: Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
     """The parts of one number are that number; without an imaginary part it is a conversion."""
     x, y = inputs
     real, imag = state.definition(x, "real"), state.definition(y, "imag")
@@ -279,7 +279,7 @@ def _of_parts(state: _Simplifier, inputs: list[Atom], params: dict[str, Any]) ->
 
 
 @rule("real")
-def _real_of_parts(state: _Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
+def _real_of_parts(state: Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
     """Also of a real number that was converted without loss."""
     whole = state.definition(inputs[0], "complex") or state.definition(inputs[0], "convert")
     if whole is None or whole.inputs[0].type.dtype.kind != "f":
@@ -289,21 +289,19 @@ def _real_of_parts(state: _Simplifier, inputs: list[Atom], params: dict[str, Any
 
 
 @rule("imag")
-def _imag_of_parts(state: _Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
+def _imag_of_parts(state: Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
     whole = state.definition(inputs[0], "complex")
     return None if whole is None else whole.inputs[1]
 
 
 @rule("conj")
-def _twice_conjugated(
-    state: _Simplifier, inputs: list[Atom], params: dict[str, Any]
-) -> Atom | None:
+def _twice_conjugated(state: Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
     inner = state.definition(inputs[0], "conj")
     return None if inner is None else inner.inputs[0]
 
 
 @rule("slice")
-def _whole(state: _Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
+def _whole(state: Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
     shape = inputs[0].type.shape
     whole = params["start"] == (0,) * len(shape) and params["stop"] == shape
     return inputs[0] if whole and set(params["step"]) <= {1} else None
@@ -317,7 +315,7 @@ def _as_atom(x: Any) -> Atom:
 # --- arithmetic -----------------------------------------------------------------------------
 
 
-def _neutral(state: _Simplifier, x: Atom, other: Atom, value: float) -> bool:
+def _neutral(state: Simplifier, x: Atom, other: Atom, value: float) -> bool:
     """Whether `other` is `value` everywhere and does not stretch x.
 
     No complex number is neutral: of (a + bi) * (1 + 0i) each part is a sum of two products.
@@ -334,25 +332,25 @@ def _neutral(state: _Simplifier, x: Atom, other: Atom, value: float) -> bool:
 
 
 @rule("mul", "div")
-def _right_neutral(state: _Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
+def _right_neutral(state: Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
     x, y = inputs
     return x if _neutral(state, x, y, 1) else None
 
 
 @rule("mul")
-def _left_neutral(state: _Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
+def _left_neutral(state: Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
     x, y = inputs
     return y if _neutral(state, y, x, 1) else None
 
 
 @rule("sub")
-def _minus_zero(state: _Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
+def _minus_zero(state: Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
     x, y = inputs
     return x if _neutral(state, x, y, 0) else None
 
 
 @rule("mul")
-def _minus_one(state: _Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
+def _minus_one(state: Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
     for x, y in (inputs, inputs[::-1]):
         if x.type.dtype.kind == "f" and _neutral(state, x, y, -1):
             return _as_atom(neg(x))
@@ -360,13 +358,13 @@ def _minus_one(state: _Simplifier, inputs: list[Atom], params: dict[str, Any]) -
 
 
 @rule("neg")
-def _double_minus(state: _Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
+def _double_minus(state: Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
     inner = state.definition(inputs[0], "neg")
     return None if inner is None else inner.inputs[0]
 
 
 @rule("add")
-def _plus_minus(state: _Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
+def _plus_minus(state: Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
     for x, y in (inputs, inputs[::-1]):
         negated = state.definition(y, "neg")
         if negated is not None:
@@ -375,7 +373,7 @@ def _plus_minus(state: _Simplifier, inputs: list[Atom], params: dict[str, Any]) 
 
 
 @rule("sub")
-def _minus_minus(state: _Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
+def _minus_minus(state: Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
     negated = state.definition(inputs[1], "neg")
     return None if negated is None else _as_atom(add(inputs[0], negated.inputs[0]))
 
@@ -384,9 +382,7 @@ def _minus_minus(state: _Simplifier, inputs: list[Atom], params: dict[str, Any])
 
 
 @rule("dot_general")
-def _absorb_transpose(
-    state: _Simplifier, inputs: list[Atom], params: dict[str, Any]
-) -> Atom | None:
+def _absorb_transpose(state: Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
     """A transposed operand is the operand itself, contracted along other axes."""
     for side, atom in enumerate(inputs):
         turned = state.definition(atom, "transpose")
@@ -406,7 +402,7 @@ def _absorb_transpose(
 
 
 @rule("transpose")
-def _swap_operands(state: _Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
+def _swap_operands(state: Simplifier, inputs: list[Atom], params: dict[str, Any]) -> Atom | None:
     """A transposed product is the product of the operands exchanged."""
     product = state.definition(inputs[0], "dot_general")
     if product is None or not state.used_once(product.outputs[0]):

@@ -21,6 +21,7 @@ from bital.primitives import (
     special,
     special_derivatives,
     special_distributions,
+    windows,
 )
 from bital.primitives.control import evaluate as evaluate
 from bital.primitives.primitive import NOT_DIFFERENTIABLE as NOT_DIFFERENTIABLE
@@ -48,4 +49,5 @@ __all__ = [
     "special",
     "special_derivatives",
     "special_distributions",
+    "windows",
 ]

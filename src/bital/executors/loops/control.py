@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from bital.executors.loops import arena, rules
+from bital.executors.loops import arena, rules, windows
 from bital.executors.loops.form import (
     BOOL,
     INDEX,
@@ -320,4 +320,4 @@ def _cond(lowering: Lowering, equation: Equation) -> None:
     _add_step(lowering, step, [View(flag, ()), *views], targets)
 
 
-__all__ = ["lower", "rules"]
+__all__ = ["lower", "rules", "windows"]

@@ -35,7 +35,7 @@ from bital.executors.loops.schedule import Schedule
 from bital.program import ArrayType, Atom, Equation, Literal, Program, Var
 
 Indices = tuple[Index, ...]
-VIEWS = frozenset({"reshape", "transpose", "broadcast_to", "slice", "barrier"})
+VIEWS = frozenset({"reshape", "transpose", "broadcast_to", "slice", "windows", "barrier"})
 LAZY = ELEMENTWISE | VIEWS | {"gather"}
 # What only moves elements, whatever they are: all that the form does with complex numbers.
 _MOVES = VIEWS | {
@@ -385,6 +385,12 @@ def _before_view(equation: Equation, indices: Indices) -> Indices:
     if name == "slice":
         steps = zip(params["start"], params["step"], indices, strict=True)
         return tuple(index * step + start for start, step, index in steps)
+    if name == "windows":
+        result = list(indices[: len(shape)])
+        within = zip(params["axes"], params["strides"], params["dilations"], strict=True)
+        for inner, (axis, stride, by) in zip(indices[len(shape) :], within, strict=True):
+            result[axis] = result[axis] * stride + inner * by
+        return tuple(result)
     split = _split_axes(shape, equation.outputs[0].type.shape)
     assert split is not None
     return tuple(_total(indices, places) for places in split)
@@ -436,6 +442,12 @@ def _seen_through(equation: Equation, view: View) -> View | None:
         moved = sum(s * f for s, f in zip(view.strides, params["start"], strict=True))
         strides = tuple(s * f for s, f in zip(view.strides, params["step"], strict=True))
         return replace(view, strides=strides, offset=view.offset + moved)
+    if name == "windows":
+        steps = list(view.strides)
+        for axis, by in zip(params["axes"], params["strides"], strict=True):
+            steps[axis] *= by
+        pairs = zip(params["axes"], params["dilations"], strict=True)
+        return replace(view, strides=(*steps, *(view.strides[a] * by for a, by in pairs)))
     if is_dense(view, shape):
         return replace(view, strides=row_major(out))
     split = _split_axes(shape, out)
@@ -504,8 +516,10 @@ def _store_below_view(equation: Equation, made: dict[Var, Equation], stored: set
     (x,), (out,) = equation.inputs, equation.outputs
     shape = x.type.shape
     name = equation.primitive.name
-    if (name == "reshape" and _split_axes(shape, out.type.shape) is None) or (
-        name == "broadcast_to" and _repeats(shape, out.type.shape)
+    if (
+        (name == "reshape" and _split_axes(shape, out.type.shape) is None)
+        or (name == "broadcast_to" and _repeats(shape, out.type.shape))
+        or (name == "windows" and out.type.size > x.type.size)
     ):
         _store_base(x, made, stored)
 

@@ -40,7 +40,7 @@ def _reduce(lowering: Lowering, equation: Equation) -> None:
     if dtype.kind not in "biuf" or dtype.itemsize > 8:
         raise NotLowered(f"{name} of {dtype}")
     if x.type.size == 0:
-        _fill(lowering, out, 0 if name == "reduce_sum" else scalar.neutral(name, dtype))
+        fill(lowering, out, 0 if name == "reduce_sum" else scalar.neutral(name, dtype))
         return
     # Sums of float16 are taken in float32, as NumPy does.
     wide = _F32 if dtype == np.float16 else dtype
@@ -86,7 +86,7 @@ def _kept(indices: Indices, axes: set[int], keepdims: bool) -> Indices:
     return tuple(i for axis, i in enumerate(indices) if axis not in axes)
 
 
-def _fill(lowering: Lowering, out: Var, number: Any) -> None:
+def fill(lowering: Lowering, out: Var, number: Any) -> None:
     view = lowering.new_view(out)
     if out.type.size:
         lowering.nest("fill")
@@ -158,7 +158,7 @@ def _dot(lowering: Lowering, equation: Equation) -> None:
         return
     inner = math.prod(x.type.shape[a] for a in xs)
     if inner == 0:
-        _fill(lowering, out, 0)
+        fill(lowering, out, 0)
         return
     x_free, y_free = free_axes(x.type.ndim, xs, bx), free_axes(y.type.ndim, ys, by)
     if dtype.kind != "f" or dtype.itemsize == 2 or out.type.size * inner <= _SMALL:

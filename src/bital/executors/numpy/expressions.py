@@ -137,6 +137,39 @@ def _gather(equation: Equation, operands: list[str], buffer: str | None) -> str:
     return f"np.array({text})" if is_view else text
 
 
+def _windows(equation: Equation, operands: list[str], buffer: str | None) -> str:
+    params, rank = equation.params, equation.inputs[0].type.ndim
+    axes, sizes, dilations = (params[name] for name in ("axes", "sizes", "dilations"))
+    spans = tuple((size - 1) * by + 1 for size, by in zip(sizes, dilations, strict=True))
+    text = f"np.lib.stride_tricks.sliding_window_view({operands[0]}, {spans}, {axes})"
+    steps = [1] * rank + list(dilations)
+    for axis, stride in zip(axes, params["strides"], strict=True):
+        steps[axis] = stride
+    while steps and steps[-1] == 1:
+        steps.pop()
+    ranges = ", ".join("::" + str(step) if step > 1 else ":" for step in steps)
+    return f"{text}[{ranges}]" if steps else text
+
+
+def _fold(equation: Equation, operands: list[str], target: str, start: str | None) -> list[str]:
+    """Windows added where they lie: the places within them one after the other."""
+    params, type, windows = equation.params, equation.outputs[0].type, equation.inputs[0].type
+    parts = [":"] * type.ndim
+    for number, axis in enumerate(params["axes"]):
+        step, by = params["strides"][number], params["dilations"][number]
+        first = f"corner[{number}]" + (f" * {by}" if by > 1 else "")
+        span = max((windows.shape[axis] - 1) * step + 1, 0)
+        parts[axis] = f"{first}:{first} + {span}" + (f":{step}" if step > 1 else "")
+    while parts[-1] == ":":
+        parts.pop()
+    sizes = ", ".join(map(str, windows.shape[type.ndim :]))
+    return [
+        f"{target} = np.zeros({type.shape}, np.{type.dtype.name})",
+        f"for corner in np.ndindex({sizes}):",
+        f"    {target}[{', '.join(parts)}] += {operands[0]}[(..., *corner)]",
+    ]
+
+
 def _random_bits(equation: Equation, operands: list[str], buffer: str | None) -> str:
     shape, dtype = equation.params["shape"], equation.params["dtype"]
     count = math.prod(shape)
@@ -293,6 +326,7 @@ EXPRESSIONS |= {
     "concatenate": _concatenate,
     "slice": _slice,
     "gather": _gather,
+    "windows": _windows,
     "dot_general": _dot_general,
     "random_bits": _random_bits,
     "barrier": lambda equation, operands, buffer: operands[0],
@@ -338,6 +372,7 @@ def _update(write: str) -> Statement:
 
 
 STATEMENTS: dict[str, Statement] = {
+    "fold": _fold,
     "slice_update": _update("{target}[{index}] = {value}"),
     "scatter": _update("{target}[{index}] = {value}"),
     "scatter_add": _update("np.add.at({target}, ({index},), {value})"),
@@ -349,7 +384,7 @@ OVERWRITES: dict[str, Collection[int]] = {
     for name, primitive in REGISTRY.items()
     if isinstance(primitive.reference, np.ufunc)
 }
-OVERWRITES |= dict.fromkeys(STATEMENTS, (0,))
+OVERWRITES |= dict.fromkeys(STATEMENTS.keys() - {"fold"}, (0,))
 
 
 def writes_out(equation: Equation) -> bool:

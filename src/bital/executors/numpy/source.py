@@ -13,7 +13,7 @@ from bital.program import Array, ArrayType, Program
 from bital.program.text import Names
 
 _PRINTED = 64  # elements: longer constants are named, not printed
-_RESERVED = {*keyword.kwlist, *dir(builtins), "np", "scipy", "workspace"}
+_RESERVED = {*keyword.kwlist, *dir(builtins), "np", "scipy", "workspace", "corner"}
 
 
 @dataclass
