@@ -17,6 +17,7 @@ from bital.api import count_traces as count_traces
 from bital.api import custom_jvp as custom_jvp
 from bital.api import custom_vjp as custom_vjp
 from bital.api import fori_loop as fori_loop
+from bital.api import from_text as from_text
 from bital.api import grad as grad
 from bital.api import hessian as hessian
 from bital.api import jacfwd as jacfwd
@@ -29,6 +30,7 @@ from bital.api import named as named
 from bital.api import random_bits as random_bits
 from bital.api import scan as scan
 from bital.api import stop_gradient as stop_gradient
+from bital.api import to_text as to_text
 from bital.api import trace as trace
 from bital.api import value_and_grad as value_and_grad
 from bital.api import vjp as vjp

@@ -24,5 +24,7 @@ from bital.api.jacobians import jacfwd as jacfwd
 from bital.api.jacobians import jacobian as jacobian
 from bital.api.jacobians import jacrev as jacrev
 from bital.api.mapping import vmap as vmap
+from bital.api.stored import from_text as from_text
+from bital.api.stored import to_text as to_text
 from bital.api.traces import count_traces as count_traces
 from bital.api.views import named as named

@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -159,6 +160,9 @@ def _decode(items: list[Any], type: ArrayType) -> np.ndarray[Any, Any]:
     return array.reshape(type.shape)
 
 
+_MAX_DEPTH = 64
+_MAX_SIZE = 1 << 48  # elements of an array
+
 _PART = r"(?:inf|nan|\d[\d.]*(?:e[+-]?\d+)?)"
 _TOKEN = re.compile(
     r"\s*(?:(?P<type>type:\w+\[[\d,]*\])|(?P<dtype>dtype:\w+)"
@@ -189,7 +193,7 @@ def parse(text: str, primitives: Mapping[str, Operation]) -> Program:
     try:
         program = parser.program()
         parser.end()
-    except (ValueError, TypeError, SyntaxError, AttributeError, OverflowError) as fault:
+    except Exception as fault:
         line = text.count("\n", 0, parser.position) + 1
         raise ProgramError(f"line {line}: {fault}") from fault
     return program
@@ -198,6 +202,15 @@ def parse(text: str, primitives: Mapping[str, Operation]) -> Program:
 class _Parser:
     def __init__(self, text: str, primitives: Mapping[str, Operation]) -> None:
         self.text, self.position, self.primitives = text, 0, primitives
+        self.depth = 0
+
+    @contextmanager
+    def nested(self) -> Iterator[None]:
+        self.depth += 1
+        if self.depth > _MAX_DEPTH:
+            raise ProgramError(f"it is nested more than {_MAX_DEPTH} deep")
+        yield
+        self.depth -= 1
 
     def peek(self) -> tuple[str, str, int]:
         match = _TOKEN.match(self.text, self.position)
@@ -229,6 +242,10 @@ class _Parser:
             raise ProgramError(f"text goes on after the Program: {rest[:40]!r}")
 
     def program(self) -> Program:
+        with self.nested():
+            return self._program()
+
+    def _program(self) -> Program:
         self.next("program")
         name = self.next()[1]
         env: dict[str, Var] = {}
@@ -310,9 +327,10 @@ class _Parser:
         self.next()
         if value == "(":
             items = []
-            while not self.accept(")"):
-                items.append(self.param())
-                self.accept(",")
+            with self.nested():
+                while not self.accept(")"):
+                    items.append(self.param())
+                    self.accept(",")
             return tuple(items)
         if kind == "dtype":
             return _parse_dtype(value.partition(":")[2])
@@ -325,7 +343,7 @@ class _Parser:
 
 def _parse_dtype(name: str) -> np.dtype[Any]:
     dtype = np.dtype(name)
-    if dtype.kind not in "biufc":
+    if dtype.name != name or dtype.kind not in "biufc":
         raise ProgramError(
             f"a Program holds bool, integer, floating and complex arrays, not {dtype}"
         )
@@ -337,6 +355,8 @@ def _parse_type(text: str) -> ArrayType:
     if match is None:
         raise ProgramError(f"expected an array type such as float32[2,3], found {text!r}")
     lengths = match.group(2)
-    return ArrayType(
-        tuple(int(n) for n in lengths.split(",")) if lengths else (), _parse_dtype(match.group(1))
-    )
+    shape = tuple(int(n) for n in lengths.split(",")) if lengths else ()
+    type = ArrayType(shape, _parse_dtype(match.group(1)))
+    if type.size > _MAX_SIZE:
+        raise ProgramError(f"an array of type {text:.80} has more than {_MAX_SIZE} elements")
+    return type
