@@ -11,6 +11,7 @@ from typing import Any
 from bital.keras import (
     activations,
     callbacks,
+    constraints,
     initializers,
     layers,
     losses,
@@ -39,6 +40,7 @@ __all__ = [
     "Variable",
     "activations",
     "callbacks",
+    "constraints",
     "datasets",
     "initializers",
     "layers",

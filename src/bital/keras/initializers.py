@@ -8,12 +8,14 @@ program-wide generator that ``utils.set_random_seed`` restarts.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from bital.errors import ArgumentError
+from bital.errors import ArgumentError, ShapeError
 from bital.keras import checks
+from bital.keras.configuration import Configured
 from bital.keras.random_state import fresh_seed
 from bital.keras.vocabulary import Vocabulary
 
@@ -21,24 +23,16 @@ from bital.keras.vocabulary import Vocabulary
 _TRUNCATED_STDDEV = 0.87962566103423978
 
 
-class Initializer:
-    """Base: subclasses define ``__call__(shape, dtype)`` and ``get_config()``."""
+class Initializer(Configured):
+    """Base: subclasses define ``__call__(shape, dtype)`` and store what their constructor gets."""
 
     def __call__(self, shape: tuple[int, ...], dtype: Any = np.float32) -> np.ndarray:
         """Return an array of this shape and dtype."""
         raise NotImplementedError
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments as plain data."""
-        return {}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Initializer:
-        """Return an initializer with these constructor arguments."""
-        return cls(**config)
-
     def __repr__(self) -> str:
-        inner = ", ".join(f"{name}={value!r}" for name, value in self.get_config().items())
+        given = {name: value for name, value in self.get_config().items() if value is not None}
+        inner = ", ".join(f"{name}={value!r}" for name, value in given.items())
         return f"{type(self).__name__}({inner})"
 
 
@@ -59,18 +53,38 @@ class Ones(Initializer):
 
 
 class Constant(Initializer):
-    """All ``value``."""
+    """All ``value``: a number, or an array that is broadcast to the shape.
 
-    def __init__(self, value: float = 0.0) -> None:
-        self.value = checks.number("Constant", "value", value)
+    Examples
+    --------
+    >>> Constant([1.0, 2.0])((2, 2))
+    array([[1., 2.],
+           [1., 2.]], dtype=float32)
+    """
+
+    def __init__(self, value: Any = 0.0) -> None:
+        self.value = value
+        if np.ndim(value) == 0:
+            value = value.item() if isinstance(value, np.ndarray) else value
+            self.value = checks.number("Constant", "value", value)
+        elif not np.isfinite(np.asarray(value, np.float64)).all():
+            raise ArgumentError("Constant(value=...): the array holds NaN or infinity.")
 
     def __call__(self, shape: tuple[int, ...], dtype: Any = np.float32) -> np.ndarray:
-        """Return an array filled with the value."""
-        return np.full(shape, self.value, dtype)
+        """Return an array filled with the value.
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments as plain data."""
-        return {"value": self.value}
+        Raises
+        ------
+        ShapeError
+            If an array cannot be broadcast to ``shape``.
+        """
+        try:
+            return np.full(shape, self.value, dtype)
+        except ValueError as error:
+            raise ShapeError(
+                f"Constant(value=...): the array of shape {np.shape(self.value)} cannot be "
+                f"broadcast to a weight of shape {tuple(shape)}. Give one of the weight's shape."
+            ) from error
 
 
 class Identity(Initializer):
@@ -90,10 +104,6 @@ class Identity(Initializer):
         if len(shape) != 2:
             raise ArgumentError(f"Identity makes matrices; it was asked for the shape {shape}.")
         return self.gain * np.eye(*shape, dtype=dtype)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments as plain data."""
-        return {"gain": self.gain}
 
 
 class _Random(Initializer):
@@ -124,10 +134,6 @@ class RandomNormal(_Random):
         """Return float64 values of this shape."""
         return generator.normal(self.mean, self.stddev, shape)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments as plain data."""
-        return {"mean": self.mean, "stddev": self.stddev, "seed": self.seed}
-
 
 class TruncatedNormal(RandomNormal):
     """Normal, with values beyond two standard deviations drawn again."""
@@ -150,10 +156,6 @@ class RandomUniform(_Random):
     def draw(self, generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
         """Return float64 values of this shape."""
         return generator.uniform(self.minval, self.maxval, shape)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments as plain data."""
-        return {"minval": self.minval, "maxval": self.maxval, "seed": self.seed}
 
 
 class Orthogonal(_Random):
@@ -185,10 +187,6 @@ class Orthogonal(_Random):
         q *= np.sign(np.diag(r))  # makes the distribution uniform
         return self.gain * (q if rows >= columns else q.T).reshape(shape)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments as plain data."""
-        return {"gain": self.gain, "seed": self.seed}
-
 
 class VarianceScaling(_Random):
     """Mean 0 and variance ``scale / n``, with ``n`` the inputs, outputs or their average.
@@ -199,6 +197,9 @@ class VarianceScaling(_Random):
     mode : {"fan_in", "fan_out", "fan_avg"}
     distribution : {"truncated_normal", "untruncated_normal", "uniform"}
     seed : int, optional
+    input_axes, output_axes : sequence of int, optional
+        The axes that count as inputs and as outputs, where those are not the last two: a kernel of
+        attention ``(features, heads, size)`` has ``input_axes=[0], output_axes=[1, 2]``.
     """
 
     def __init__(
@@ -207,9 +208,13 @@ class VarianceScaling(_Random):
         mode: str = "fan_in",
         distribution: str = "truncated_normal",
         seed: int | None = None,
+        input_axes: Sequence[int] | None = None,
+        output_axes: Sequence[int] | None = None,
     ) -> None:
         super().__init__(seed)
-        who = "VarianceScaling"
+        who = type(self).__name__
+        self.input_axes = _axes(who, "input_axes", input_axes)
+        self.output_axes = _axes(who, "output_axes", output_axes)
         self.scale = checks.number(who, "scale", scale, 1e-300)
         self.mode = checks.choice(who, "mode", mode, ("fan_in", "fan_out", "fan_avg"))
         kinds = ("truncated_normal", "untruncated_normal", "uniform")
@@ -219,6 +224,9 @@ class VarianceScaling(_Random):
     def draw(self, generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
         """Return float64 values of this shape."""
         fan_in, fan_out = _fans(shape)
+        if self.input_axes is not None and self.output_axes is not None:
+            fan_in = math.prod(shape[axis] for axis in self.input_axes)
+            fan_out = math.prod(shape[axis] for axis in self.output_axes)
         n = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
         stddev = math.sqrt(self.scale / max(1.0, n))
         if self.distribution == "uniform":
@@ -228,27 +236,19 @@ class VarianceScaling(_Random):
             return generator.normal(0.0, stddev, shape)
         return stddev / _TRUNCATED_STDDEV * _truncated(generator, shape)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments as plain data."""
-        return {
-            "scale": self.scale,
-            "mode": self.mode,
-            "distribution": self.distribution,
-            "seed": self.seed,
-        }
-
 
 class _Scaled(VarianceScaling):
-    """Base of the named scalings: only the seed is left to choose."""
+    """Base of the named scalings: seed and axes are left to choose."""
 
     rule: tuple[float, str, str]
 
-    def __init__(self, seed: int | None = None) -> None:
-        super().__init__(*self.rule, seed=seed)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments as plain data."""
-        return {"seed": self.seed}
+    def __init__(
+        self,
+        seed: int | None = None,
+        input_axes: Sequence[int] | None = None,
+        output_axes: Sequence[int] | None = None,
+    ) -> None:
+        super().__init__(*self.rule, seed=seed, input_axes=input_axes, output_axes=output_axes)
 
 
 class GlorotUniform(_Scaled):
@@ -296,6 +296,10 @@ def _fans(shape: tuple[int, ...]) -> tuple[float, float]:
     return shape[-2] * field, shape[-1] * field
 
 
+def _axes(who: str, name: str, axes: Sequence[int] | None) -> list[int] | None:
+    return None if axes is None else [checks.integer(who, name, axis, low=-32) for axis in axes]
+
+
 def _truncated(generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     values = generator.standard_normal(math.prod(shape))
     far = np.flatnonzero(np.abs(values) > 2)
@@ -341,13 +345,20 @@ VOCABULARY = Vocabulary(
     "initializer",
     Initializer,
     _ALL,
-    {"zero": Zeros, "one": Ones, "normal": RandomNormal, "uniform": RandomUniform},
+    {
+        "zero": Zeros,
+        "one": Ones,
+        "normal": RandomNormal,
+        "uniform": RandomUniform,
+        "IdentityInitializer": Identity,
+        "OrthogonalInitializer": Orthogonal,
+    },
     wrap=_Function,
 )
 
 
 def get(identifier: Any) -> Initializer:
-    """Return the initializer that a name, config, function, class or instance means.
+    """Return the initializer that a name, config, array, function, class or instance means.
 
     Raises
     ------
@@ -357,8 +368,15 @@ def get(identifier: Any) -> Initializer:
     Examples
     --------
     >>> get("he_normal")
-    HeNormal(seed=None)
+    HeNormal()
     """
+    if isinstance(identifier, np.ndarray):
+        return Constant(identifier)
+    if isinstance(identifier, str) and identifier.lower() in ("stft", "stftinitializer"):
+        raise ArgumentError(
+            f"initializer {identifier!r}: bital has no initializer of Fourier transforms. Compute "
+            "the kernel by np.fft and give it as an array, or use np.fft in a layer of your own."
+        )
     return VOCABULARY.get(identifier)
 
 
