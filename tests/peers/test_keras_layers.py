@@ -145,7 +145,7 @@ class Ours:
                 outputs = bital.tree.leaves(
                     self.layer(*self.row.arguments(inputs), training=training, **self.row.options())
                 )
-                total = summed(outputs) + penalties(self.layer)
+                total = summed(outputs) + sum(self.layer.losses)
                 return total, (outputs, [v.value for v in self.variables])
 
         values = [v.value for v in self.variables]
@@ -165,12 +165,6 @@ class Ours:
             if slopes:
                 optimizer.apply(slopes, self.trainable)
         return [v.numpy() for v in self.variables]
-
-
-def penalties(layer: Any) -> Any:
-    """What regularizers of the weights add to the loss."""
-    chosen = [v for v in layer.trainable_weights if v.regularizer is not None]
-    return sum(v.regularizer(v.value) for v in chosen)
 
 
 def close(what: str, row: Any, got: Any, want: Any) -> None:

@@ -138,6 +138,24 @@ def choice(who: str, name: str, value: Any, options: Sequence[str]) -> str:
     return value
 
 
+def data_format(who: str, value: Any) -> str:
+    """``"channels_last"``, also for None.
+
+    Raises
+    ------
+    ArgumentError
+        For ``"channels_first"``, and for anything else.
+    """
+    if value in (None, "channels_last"):
+        return "channels_last"
+    if value == "channels_first":
+        raise ArgumentError(
+            f"{who}(data_format='channels_first'): channels stand last in bital. Write "
+            "x = np.moveaxis(x, 1, -1) and leave data_format out."
+        )
+    raise ArgumentError(f"{who}(data_format={value!r}): must be 'channels_last'.")
+
+
 def absent(who: str, options: dict[str, Any], later: Sequence[str] = ()) -> None:
     """Raise if any option is left over: ``later`` are Keras's names that bital lacks so far.
 

@@ -100,6 +100,8 @@ class Dense(Activated):
     array([[3., 3.]], dtype=float32)
     """
 
+    supports_masking = True
+
     def __init__(
         self,
         units: int,
@@ -203,6 +205,8 @@ class Activation(Activated):
     >>> Activation("relu")(np.array([[-1.0, 2.0]]))
     array([[0., 2.]], dtype=float32)
     """
+
+    supports_masking = True
 
     def __init__(self, activation: Any, **options: Any) -> None:
         if activation is None:

@@ -47,6 +47,8 @@ class Dropout(Layer):
     array([[1., 2.]], dtype=float32)
     """
 
+    supports_masking = True
+
     def __init__(
         self, rate: float, noise_shape: Any = None, seed: int | None = None, **options: Any
     ) -> None:
