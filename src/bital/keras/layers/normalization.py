@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from bital.errors import ArgumentError, ShapeError
-from bital.keras import checks, initializers, regularizers
+from bital.keras import checks, constraints, initializers, regularizers
 from bital.keras.layers.base import Layer, Shape
 
 
@@ -29,6 +29,8 @@ class LayerNormalization(Layer):
         Their first values.
     beta_regularizer, gamma_regularizer : str, Regularizer or function, optional
         What their size adds to the loss.
+    beta_constraint, gamma_constraint : str, Constraint or function, optional
+        What they are replaced by after each step of training.
     name, trainable, dtype, input_shape
         As in `Layer`.
 
@@ -62,6 +64,8 @@ class LayerNormalization(Layer):
         gamma_initializer: Any = "ones",
         beta_regularizer: Any = None,
         gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
         **options: Any,
     ) -> None:
         super().__init__(**options)
@@ -74,6 +78,8 @@ class LayerNormalization(Layer):
         self.gamma_initializer = initializers.get(gamma_initializer)
         self.beta_regularizer = regularizers.get(beta_regularizer)
         self.gamma_regularizer = regularizers.get(gamma_regularizer)
+        self.beta_constraint = constraints.get(beta_constraint)
+        self.gamma_constraint = constraints.get(gamma_constraint)
         self.gamma: Any = None
         self.beta: Any = None
 
@@ -82,11 +88,19 @@ class LayerNormalization(Layer):
         shape = _sizes(self, self.axis, input_shape)
         if self.scale:
             self.gamma = self.add_weight(
-                shape, self.gamma_initializer, name="gamma", regularizer=self.gamma_regularizer
+                shape,
+                self.gamma_initializer,
+                name="gamma",
+                regularizer=self.gamma_regularizer,
+                constraint=self.gamma_constraint,
             )
         if self.center:
             self.beta = self.add_weight(
-                shape, self.beta_initializer, name="beta", regularizer=self.beta_regularizer
+                shape,
+                self.beta_initializer,
+                name="beta",
+                regularizer=self.beta_regularizer,
+                constraint=self.beta_constraint,
             )
 
     def call(self, x: Any) -> Any:
