@@ -9,6 +9,7 @@ import numpy as np
 
 from bital import nn
 from bital.errors import ArgumentError
+from bital.keras import functions
 from bital.nn import (
     celu,
     elu,
@@ -119,7 +120,9 @@ _NAMES = {function: name for name, function in _FUNCTIONS.items()} | {nn.relu: "
 
 
 def get(identifier: Any) -> Callable[[Any], Any]:
-    """Return the function that a name or a function means; None means ``linear``.
+    """Return the function that a name, a function or what `serialize` wrote means.
+
+    None means ``linear``. A function of the user's becomes one that can be saved.
 
     Raises
     ------
@@ -135,8 +138,12 @@ def get(identifier: Any) -> Callable[[Any], Any]:
         return linear
     if isinstance(identifier, str) and identifier in {**_FUNCTIONS, **_ALIASES}:
         return _FUNCTIONS.get(identifier) or _ALIASES[identifier]
-    if callable(identifier):
+    if isinstance(identifier, dict):
+        return functions.deserialize(identifier)
+    if callable(identifier) and identifier in _NAMES:
         return identifier
+    if callable(identifier):
+        return functions.own(identifier)
     hint = (
         " It needs numbers of its own: give lambda x: threshold(x, 0.0, 0.0)."
         if identifier == "threshold"
@@ -148,22 +155,16 @@ def get(identifier: Any) -> Callable[[Any], Any]:
     )
 
 
-def serialize(function: Callable[[Any], Any]) -> str:
-    """Return the name of one of bital's activations.
+def serialize(function: Callable[[Any], Any]) -> Any:
+    """Return the name of one of bital's activations, or what a user's function computes.
 
     Raises
     ------
-    ArgumentError
-        For a user's own function: a model file holds data, never code.
+    ArgumentError, ModelStateError
+        If a user's function cannot be saved: see `bital.keras.functions`.
     """
     name = _NAMES.get(function)
-    if name is None:
-        raise ArgumentError(
-            f"activation={function!r} is a function of your own: a model file holds data, never "
-            "code, so it cannot be saved. Use a named activation, or save with "
-            "model.save_weights(path)."
-        )
-    return name
+    return functions.serialize(function) if name is None else name
 
 
 __all__ = [*_FUNCTIONS, "get", "hard_swish", "serialize", "swish", "threshold"]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bital.keras import checks
+from bital.keras import checks, functions
 from bital.keras.configuration import Configured
 from bital.keras.vocabulary import Vocabulary
 
@@ -159,7 +159,7 @@ class _Function(Constraint):
     """A user's own function of a weight."""
 
     def __init__(self, function: Callable[[Any], Any]) -> None:
-        self.function = function
+        self.function = functions.own(function, any_rows=False)
 
     def __call__(self, weight: Any) -> Any:
         return self.function(weight)

@@ -13,7 +13,7 @@ import numpy as np
 
 from bital import nn
 from bital.errors import ArgumentError, DataError, ShapeError
-from bital.keras import checks
+from bital.keras import checks, functions
 from bital.keras.vocabulary import Vocabulary, snake_case
 
 REDUCTIONS = ("sum_over_batch_size", "sum", "mean_with_sample_weight", "none")
@@ -323,7 +323,7 @@ class FunctionLoss(Loss):
     def __init__(self, function: Any) -> None:
         name = getattr(function, "__name__", "loss")
         super().__init__(name=name if name.isidentifier() else "loss")
-        self.function = function
+        self.function = functions.own(function)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return one value for each sample."""

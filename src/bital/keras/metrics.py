@@ -16,7 +16,7 @@ import numpy as np
 
 from bital import nn
 from bital.errors import ArgumentError, ShapeError
-from bital.keras import checks
+from bital.keras import checks, functions
 from bital.keras.losses import BinaryCrossentropy, Loss, align, spread_weights
 from bital.keras.vocabulary import Vocabulary, snake_case
 
@@ -271,7 +271,7 @@ class FunctionMetric(Metric):
     def __init__(self, function: Callable[[Any, Any], Any], name: str | None = None) -> None:
         own = getattr(function, "__name__", "metric")
         super().__init__(name or (own if own.isidentifier() else "metric"))
-        self.function = function
+        self.function = functions.own(function)
 
     def values(self, y_true: Any, y_pred: Any) -> Any:
         """Return what the function returns."""

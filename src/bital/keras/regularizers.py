@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bital.errors import ShapeError
-from bital.keras import checks
+from bital.keras import checks, functions
 from bital.keras.configuration import Configured
 from bital.keras.vocabulary import Vocabulary
 
@@ -124,7 +124,7 @@ class _Function(Regularizer):
     """A user's own penalty."""
 
     def __init__(self, function: Callable[[Any], Any]) -> None:
-        self.function = function
+        self.function = functions.own(function, any_rows=False)
 
     def __call__(self, weight: Any) -> Any:
         return self.function(weight)

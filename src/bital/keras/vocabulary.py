@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from bital.errors import ArgumentError
+from bital.keras import functions
 
 
 def snake_case(name: str) -> str:
@@ -110,9 +111,12 @@ class Vocabulary:
         Raises
         ------
         ArgumentError
-            If ``item`` is a user's own class or function: a file cannot hold code.
+            If ``item`` is of a user's own class: a file cannot hold code. A function becomes what
+            it computes: see `bital.keras.functions`.
         """
         name = type(item).__name__
+        if self.wrap is not None and type(item) is self.wrap and self.kind != "initializer":
+            return functions.serialize(item.function, getattr(item, "name", None))
         if self.classes.get(name) is not type(item):
             raise ArgumentError(
                 f"{item!r} is a {self.kind} of your own: a model file holds data, never code, so "
@@ -128,6 +132,9 @@ class Vocabulary:
         ArgumentError
             If ``data`` is not exactly what `serialize` writes.
         """
+        stored = isinstance(data, dict) and "function" in data
+        if stored and self.wrap is not None and self.kind != "initializer":
+            return self.wrap(functions.deserialize(data))
         if not isinstance(data, dict) or set(data) != {"class_name", "config"}:
             raise ArgumentError(
                 f"a {self.kind} must be described by 'class_name' and 'config', and was by "
