@@ -44,6 +44,8 @@ class Row:
         ``draw(rng, shape)`` makes an input. Floating inputs get a derivative.
     mask : tuple, optional
         Shape of the mask that the call gets.
+    call : dict
+        Further keyword arguments of the call.
     random : bool
         Whether the output is random while training: compared with Keras otherwise only.
     adapt : bool
@@ -62,6 +64,7 @@ class Row:
     spread: bool = False
     draw: Callable[[np.random.Generator, Shape], Any] = field(default=_normal)
     mask: Shape | None = None
+    call: dict[str, Any] = field(default_factory=dict)
     random: bool = False
     adapt: bool = False
     tolerance: float = 1e-9
@@ -85,12 +88,12 @@ class Row:
         return (list(values),)
 
     def options(self) -> dict[str, Any]:
-        """Return the mask, if there is one: the first step of each sequence always counts."""
+        """Return further arguments, and the mask, whose first step always counts."""
         if self.mask is None:
-            return {}
+            return dict(self.call)
         mask = self.rng.random(self.mask) < 0.6
         mask[:, 0] = True
-        return {"mask": mask}
+        return {**self.call, "mask": mask}
 
     def weights(self, variables: Sequence[Any]) -> list[Any]:
         """Return values for the layer's weights; what is not trainable is positive."""
@@ -226,4 +229,152 @@ ROWS += [
     Row("GaussianNoise", lambda k: k.layers.GaussianNoise(0.3), [(4, 6)], random=True),
     Row("GaussianDropout", lambda k: k.layers.GaussianDropout(0.3), [(4, 6)], random=True),
     Row("ActivityRegularization", lambda k: k.layers.ActivityRegularization(0.1, 0.2), [(4, 6)]),
+    Row("LayerNormalization", lambda k: k.layers.LayerNormalization(), [(4, 5)]),
+    Row(
+        "LayerNormalization two axes",
+        lambda k: k.layers.LayerNormalization(axis=[1, 3], epsilon=1e-2, center=False),
+        [(3, 4, 2, 5)],
+        config_apart=["rms_scaling"],
+    ),
+    Row(
+        "LayerNormalization first axis, no scale",
+        lambda k: k.layers.LayerNormalization(axis=1, scale=False, beta_regularizer="l2"),
+        [(3, 4, 5)],
+        config_apart=["rms_scaling", "axis"],
+    ),
+    Row("RMSNormalization", lambda k: k.layers.RMSNormalization(), [(4, 3, 5)]),
+    Row("Masking", lambda k: k.layers.Masking(0.5), [(4, 3, 2)]),
+    Row("SimpleRNN", lambda k: k.layers.SimpleRNN(4), [(3, 5, 2)]),
+    Row(
+        "SimpleRNN relu, no bias, sequences, backwards",
+        lambda k: k.layers.SimpleRNN(
+            4, activation="relu", use_bias=False, return_sequences=True, go_backwards=True
+        ),
+        [(3, 5, 2)],
+    ),
+    Row("LSTM", lambda k: k.layers.LSTM(4), [(3, 5, 2)]),
+    Row(
+        "LSTM sequences, states, backwards",
+        lambda k: k.layers.LSTM(4, return_sequences=True, return_state=True, go_backwards=True),
+        [(3, 5, 2)],
+    ),
+    Row(
+        "LSTM other activations, regularizers, constraints",
+        lambda k: k.layers.LSTM(
+            3,
+            activation="softsign",
+            recurrent_activation="hard_sigmoid",
+            unit_forget_bias=False,
+            bias_initializer="ones",
+            kernel_regularizer="l2",
+            recurrent_regularizer="l1",
+            bias_regularizer="l2",
+            kernel_constraint="max_norm",
+            recurrent_constraint="unit_norm",
+            bias_constraint="non_neg",
+        ),
+        [(3, 4, 2)],
+    ),
+    Row("LSTM masked", lambda k: k.layers.LSTM(4), [(3, 6, 2)], mask=(3, 6)),
+    Row(
+        "LSTM masked, sequences, zeros",
+        lambda k: k.layers.LSTM(4, return_sequences=True, zero_output_for_mask=True),
+        [(3, 6, 2)],
+        mask=(3, 6),
+    ),
+    Row(
+        "LSTM dropout",
+        lambda k: k.layers.LSTM(4, dropout=0.3, recurrent_dropout=0.2),
+        [(3, 5, 2)],
+        random=True,
+    ),
+    Row("GRU", lambda k: k.layers.GRU(4), [(3, 5, 2)]),
+    Row(
+        "GRU masked, sequences",
+        lambda k: k.layers.GRU(4, return_sequences=True, return_state=True),
+        [(3, 6, 2)],
+        mask=(3, 6),
+    ),
+    Row(
+        "GRU reset before, no bias",
+        lambda k: k.layers.GRU(4, reset_after=False, use_bias=False, unroll=True),
+        [(3, 5, 2)],
+    ),
+    Row(
+        "GRU reset before, backwards",
+        lambda k: k.layers.GRU(4, reset_after=False, go_backwards=True),
+        [(3, 5, 2)],
+    ),
+    Row(
+        "RNN of stacked cells",
+        lambda k: k.layers.RNN(
+            [k.layers.LSTMCell(3), k.layers.GRUCell(4), k.layers.SimpleRNNCell(2)],
+            return_sequences=True,
+            return_state=True,
+        ),
+        [(3, 5, 2)],
+    ),
+    Row(
+        "Bidirectional",
+        lambda k: k.layers.Bidirectional(k.layers.LSTM(3, name="lstm")),
+        [(3, 5, 2)],
+    ),
+    Row(
+        "Bidirectional sum, sequences, masked",
+        lambda k: k.layers.Bidirectional(
+            k.layers.GRU(3, return_sequences=True, name="gru"), merge_mode="sum"
+        ),
+        [(3, 6, 2)],
+        mask=(3, 6),
+    ),
+    Row(
+        "Bidirectional of two, apart, with states",
+        lambda k: k.layers.Bidirectional(
+            k.layers.SimpleRNN(3, return_state=True, name="rnn"),
+            merge_mode=None,
+            backward_layer=k.layers.LSTM(2, return_state=True, go_backwards=True, name="other"),
+        ),
+        [(3, 5, 2)],
+    ),
+    Row(
+        "TimeDistributed",
+        lambda k: k.layers.TimeDistributed(k.layers.Dense(4, activation="tanh", name="dense")),
+        [(3, 5, 2, 3)],
+    ),
+    Row("Attention", lambda k: k.layers.Attention(), [(3, 4, 5), (3, 6, 5)]),
+    Row(
+        "Attention concat, scale, causal, key",
+        lambda k: k.layers.Attention(use_scale=True, score_mode="concat"),
+        [(3, 4, 5), (3, 6, 2), (3, 6, 5)],
+        call={"use_causal_mask": True},
+    ),
+    Row("AdditiveAttention", lambda k: k.layers.AdditiveAttention(), [(3, 4, 5), (3, 6, 5)]),
+    Row(
+        "MultiHeadAttention",
+        lambda k: k.layers.MultiHeadAttention(num_heads=2, key_dim=3),
+        [(2, 4, 5), (2, 6, 7)],
+        spread=True,
+    ),
+    Row(
+        "MultiHeadAttention causal, gate, sizes",
+        lambda k: k.layers.MultiHeadAttention(
+            2, 3, value_dim=4, use_bias=False, output_shape=6, use_gate=True, sliding_window=3
+        ),
+        [(2, 5, 4), (2, 5, 3), (2, 5, 6)],
+        spread=True,
+        call={"use_causal_mask": True},
+    ),
+    Row(
+        "MultiHeadAttention two axes",
+        lambda k: k.layers.MultiHeadAttention(2, 3, attention_axes=(2, 3)),
+        [(2, 3, 2, 4, 5), (2, 3, 3, 2, 5)],
+        spread=True,
+    ),
+    Row(
+        "MultiHeadAttention dropout",
+        lambda k: k.layers.MultiHeadAttention(2, 3, dropout=0.3, seed=1),
+        [(2, 4, 5), (2, 4, 5)],
+        spread=True,
+        random=True,
+    ),
 ]

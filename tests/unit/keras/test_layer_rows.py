@@ -150,7 +150,9 @@ def test_native_equals_plain(row):
 def test_save_and_load(row, tmp_path):
     if len(row.shapes) > 1 or row.mask is not None:
         pytest.skip("not a layer of a Sequential model")
-    layer, _, inputs, _ = made(row, "float32")
+    layer, weights, inputs, run = made(row, "float32")
+    if len(run(weights, inputs)) > 1:
+        pytest.skip("not a layer of a Sequential model")
     model = keras.Sequential([layers.Input(row.shapes[0][1:]), layer])
     model.save(tmp_path / "m.safetensors")
     again = keras.models.load_model(tmp_path / "m.safetensors")

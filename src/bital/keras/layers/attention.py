@@ -311,7 +311,7 @@ class MultiHeadAttention(Layer):
         self.dropout = checks.number(who, "dropout", dropout, 0, 1)
         self.use_bias = checks.boolean(who, "use_bias", use_bias)
         sizes = (output_shape,) if isinstance(output_shape, (int, np.integer)) else output_shape
-        self._config_output_shape = checks.shape(who, "output_shape", sizes) if sizes else None
+        self._output_sizes = checks.shape(who, "output_shape", sizes) if sizes else None
         self.attention_axes = attention_axes
         if attention_axes is not None:
             axes = attention_axes if isinstance(attention_axes, (list, tuple)) else [attention_axes]
@@ -325,6 +325,9 @@ class MultiHeadAttention(Layer):
         self.bias_constraint = constraints.get(bias_constraint)
         self.use_gate = checks.boolean(who, "use_gate", use_gate)
         self.seed = optional("seed", seed, 0)
+
+    def _argument(self, name: str) -> Any:
+        return self._output_sizes if name == "output_shape" else super()._argument(name)
 
     def build(self, query_shape: Shape, value_shape: Shape, key_shape: Shape = None) -> None:
         """Make the projections.
@@ -343,7 +346,7 @@ class MultiHeadAttention(Layer):
             self.gate_dense = self._projection(query_shape, (heads, dim), "gate", "sigmoid")
         self.value_dense = self._projection(value_shape, (heads, dim), "value")
         found = (*query_shape[:-1], heads, dim)
-        out = self._config_output_shape or (query_shape[-1],)
+        out = self._output_sizes or (query_shape[-1],)
         self.output_dense = self._projection(found, out, "attention_output", bound=2)
 
     def _projection(
@@ -464,7 +467,7 @@ class MultiHeadAttention(Layer):
     ) -> Shape:
         """Return the query's shape with the sizes of an output."""
         self._require_fit(query_shape, value_shape, key_shape or value_shape)
-        return (*query_shape[:-1], *(self._config_output_shape or (query_shape[-1],)))
+        return (*query_shape[:-1], *(self._output_sizes or (query_shape[-1],)))
 
 
 def _equations(ndim: int, axes: list[int]) -> tuple[str, str]:

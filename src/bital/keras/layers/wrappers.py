@@ -87,9 +87,10 @@ class Bidirectional(Layer):
         self._require_opposites()
         for each in (self.forward_layer, self.backward_layer):
             each.zero_output_for_mask = each.return_sequences
-        self._config_layer = self.forward_layer
-        self._config_backward_layer = self.backward_layer
         self._first_weights = None if weights is None else [np.asarray(w) for w in weights]
+
+    def _argument(self, name: str) -> Any:
+        return self.forward_layer if name == "layer" else super()._argument(name)
 
     def _require_opposites(self) -> None:
         pair = self.forward_layer, self.backward_layer
@@ -172,13 +173,18 @@ class Bidirectional(Layer):
 
     def compute_output_shape(self, input_shape: Shape, initial_state_shape: Any = None) -> Shape:
         """Return the output's shape, or the list of it and of the states'."""
-        one = self.forward_layer.compute_output_shape(input_shape)
-        output, *states = one if self.return_state else (one,)
+        outputs, states = [], []
+        for layer in (self.forward_layer, self.backward_layer):
+            found = layer.compute_output_shape(input_shape)
+            output, *last = found if self.return_state else (found,)
+            outputs.append(output)
+            states += last
         if self.merge_mode == "concat":
-            output = (*output[:-1], 2 * output[-1])
-        outputs = [output, output] if self.merge_mode is None else [output]
-        found = [*outputs, *states, *states]
-        return found if len(found) > 1 else output
+            outputs = [(*outputs[0][:-1], outputs[0][-1] + outputs[1][-1])]
+        elif self.merge_mode is not None:
+            outputs = outputs[:1]
+        found = [*outputs, *states]
+        return found if len(found) > 1 else found[0]
 
 
 def _again(layer: Any, prefix: str, **changes: Any) -> Any:
