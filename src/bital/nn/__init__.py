@@ -1,6 +1,6 @@
-"""Functions that NumPy has no name for: activations, losses, one-hot vectors, optimizers."""
+"""Functions that NumPy has no name for: activations, losses, convolutions, optimizers."""
 
-from bital.nn import activations, encoding, losses, optimizers
+from bital.nn import activations, convolution, encoding, losses, optimizers, pooling
 from bital.nn.activations import (
     celu,
     elu,
@@ -22,15 +22,33 @@ from bital.nn.activations import (
     tanh,
     tanh_shrink,
 )
+from bital.nn.convolution import conv, conv_transpose, depthwise_conv
 from bital.nn.encoding import one_hot
 from bital.nn.error_function import normal_cdf
 from bital.nn.losses import (
     binary_crossentropy,
+    binary_focal_crossentropy,
     categorical_crossentropy,
+    categorical_focal_crossentropy,
+    categorical_generalized_cross_entropy,
+    categorical_hinge,
+    circle,
+    cosine_similarity,
+    ctc,
+    dice,
+    hinge,
     huber,
+    kl_divergence,
+    log_cosh,
     mean_absolute_error,
+    mean_absolute_percentage_error,
     mean_squared_error,
+    mean_squared_logarithmic_error,
+    pinball,
+    poisson,
     sparse_categorical_crossentropy,
+    squared_hinge,
+    tversky,
 )
 from bital.nn.piecewise import (
     hard_shrink,
@@ -46,12 +64,26 @@ from bital.nn.piecewise import (
     sparsemax,
     threshold,
 )
+from bital.nn.pooling import avg_pool, max_pool
 
 __all__ = [
     "activations",
+    "avg_pool",
     "binary_crossentropy",
+    "binary_focal_crossentropy",
     "categorical_crossentropy",
+    "categorical_focal_crossentropy",
+    "categorical_generalized_cross_entropy",
+    "categorical_hinge",
     "celu",
+    "circle",
+    "conv",
+    "conv_transpose",
+    "convolution",
+    "cosine_similarity",
+    "ctc",
+    "depthwise_conv",
+    "dice",
     "elu",
     "encoding",
     "exponential",
@@ -61,19 +93,28 @@ __all__ = [
     "hard_sigmoid",
     "hard_silu",
     "hard_tanh",
+    "hinge",
     "huber",
+    "kl_divergence",
     "leaky_relu",
     "linear",
+    "log_cosh",
     "log_sigmoid",
     "log_softmax",
     "logsumexp",
     "losses",
+    "max_pool",
     "mean_absolute_error",
+    "mean_absolute_percentage_error",
     "mean_squared_error",
+    "mean_squared_logarithmic_error",
     "mish",
     "normal_cdf",
     "one_hot",
     "optimizers",
+    "pinball",
+    "poisson",
+    "pooling",
     "relu",
     "relu6",
     "selu",
@@ -87,8 +128,10 @@ __all__ = [
     "sparse_plus",
     "sparse_sigmoid",
     "sparsemax",
+    "squared_hinge",
     "squareplus",
     "tanh",
     "tanh_shrink",
     "threshold",
+    "tversky",
 ]
