@@ -25,8 +25,8 @@ _FAR = 40.0  # erfc rounds to 0 long before, in every dtype
 def normal_cdf(x: Any) -> Any:
     """Return the probability that a standard normal number is below ``x``: ``(...) -> (...)``.
 
-    ``Phi(x) = erfc(-x / sqrt(2)) / 2``, with a small relative error in both tails; the derivative is
-    the normal density.
+    ``Phi(x) = erfc(-x / sqrt(2)) / 2``, with a small relative error in both tails. The derivative
+    is the normal density.
 
     Examples
     --------
