@@ -219,6 +219,8 @@ def test_configuration_agrees(row: Any) -> None:
 
 def plain(value: Any) -> Any:
     """Configured values in a form that both share: of an object its class."""
+    if isinstance(value, dict) and set(value) == {"layer"}:
+        value = value["layer"]
     if isinstance(value, dict) and "class_name" in value:
         return value["class_name"]
     if isinstance(value, (list, tuple)):

@@ -229,7 +229,12 @@ ROWS += [
     Row("GaussianNoise", lambda k: k.layers.GaussianNoise(0.3), [(4, 6)], random=True),
     Row("GaussianDropout", lambda k: k.layers.GaussianDropout(0.3), [(4, 6)], random=True),
     Row("ActivityRegularization", lambda k: k.layers.ActivityRegularization(0.1, 0.2), [(4, 6)]),
-    Row("LayerNormalization", lambda k: k.layers.LayerNormalization(), [(4, 5)]),
+    Row(
+        "LayerNormalization",
+        lambda k: k.layers.LayerNormalization(),
+        [(4, 5)],
+        config_apart=["rms_scaling"],
+    ),
     Row(
         "LayerNormalization two axes",
         lambda k: k.layers.LayerNormalization(axis=[1, 3], epsilon=1e-2, center=False),
@@ -332,7 +337,7 @@ ROWS += [
         lambda k: k.layers.Bidirectional(
             k.layers.SimpleRNN(3, return_state=True, name="rnn"),
             merge_mode=None,
-            backward_layer=k.layers.LSTM(2, return_state=True, go_backwards=True, name="other"),
+            backward_layer=k.layers.GRU(3, return_state=True, go_backwards=True, name="other"),
         ),
         [(3, 5, 2)],
     ),
@@ -354,19 +359,21 @@ ROWS += [
         lambda k: k.layers.MultiHeadAttention(num_heads=2, key_dim=3),
         [(2, 4, 5), (2, 6, 7)],
         spread=True,
+        tolerance=1e-6,  # Keras takes this softmax in float32
     ),
     Row(
         "MultiHeadAttention causal, gate, sizes",
         lambda k: k.layers.MultiHeadAttention(
-            2, 3, value_dim=4, use_bias=False, output_shape=6, use_gate=True, sliding_window=3
+            2, 3, use_bias=False, output_shape=6, use_gate=True, sliding_window=3
         ),
         [(2, 5, 4), (2, 5, 3), (2, 5, 6)],
         spread=True,
+        tolerance=1e-6,
         call={"use_causal_mask": True},
     ),
     Row(
         "MultiHeadAttention two axes",
-        lambda k: k.layers.MultiHeadAttention(2, 3, attention_axes=(2, 3)),
+        lambda k: k.layers.MultiHeadAttention(2, 3, value_dim=4, attention_axes=(2, 3)),
         [(2, 3, 2, 4, 5), (2, 3, 3, 2, 5)],
         spread=True,
     ),
