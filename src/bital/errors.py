@@ -284,6 +284,25 @@ class ModelFileError(BitalError, ValueError):
     """
 
 
+class CheckpointError(BitalError, RuntimeError):
+    """A folder of checkpoints that this training cannot go on from, or cannot write to.
+
+    Fails::
+
+        model = keras.Sequential([keras.layers.Dense(1)])
+        model.compile("sgd", "mse")
+        model.fit(np.ones((4, 3)), np.ones(4), verbose=0, resume="run")
+        model.fit(np.ones((5, 3)), np.ones(5), verbose=0, resume="run")  # other data
+
+    Works::
+
+        model = keras.Sequential([keras.layers.Dense(1)])
+        model.compile("sgd", "mse")
+        model.fit(np.ones((4, 3)), np.ones(4), verbose=0, resume="run")
+        model.fit(np.ones((4, 3)), np.ones(4), verbose=0, resume="run", epochs=3)
+    """
+
+
 class NonFiniteLossError(BitalError, FloatingPointError):
     """The loss became NaN or infinite during training.
 
