@@ -24,6 +24,7 @@ from bital.executors.loops.nest import Nest, Reduction
 from bital.executors.loops.scalar import JOINS, NotLowered
 from bital.executors.loops.schedule import Product
 from bital.executors.native import product
+from bital.executors.native.copying import Map, merged
 from bital.primitives.linear import free_axes
 from bital.program import ArrayType, Atom, Equation, Var
 
@@ -164,8 +165,9 @@ def _dot(lowering: Lowering, equation: Equation) -> None:
     if dtype.kind != "f" or dtype.itemsize == 2 or out.type.size * inner <= _SMALL:
         _dot_by_loops(lowering, equation, x_free, y_free)
         return
-    left = _matrix(lowering, x, (bx, x_free, xs))
-    right = _matrix(lowering, y, (by, ys, y_free))
+    xs, ys = _contracted_in_order(lowering, x, y, xs, ys)
+    left, a_map = _matrix(lowering, x, bx, x_free, xs)
+    right, b_map = _matrix(lowering, y, by, y_free, ys)
     view = lowering.new_view(out)
     rows = math.prod(x.type.shape[a] for a in x_free)
     columns = math.prod(y.type.shape[a] for a in y_free)
@@ -175,8 +177,11 @@ def _dot(lowering: Lowering, equation: Equation) -> None:
         columns,
         inner,
         (left.strides[1], left.strides[2]),
-        (right.strides[1], right.strides[2]),
+        (right.strides[2], right.strides[1]),
         4 * lowering.schedule.lanes,
+        a_map,
+        b_map,
+        math.prod(x.type.shape[a] for a in bx),
     )
     body = Body()
     lowering.body = body
@@ -196,22 +201,50 @@ def _dot(lowering: Lowering, equation: Equation) -> None:
     lowering.schedule.add_product(made)
 
 
-def _matrix(lowering: Lowering, atom: Atom, groups: Sequence[Sequence[int]]) -> View:
-    """An operand as (batch, rows, columns), copied only if no strides say so."""
+def _matrix(
+    lowering: Lowering, atom: Atom, batch: Sequence[int], free: Sequence[int], inner: Sequence[int]
+) -> tuple[View, Map | None]:
+    """An operand as (batch, free, inner): by strides, or by a map of what lies where.
+
+    It is copied only if a batch is no single stride.
+    """
     view, shape = lowering.view(atom), atom.type.shape
-    strides = [_one_stride([(shape[a], view.strides[a]) for a in group]) for group in groups]
-    if None not in strides:
-        return View(view.buffer, tuple(strides), view.offset, view.moving)  # type: ignore[arg-type]
-    order = [axis for group in groups for axis in group]
-    moved = View(
-        lowering.buffer(atom.type),
-        tuple(
-            row_major([shape[a] for a in order])[order.index(axis)] for axis in range(len(shape))
-        ),
+    groups = [[(shape[a], view.strides[a]) for a in group] for group in (batch, free, inner)]
+    strides = [_one_stride(group) for group in groups]
+    if strides[0] is None:
+        order = [*batch, *free, *inner]
+        steps = row_major([shape[a] for a in order])
+        moved = View(
+            lowering.buffer(atom.type),
+            tuple(steps[order.index(axis)] for axis in range(len(shape))),
+        )
+        lowering.store(atom, moved, "copy")
+        sizes = [math.prod(shape[a] for a in group) for group in (batch, free, inner)]
+        return View(moved.buffer, row_major(sizes)), None
+    map = None if None not in strides else Map(merged(groups[1]), merged(groups[2]))
+    known = tuple(0 if stride is None else stride for stride in strides)
+    return View(view.buffer, known, view.offset, view.moving), map
+
+
+def _contracted_in_order(
+    lowering: Lowering, x: Atom, y: Atom, xs: Sequence[int], ys: Sequence[int]
+) -> tuple[Sequence[int], Sequence[int]]:
+    """Contracted axes in the order in which both operands lie best."""
+    best = None
+    steps = [lowering.view(atom).strides for atom in (x, y)]
+    pairs = list(zip(xs, ys, strict=True))
+    by_x, by_y = (
+        sorted(pairs, key=lambda pair: -strides[pair[side]]) for side, strides in enumerate(steps)
     )
-    lowering.store(atom, moved, "copy")
-    sizes = [math.prod(shape[a] for a in group) for group in groups]
-    return View(moved.buffer, row_major(sizes))
+    for order in (pairs, by_x, by_y):
+        parts = sum(
+            len(merged([(atom.type.shape[pair[side]], steps[side][pair[side]]) for pair in order]))
+            for side, atom in enumerate((x, y))
+        )
+        if best is None or parts < best[0]:
+            best = parts, order
+    assert best is not None
+    return [pair[0] for pair in best[1]], [pair[1] for pair in best[1]]
 
 
 def _one_stride(axes: list[tuple[int, int]]) -> int | None:

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from bital.executors.native.copying import Map, print_copy
 from bital.executors.native.tiles import Shape, print_functions
 
 DType = np.dtype[Any]
@@ -54,6 +55,8 @@ class ProductPlan:
         Panels of B are read where they lie, because each meets only one tile.
     packed : bool
         A is packed too.
+    a_map, b_map : Map, optional
+        Of an operand that no two strides describe; it is copied part by part.
     """
 
     dtype: DType
@@ -70,6 +73,8 @@ class ProductPlan:
     kind: str
     direct: bool
     packed: bool
+    a_map: Map | None = None
+    b_map: Map | None = None
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -98,7 +103,23 @@ class ProductPlan:
         panels = 1 if self.direct else across
         if self.packed:
             panels += shape.panels(min(self.chunk, self.rows_per_task))
-        return shape.row * (shape.rows + panels * self.depth)
+        return shape.row * (shape.rows + panels * self.depth) + sum(self._copied)
+
+    @property
+    def _copied(self) -> tuple[int, int]:
+        """Bytes of the parts of A and B that are copied."""
+        sizes = []
+        for map, free in ((self.a_map, self.chunk), (self.b_map, self.columns_per_task)):
+            rows = 0 if map is None else free if map.along else self.depth
+            sizes.append(_aligned(rows * self._pitch(map, free)))
+        return sizes[0], sizes[1]
+
+    def _pitch(self, map: Map | None, free: int) -> int:
+        """Bytes from row to row of a copy; no power of two, which few sets of a cache hold."""
+        if map is None:
+            return 0
+        pitch = _aligned((self.depth if map.along else free) * self.dtype.itemsize)
+        return pitch if pitch % 512 else pitch + _LINE
 
     @property
     def _row_at(self) -> int:
@@ -115,6 +136,9 @@ def plan(
     a_strides: tuple[int, int],
     b_strides: tuple[int, int],
     vector_bytes: int,
+    a_map: Map | None = None,
+    b_map: Map | None = None,
+    batch: int = 1,
 ) -> ProductPlan:
     """Cut a product into tasks: one if it is tiny, else enough for many threads.
 
@@ -128,25 +152,32 @@ def plan(
         From row to row and from column to column, in elements; of any sign, or 0.
     vector_bytes : int
         Of the machine's vectors: 16, 32 or 64.
+    a_map, b_map : Map, optional
+        In place of an operand's strides.
+    batch : int
+        How many such products there are.
     """
     shape = Shape(dtype, vector_bytes)
     kind = "tiles"
-    if k and m > 1 and n == 1 and a_strides[0] == 1:
+    if a_map is not None or b_map is not None:
+        pass
+    elif k and m > 1 and n == 1 and a_strides[0] == 1:
         kind = "turned"
     elif k and ((n == 1 and a_strides[1] == 1) or (m == 1 and b_strides[0] == 1)):
         kind = "dots"
     # Columns of A that are contiguous give a tile one line for each step along k: a short way is
     # walked as it is, a long one packed if enough panels of B will meet it.
-    down = kind == "tiles" and m > 1 and a_strides[0] == 1
+    down = kind == "tiles" and m > 1 and a_strides[0] == 1 and a_map is None
     packed = down and k > _LINES and n >= 10 * shape.width
     most = _FIRST // shape.row // (2 if packed else 1)
     if down and not packed:
         most = min(most, _LINES)
     depth = -(-max(1, k) // -(-max(1, k) // most))
-    rows, columns = _cut(shape, m, n, k, depth, packed)
+    rows, columns = _cut(shape, m, n, k, depth, packed or a_map is not None, batch)
     unit = shape.width if packed else shape.rows
+    unit = 4 * unit if a_map is not None and not a_map.along else unit
     chunk = _part(rows, -(-rows * depth * shape.size // _CHUNK), unit)
-    direct = k > 0 and b_strides[1] == 1 and rows <= shape.rows
+    direct = k > 0 and b_strides[1] == 1 and rows <= shape.rows and b_map is None
     return ProductPlan(
         dtype,
         m,
@@ -162,16 +193,20 @@ def plan(
         kind=kind,
         direct=direct,
         packed=packed,
+        a_map=a_map,
+        b_map=b_map,
     )
 
 
-def _cut(shape: Shape, m: int, n: int, k: int, depth: int, packed: bool) -> tuple[int, int]:
+def _cut(
+    shape: Shape, m: int, n: int, k: int, depth: int, packed: bool, batch: int
+) -> tuple[int, int]:
     """Rows and columns of a block: of those that are small enough, what costs least to bring.
 
     B is read and packed for each block down, A only read for each across; what counts is the ratio
     of the two, as measured. Blocks of which some threads would get more than others come last.
     """
-    wanted = min(_TASKS, max(1, 2 * m * n * k // _FLOPS))
+    wanted = min(-(-_TASKS // batch), max(1, 2 * m * n * k // _FLOPS))
     line = _LINE // shape.size
     row_unit = line if n == 1 else shape.width if packed else shape.rows
     column_unit = max(line, shape.width)
@@ -185,19 +220,21 @@ def _cut(shape: Shape, m: int, n: int, k: int, depth: int, packed: bool) -> tupl
         down, across = -(-m // rows), -(-n // columns)
         too_few = down * across < 0.75 * wanted
         cost = 8 * n * down + (16 if packed else 1) * m * across
-        uneven = max(_idle(m, n, rows, columns, threads) for threads in (2, 4)) > _UNEVEN
+        uneven = max(_idle(m, n, rows, columns, batch, threads) for threads in (2, 4)) > _UNEVEN
         found.append((too_few, uneven, cost, rows, columns))
     return min(found)[3:]
 
 
-def _idle(m: int, n: int, rows: int, columns: int, threads: int) -> float:
+def _idle(m: int, n: int, rows: int, columns: int, batch: int, threads: int) -> float:
     """The part of the time that threads wait for the last one, if each takes the next block."""
     ends = [0] * threads
-    for i in range(0, m, rows):
-        for j in range(0, n, columns):
-            first = ends.index(min(ends))
-            ends[first] += min(rows, m - i) * min(columns, n - j)
-    return 1 - m * n / (threads * max(ends))
+    batch = min(batch, 4 * threads)
+    for _ in range(batch):
+        for i in range(0, m, rows):
+            for j in range(0, n, columns):
+                first = ends.index(min(ends))
+                ends[first] += min(rows, m - i) * min(columns, n - j)
+    return 1 - batch * m * n / (threads * max(ends))
 
 
 def _part(length: int, parts: int, unit: int) -> int:
@@ -227,7 +264,8 @@ def print_support(dtype: DType, vector_bytes: int, linkage: str = "internal") ->
 _CALLED = """
 declare void @$p.pack(i64, ptr, i64, i64, i64, ptr)
 declare void @$p.dots(i64, i64, ptr, i64, ptr, ptr, i64)
-declare void @$p.block(i64, i64, i64, i64, ptr, i64, i64, ptr, i64, i64, ptr, i64, i1, i1, i64, ptr)
+declare void @$p.block(i64, i64, i64, i64, ptr, i64, i64, ptr, i64, i64, ptr, i64, i1, i1, i64, ptr,
+    ptr, i64, ptr, ptr, i64, ptr)
 """
 
 
@@ -242,8 +280,10 @@ define internal void @$name(ptr noalias %a, ptr noalias %b, ptr noalias %c, i64 
 entry:
   %m = sub i64 %i1, %i0
   %n = sub i64 %j1, %j0
-  %a.at = mul i64 %i0, $a_row
-  %b.at = mul i64 %j0, $b_column
+  %a.at = mul i64 %i0, $a_step
+  %b.at = mul i64 %j0, $b_step
+  %a.copied = getelementptr i8, ptr %scratch, i64 $a_copied
+  %b.copied = getelementptr i8, ptr %scratch, i64 $b_copied
   %ai = getelementptr i8, ptr %a, i64 %a.at
   %bj = getelementptr i8, ptr %b, i64 %b.at
   %c.row = mul i64 %ldc, $size
@@ -253,7 +293,7 @@ $body
 _TILES = """
   call void @$p.block(i64 %m, i64 %n, i64 $k, i64 $depth, ptr %ai, i64 $a_row, i64 $a_column,
       ptr %bj, i64 $b_row, i64 $b_column, ptr %c, i64 %c.row, i1 $direct, i1 $packed, i64 $chunk,
-      ptr %scratch)
+      ptr %scratch, ptr $copy_a, i64 %i0, ptr %a.copied, ptr $copy_b, i64 %j0, ptr %b.copied)
   ret void"""
 _ROW_TIMES = """
   call void @$p.pack(i64 1, ptr %ai, i64 0, i64 $a_column, i64 $k, ptr %scratch)
@@ -266,7 +306,8 @@ _TIMES_COLUMN = """
 _TURNED = """
   %row = getelementptr i8, ptr %scratch, i64 $row_at
   call void @$p.block(i64 1, i64 %m, i64 $k, i64 $depth, ptr %bj, i64 0, i64 $b_row,
-      ptr %ai, i64 $a_column, i64 $a_row, ptr %row, i64 0, i1 true, i1 false, i64 1, ptr %scratch)
+      ptr %ai, i64 $a_column, i64 $a_row, ptr %row, i64 0, i1 true, i1 false, i64 1, ptr %scratch,
+      ptr null, i64 0, ptr null, ptr null, i64 0, ptr null)
   br label %loop
 loop:
   %i = phi i64 [ 0, %entry ], [ %i.next, %loop ]
@@ -298,11 +339,38 @@ def print_product(plan: ProductPlan, name: str) -> str:
     body = {"tiles": _TILES, "turned": _TURNED}.get(plan.kind)
     if body is None:
         body = _TIMES_COLUMN if plan.n == 1 and plan.a_strides[1] == 1 else _ROW_TIMES
-    head = ""
+    head = _maps(plan, shape, words, name)
     if plan.k == 0:  # the product of zeros: one of them, again and again
         words |= dict.fromkeys(names, 0) | {"k": 1}
-        head = "@$name.zero = internal constant double 0.0"
+        words |= {"a_step": 0, "b_step": 0}
+        head += "@$name.zero = internal constant double 0.0"
         body = body.replace("%ai", "@$name.zero").replace("%bj", "@$name.zero")
     if plan.kind == "turned":
         words["row_at"] = plan._row_at
     return shape.fill(Template(head + _PRODUCT.replace("$body", body)).safe_substitute(words))
+
+
+def _maps(plan: ProductPlan, shape: Shape, words: dict[str, Any], name: str) -> str:
+    """The functions that copy operands; the words of a product that calls them, or does not."""
+    text = ""
+    words |= {"a_step": words["a_row"], "b_step": words["b_column"]}
+    end = plan.scratch
+    sides = (
+        ("a", plan.a_map, plan.chunk, ("a_row", "a_column")),
+        ("b", plan.b_map, plan.columns_per_task, ("b_column", "b_row")),
+    )
+    for (side, map, free, strides), size in zip(sides, plan._copied, strict=True):
+        end -= size
+        words |= {f"copy_{side}": "null", f"{side}_copied": end if size else 0}
+        if map is not None:
+            pitch = plan._pitch(map, free)
+            words |= dict(
+                zip(strides, (pitch, shape.size) if map.along else (shape.size, pitch), strict=True)
+            )
+            words |= {f"copy_{side}": f"@{name}.{side}", f"{side}_step": 0}
+            text += print_copy(map, shape, f"{name}.{side}", pitch)
+    return text
+
+
+def _aligned(size: int) -> int:
+    return -(-size // _LINE) * _LINE

@@ -75,7 +75,7 @@ def print_functions(shape: Shape, linkage: str) -> str:
         _print_dots(shape.lanes),
     ]
     text = shape.fill(_insert("\n".join(parts), linkage=linkage))
-    return text.replace(",\n    ", ", ")  # a function's head on one line
+    return text.replace(",\n    ", ", ").replace(")\n    noinline", ") noinline")  # one line a head
 
 
 def _insert(text: str, **parts: str) -> str:
@@ -238,12 +238,17 @@ done:
 
 # A block of C: `m` x `n`, k >= 1, summed over `depth` of k at a time, `chunk` rows after another. B
 # is packed, except its full panels where `direct`; A is packed where `packed`, into groups of
-# `width` rows.
+# `width` rows. An operand with a function that copies it (`copying`) is read from that copy; its
+# strides are the copy's.
 _BLOCK = """
 define $linkage void @$p.block(i64 %m, i64 %n, i64 %k, i64 %depth, ptr noalias %a, i64 %a.row,
     i64 %a.column, ptr noalias %b, i64 %b.row, i64 %b.column, ptr noalias %c, i64 %c.row,
-    i1 %direct, i1 %packed, i64 %chunk, ptr noalias %tile.buffer) noinline nounwind optsize {
+    i1 %direct, i1 %packed, i64 %chunk, ptr noalias %tile.buffer, ptr %copy.a, i64 %i0,
+    ptr noalias %a.copied, ptr %copy.b, i64 %j0, ptr noalias %b.copied)
+    noinline nounwind optsize {
 entry:
+  %a.is.copied = icmp ne ptr %copy.a, null
+  %b.is.copied = icmp ne ptr %copy.b, null
   %tile.bytes = mul i64 $row, $rows
   %b.panels = getelementptr i8, ptr %tile.buffer, i64 %tile.bytes
   %n.over = urem i64 %n, $width
@@ -278,22 +283,34 @@ deep:
   %p.left = sub i64 %k, %p
   %d = call i64 @llvm.smin.i64(i64 %p.left, i64 %depth)
   %panel.bytes = mul i64 %d, $row
-  %b.source = getelementptr i8, ptr %bp, i64 %b.first.at
+  %b.lies = getelementptr i8, ptr %bp, i64 %b.first.at
+  br i1 %b.is.copied, label %copied.b, label %pack.b
+copied.b:
+  call void %copy.b(ptr %b, i64 %j0, i64 %n, i64 %p, i64 %d, ptr %b.copied)
+  br label %pack.b
+pack.b:
+  %b.source = phi ptr [ %b.lies, %deep ], [ %b.copied, %copied.b ]
   call void @$p.pack(i64 %d, ptr %b.source, i64 %b.row, i64 %b.column, i64 %b.rest, ptr %b.panels)
   br label %chunk.start
 
 chunk.start:
-  %h = phi i64 [ 0, %deep ], [ %h.next, %chunk.next ]
-  %ah = phi ptr [ %ap, %deep ], [ %ah.next, %chunk.next ]
-  %ch = phi ptr [ %c, %deep ], [ %ch.next, %chunk.next ]
+  %h = phi i64 [ 0, %pack.b ], [ %h.next, %chunk.next ]
+  %ah = phi ptr [ %ap, %pack.b ], [ %ah.next, %chunk.next ]
+  %ch = phi ptr [ %c, %pack.b ], [ %ch.next, %chunk.next ]
   %h.left = sub i64 %m, %h
   %h.rows = call i64 @llvm.smin.i64(i64 %h.left, i64 %chunk)
+  br i1 %a.is.copied, label %copied.a, label %choose.a
+copied.a:
+  %row = add i64 %i0, %h
+  call void %copy.a(ptr %a, i64 %row, i64 %h.rows, i64 %p, i64 %d, ptr %a.copied)
+  br label %panels
+choose.a:
   br i1 %packed, label %pack.a, label %panels
 pack.a:
   call void @$p.pack(i64 %d, ptr %ah, i64 %a.column, i64 %a.row, i64 %h.rows, ptr %a.panels)
   br label %panels
 panels:
-  %rows.of.a = phi ptr [ %ah, %chunk.start ], [ %a.panels, %pack.a ]
+  %rows.of.a = phi ptr [ %ah, %choose.a ], [ %a.panels, %pack.a ], [ %a.copied, %copied.a ]
   br label %panel
 
 panel:
