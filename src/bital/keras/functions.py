@@ -8,8 +8,13 @@ that the function has been called with. After loading, the function is made of t
 from __future__ import annotations
 
 import functools
+import inspect
 import re
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -19,6 +24,51 @@ from bital.errors import ArgumentError, BitalError, ModelStateError
 from bital.keras import checks
 
 _KEPT = 8  # forms of arguments
+
+_comparing: ContextVar[bool] = ContextVar("bital_keras_comparing", default=False)
+
+
+@contextmanager
+def comparing() -> Iterator[None]:
+    """Describe functions, and classes of the user's own, by name and code within the block.
+
+    That serves to tell whether two models are the same, not to make one.
+    """
+    token = _comparing.set(True)
+    try:
+        yield
+    finally:
+        _comparing.reset(token)
+
+
+def is_comparing() -> bool:
+    """Whether `comparing` is in force."""
+    return _comparing.get()
+
+
+def digest(function: Any) -> str:
+    """Return a checksum of what a function is made of: equal in another process."""
+    if isinstance(function, OwnFunction):
+        return digest(function.function)
+    if isinstance(function, _Stored):
+        return digest_of("".join(part.text for part in function.parts))
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    return digest_of(getattr(function, "__name__", "") if code is None else _code(code))
+
+
+def digest_of(text: str) -> str:
+    """Return a checksum of a text."""
+    return f"{zlib.crc32(text.encode()):08x}"
+
+
+def _code(code: CodeType) -> str:
+    return f"{code.co_code.hex()} {code.co_names} {list(map(_constant, code.co_consts))}"
+
+
+def _constant(value: Any) -> str:
+    if isinstance(value, CodeType):
+        return _code(value)
+    return repr(sorted(map(repr, value)) if isinstance(value, frozenset) else value)
 
 
 class OwnFunction:
@@ -121,6 +171,8 @@ def serialize(function: Any, name: str | None = None) -> dict[str, Any]:
         As `OwnFunction.texts`.
     """
     function = own(function)
+    if is_comparing():
+        return {"function": {"name": name or function.__name__, "code": digest(function)}}
     described = {
         "name": name or re.sub(r"\W+", "", function.__name__) or "function",
         "any_rows": function.any_rows,

@@ -48,6 +48,19 @@ def fresh_seed() -> int:
     return int(_Program.generator.integers(2**32))
 
 
+def get_state() -> Any:
+    """Return the state of the program-wide generator as plain data; None before its first use."""
+    return None if _Program.generator is None else _Program.generator.bit_generator.state
+
+
+def set_state(state: Any) -> None:
+    """Let the program-wide generator go on from a state that `get_state` returned."""
+    if state is not None:
+        generator = np.random.Generator(np.random.Philox())
+        generator.bit_generator.state = state
+        _Program.generator = generator
+
+
 class _Keys:
     """The keys of one forward pass."""
 

@@ -117,6 +117,8 @@ class Vocabulary:
         name = type(item).__name__
         if self.wrap is not None and type(item) is self.wrap and self.kind != "initializer":
             return functions.serialize(item.function, getattr(item, "name", None))
+        if self.classes.get(name) is not type(item) and functions.is_comparing():
+            return {"class_name": name, "config": item.get_config()}
         if self.classes.get(name) is not type(item):
             raise ArgumentError(
                 f"{item!r} is a {self.kind} of your own: a model file holds data, never code, so "
