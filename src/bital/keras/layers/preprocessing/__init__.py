@@ -1,0 +1,1 @@
+"""Layers that prepare data: scales, categories, vocabularies, images."""
