@@ -16,6 +16,7 @@ from bital.api import cond as cond
 from bital.api import count_traces as count_traces
 from bital.api import custom_jvp as custom_jvp
 from bital.api import custom_vjp as custom_vjp
+from bital.api import eval_shape as eval_shape
 from bital.api import fori_loop as fori_loop
 from bital.api import from_text as from_text
 from bital.api import grad as grad

@@ -5,6 +5,7 @@
 
 from bital.api.branch import cond as cond
 from bital.api.checkpointing import checkpoint as checkpoint
+from bital.api.compiling import eval_shape as eval_shape
 from bital.api.compiling import jit as jit
 from bital.api.compiling import trace as trace
 from bital.api.control import fori_loop as fori_loop

@@ -27,7 +27,7 @@ from bital.api.traces import Signature, note_recording, signature
 from bital.errors import ArgumentError
 from bital.executors import Compiled
 from bital.numpy_language import Tracer, current_trace
-from bital.program import Program
+from bital.program import ArrayType, Program
 
 Function = Callable[..., Any]
 
@@ -324,3 +324,38 @@ def trace(fun: Function, *args: Any, **kwargs: Any) -> Program:
     dynamic = [a for i, a in enumerate(args) if i not in inner._static]
     recorded = inner._record(args, kwargs, tree.leaves((dynamic, kwargs)))
     return stable(recorded.program)
+
+
+def eval_shape(fun: Function, *args: Any) -> Any:
+    """The types of what `fun` returns, without computing it: no array of its sizes is made.
+
+    Parameters
+    ----------
+    fun : callable
+    *args
+        Arrays, or whatever has a ``shape`` and a ``dtype``, in containers; and static values.
+
+    Returns
+    -------
+    container of ArrayType
+        Like the result of `fun`, with ``shape`` and ``dtype`` in the place of arrays.
+
+    Examples
+    --------
+    >>> str(eval_shape(lambda x: np.tile(x, (10**6, 10**6)), np.ones((2, 3))))
+    'float64[2000000,3000000]'
+    """
+    leaves, structure = tree.flatten(args)
+    types = {
+        index: ArrayType(tuple(leaf.shape), np.dtype(leaf.dtype))
+        for index, leaf in enumerate(leaves)
+        if hasattr(leaf, "shape") and hasattr(leaf, "dtype")
+    }
+    arrays = [np.broadcast_to(np.zeros((), type_.dtype), type_.shape) for type_ in types.values()]
+
+    def call(traced: list[Any]) -> Any:
+        known = dict(zip(types, traced, strict=True))
+        return fun(*tree.unflatten(structure, [known.get(i, x) for i, x in enumerate(leaves)]))
+
+    recorded = record(fun, arrays, call, values_known=False, freeze=False)
+    return tree.unflatten(recorded.structure, recorded.program.output_types)
