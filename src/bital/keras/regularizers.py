@@ -131,7 +131,11 @@ class _Function(Regularizer):
 
 
 VOCABULARY = Vocabulary(
-    "regularizer", Regularizer, (L1L2, L1, L2, OrthogonalRegularizer), wrap=_Function
+    "regularizer",
+    Regularizer,
+    (L1L2, L1, L2, OrthogonalRegularizer),
+    aliases={"l1_l2": L1L2},
+    wrap=_Function,
 )
 
 

@@ -23,8 +23,10 @@ def snake_case(name: str) -> str:
     --------
     >>> snake_case("TopKCategoricalAccuracy")
     'top_k_categorical_accuracy'
+    >>> snake_case("Conv2DTranspose")
+    'conv2d_transpose'
     """
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=.)(?=[A-Z][a-z])", "_", name).lower()
 
 
 _BY_BASE: dict[type, Vocabulary] = {}
