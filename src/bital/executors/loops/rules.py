@@ -196,6 +196,7 @@ def _dot(lowering: Lowering, equation: Equation) -> None:
         view.buffer,
         math.prod(x.type.shape[a] for a in bx),
         (left.strides[0], right.strides[0], rows * columns),
+        x.type.shape[x_free[0]] if sum(x.type.shape[a] > 1 for a in x_free) > 1 else 1,
         body,
     )
     lowering.schedule.add_product(made)

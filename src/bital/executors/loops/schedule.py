@@ -31,6 +31,8 @@ from bital.executors.loops.nest import Bounds, Grid, Nest, collapse, print_nest
 
 _WORK = 400_000  # statements times points: what one task should hold at least, about 20 us
 _TASKS = 64  # at most
+_WIDEST = 1024  # columns of a product that goes by images
+_ROWS = 128  # of a product, that make a packed matrix worth while
 _WINDOW = 12  # how many entries a nest is moved up at most
 
 
@@ -48,6 +50,9 @@ class Product:
         How many.
     steps : (int, int, int)
         What a turn of the batch adds to the three offsets.
+    images : int
+        The length of the first of several axes that the rows go through: of a batch of images,
+        whose pixels are rows.
     """
 
     plan: Any
@@ -60,16 +65,21 @@ class Product:
     out: Buffer
     batch: int = 1
     steps: tuple[int, int, int] = (0, 0, 0)
+    images: int = 1
     body: Body = field(default_factory=Body)  # loads that the indices need
 
 
 @dataclass(eq=False)
 class Group:
-    """Nests over the same rows, or over no rows at all; perhaps after a product."""
+    """Nests over the same rows, or over no rows at all; perhaps after a product.
+
+    A product's nests go through its blocks, or `by_images`: through some of its images.
+    """
 
     nests: list[Nest] = field(default_factory=list)
     product: Product | None = None
     alone: bool = False  # nothing joins it
+    by_images: bool = False
 
     @property
     def rows(self) -> Value | None:
@@ -115,13 +125,15 @@ class Schedule:
 
     # --- adding
 
-    def add(self, nest: Nest, late: bool = False) -> None:
+    def add(self, nest: Nest, late: bool = False, after: Nest | None = None) -> None:
         """Put a nest into the latest group that can take it, or into a new one.
 
         Parameters
         ----------
         late : bool
             Whether it writes over something in the end, and so should not be done early.
+        after : Nest, optional
+            Another one that goes through the same rows, to stand right before it.
         """
         reads, writes = nest.reads(), nest.writes()
         for place, entry in enumerate(self.entries):
@@ -129,7 +141,7 @@ class Schedule:
                 continue
             if self._fits(entry, nest) and self._sinkable(place):
                 self.entries.append(self.entries.pop(place))
-                self._join(entry, nest)
+                self._join(entry, nest, after)
                 return
         for place in range(len(self.entries) - 1, max(len(self.entries) - _WINDOW, -1), -1):
             entry = self.entries[place]
@@ -138,11 +150,11 @@ class Schedule:
                     self.entries.append(self.entries.pop(place))
                 elif late or any(e.writes() & reads for e in self.entries[place + 1 :]):
                     break
-                self._join(entry, nest)
+                self._join(entry, nest, after)
                 return
             if entry.writes() & (reads | writes) or entry.reads() & writes:
                 break
-        self.entries.append(Group([nest]))
+        self.entries.append(Group([nest] if after is None else [after, nest]))
 
     def add_alone(self, nest: Nest) -> None:
         """Put a nest at the end, where nothing joins it."""
@@ -167,7 +179,7 @@ class Schedule:
         if group.alone:
             return False
         if group.product is not None:
-            return self._is_epilogue(group, nest)
+            return self._is_epilogue(group, nest) or self._is_by_images(group, nest)
         if not nest.axes or not group.nests[0].axes:
             return not nest.axes and not group.nests[0].axes and len(group.nests) == 1
         rows = nest.axes[0]
@@ -182,7 +194,7 @@ class Schedule:
     def _is_epilogue(self, group: Group, nest: Nest) -> bool:
         product = group.product
         assert product is not None
-        if product.batch != 1 or nest.reduced or len(nest.axes) != 2:
+        if product.batch != 1 or nest.reduced or len(nest.axes) != 2 or group.by_images:
             return False
         lengths = [self.grid.lengths[axis] for axis in nest.axes]
         if lengths != [product.rows, product.columns] or not group.writes() & nest.reads():
@@ -199,6 +211,28 @@ class Schedule:
             for load in nest.loads()
             if load.buffer in own
         )
+
+    def _is_by_images(self, group: Group, nest: Nest) -> bool:
+        """Whether a nest goes through the images of a product, and stays within each."""
+        product = group.product
+        assert product is not None
+        if product.batch != 1 or product.images == 1 or product.columns > _WIDEST:
+            return False
+        if group.nests and not group.by_images:
+            return False
+        rows = self.grid.axis(0, product.images)
+        if not nest.axes or nest.axes[0] is not rows or rows in nest.reduced:
+            return False
+        if not group.writes() & nest.reads() or nest.writes() & {product.left, product.right}:
+            return False
+        if any(isinstance(s, Check) for s in nest.body.statements):
+            return False
+        size = product.rows // product.images * product.columns
+        return all(
+            self._in_row(load.index, rows, size)
+            for load in nest.loads()
+            if load.buffer is product.out
+        ) and all(self._same_row(other, nest, rows) for other in group.nests)
 
     def _same_row(self, other: Nest, nest: Nest, rows: Value) -> bool:
         """Whether what both touch lies in the row that is being worked on."""
@@ -226,7 +260,12 @@ class Schedule:
             low, high = low + min(reach, 0), high + max(reach, 0)
         return 0 <= low <= high < stride
 
-    def _join(self, group: Group, nest: Nest) -> None:
+    def _join(self, group: Group, nest: Nest, after: Nest | None = None) -> None:
+        if group.product is not None and not group.nests:
+            group.by_images = not self._is_epilogue(group, nest)
+        if after is not None:
+            group.nests += [after, nest]
+            return
         for place in range(len(group.nests) - 1, -1, -1):
             other = group.nests[place]
             if self._mergeable(other, nest):
@@ -237,14 +276,14 @@ class Schedule:
         group.nests.append(nest)
 
     def _mergeable(self, other: Nest, nest: Nest) -> bool:
-        if other.axes != nest.axes:
+        if other.axes != nest.axes or other.in_order or nest.in_order:
             return False
         if other.reduced != nest.reduced:
             if other.reductions and nest.reductions:
                 return False
             if nest.axes[-1] not in other.reduced | nest.reduced:
                 return False  # stores would jump from row to row
-        if other.writes() & nest.writes() or other.reads() & nest.writes():
+        if other.reads() & nest.writes() or not self._write_apart(other, nest):
             return False
         stores = dict(other.stores())
         sums = {place[0] for r in other.reductions for place in r.stores if place}
@@ -252,6 +291,36 @@ class Schedule:
             load.buffer not in sums and stores.get(load.buffer, load.index) == load.index
             for load in nest.loads()
         )
+
+    def _write_apart(self, other: Nest, nest: Nest) -> bool:
+        """Whether two nests write to different elements: parts of a row that do not overlap."""
+        both = other.writes() & nest.writes()
+        summed = {p[0] for n in (other, nest) for r in n.reductions for p in r.stores if p}
+        return both.isdisjoint(summed) and all(
+            self._never_equal(a, b)
+            for buffer in both
+            for of_other, a in other.stores()
+            for of_nest, b in nest.stores()
+            if of_other is of_nest is buffer
+        )
+
+    def _never_equal(self, a: Index, b: Index) -> bool:
+        """Whether two offsets with the same factors differ at all points of the grid."""
+        apart = abs(a.offset - b.offset)
+        if sorted(a.terms, key=id) != sorted(b.terms, key=id) or not apart:
+            return False
+        # From the largest factor down: while one exceeds what all smaller ones reach, and the
+        # distance, its value must be the same in both. What the rest reaches must be less.
+        reach, inner = 0, 0
+        for value, factor in sorted(a.terms, key=lambda term: abs(term[1])):
+            if value not in self.grid.lengths:
+                continue  # the same number in both
+            outer = abs(factor) > reach + apart
+            if reach > inner and not outer:
+                return False
+            reach += abs(factor) * (self.grid.lengths[value] - 1)
+            inner = inner if outer else reach
+        return inner < apart
 
     # --- kernels
 
@@ -308,6 +377,11 @@ class Schedule:
 
     def _product_kernel(self, group: Group, product: Product) -> Kernel:
         plan, task = product.plan, Value(INDEX, Body())
+        size = product.rows // product.images  # of an image
+        together = 1
+        if group.by_images:
+            together = min(product.images, max(1, _ROWS // size))
+            plan = plan.in_blocks(size * together)
         body = Body()
         for statement in product.body.statements:
             body.add(statement)
@@ -346,9 +420,19 @@ class Schedule:
                 packing,
             )
         )
-        for nest in group.nests:
-            if inside:
-                nest = _from_block(nest, product.out, out, stride, bounds)
+        if inside:
+            moved = index_of(bounds[0]) * -stride + index_of(bounds[2]) * -1
+            nests = [_from_block(nest, product, out, stride, moved) for nest in group.nests]
+        else:
+            nests = group.nests
+        if group.by_images:
+            rows = self.grid.axis(0, product.images)
+            ends = _block(body, row_block, together, product.images)
+            with body.loop(ends[1], ends[0], rows):
+                for nest in nests:
+                    print_nest(self.grid, nest, body, (rows,), {}, self.lanes)
+            nests = []
+        for nest in nests:
             limits: Bounds = {
                 nest.axes[0]: (*bounds[:2], plan.rows_per_task),
                 nest.axes[1]: (*bounds[2:], plan.columns_per_task),
@@ -404,16 +488,15 @@ def _share(
     return begin, (end < length).where(end, constant(length, INDEX))
 
 
-def _from_block(
-    nest: Nest, old: Buffer, block: Buffer, stride: int, bounds: Sequence[Value]
-) -> Nest:
+def _from_block(nest: Nest, product: Product, block: Buffer, stride: int, moved: Index) -> Nest:
     """The nest, reading a product from a thread's own block of it."""
     body = Body()
-    row, column = nest.axes
     for statement in nest.body.statements:
-        if isinstance(statement, Load) and statement.buffer is old:
-            index = index_of(row) * stride + index_of(column)
-            index = index + index_of(bounds[0]) * -stride + index_of(bounds[2]) * -1
-            statement = Load(statement.out, block, index)
+        if isinstance(statement, Load) and statement.buffer is product.out:
+            index = statement.index
+            if stride != product.columns:
+                row, column = nest.axes
+                index = index_of(row) * stride + index_of(column)
+            statement = Load(statement.out, block, index + moved)
         body.add(statement)
-    return Nest(nest.name, nest.axes, nest.reduced, body, nest.reductions)
+    return Nest(nest.name, nest.axes, nest.reduced, body, nest.reductions, nest.in_order)

@@ -91,6 +91,13 @@ class ProductPlan:
         i, j = row * self.rows_per_task, column * self.columns_per_task
         return i, min(self.m, i + self.rows_per_task), j, min(self.n, j + self.columns_per_task)
 
+    def in_blocks(self, rows: int) -> ProductPlan:
+        """The same product in blocks of so many rows and all columns."""
+        strides, maps = (self.a_strides, self.b_strides), (self.a_map, self.b_map)
+        return plan(
+            self.dtype, self.m, self.n, self.k, *strides, self.vector_bytes, *maps, rows=rows
+        )
+
     @property
     def scratch(self) -> int:
         """Bytes that a running task needs for itself, aligned to 64."""
@@ -139,6 +146,7 @@ def plan(
     a_map: Map | None = None,
     b_map: Map | None = None,
     batch: int = 1,
+    rows: int = 0,
 ) -> ProductPlan:
     """Cut a product into tasks: one if it is tiny, else enough for many threads.
 
@@ -156,6 +164,8 @@ def plan(
         In place of an operand's strides.
     batch : int
         How many such products there are.
+    rows : int
+        Of a block, which then has all columns; 0 for what seems best.
     """
     shape = Shape(dtype, vector_bytes)
     kind = "tiles"
@@ -173,7 +183,9 @@ def plan(
     if down and not packed:
         most = min(most, _LINES)
     depth = -(-max(1, k) // -(-max(1, k) // most))
-    rows, columns = _cut(shape, m, n, k, depth, packed or a_map is not None, batch)
+    columns = n
+    if not rows:
+        rows, columns = _cut(shape, m, n, k, depth, packed or a_map is not None, batch)
     unit = shape.width if packed else shape.rows
     unit = 4 * unit if a_map is not None and not a_map.along else unit
     chunk = _part(rows, -(-rows * depth * shape.size // _CHUNK), unit)
