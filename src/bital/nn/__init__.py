@@ -1,6 +1,14 @@
 """Functions that NumPy has no name for: activations, losses, convolutions, optimizers."""
 
-from bital.nn import activations, convolution, encoding, losses, optimizers, pooling
+from bital.nn import (
+    activations,
+    convolution,
+    encoding,
+    losses,
+    optimizers,
+    pooling,
+    schedules,
+)
 from bital.nn.activations import (
     celu,
     elu,
@@ -117,6 +125,7 @@ __all__ = [
     "pooling",
     "relu",
     "relu6",
+    "schedules",
     "selu",
     "sigmoid",
     "silu",

@@ -330,7 +330,7 @@ class TestLosses:
 
 
 class TestOptimizers:
-    @pytest.mark.parametrize("name", ["SGD", "RMSprop", "Adam", "AdamW"])
+    @pytest.mark.parametrize("name", sorted(optimizers.VOCABULARY.classes))
     def test_names_and_configs(self, name):
         kind = getattr(optimizers, name)
         for alias in (name, name.lower(), name.upper()):
@@ -351,10 +351,12 @@ class TestOptimizers:
         ("make", "named"),
         [
             (lambda: optimizers.SGD(lr=0.1), "no argument 'lr'"),
-            (lambda: optimizers.SGD(use_ema=True), "no use ema yet"),
+            (lambda: optimizers.SGD(loss_scale_factor=2.0), "loss_scale_factor=2.0"),
+            (lambda: optimizers.SGD(ema_momentum=1.5), "ema_momentum=1.5"),
+            (lambda: optimizers.SGD(gradient_accumulation_steps=1), "at least 2"),
             (lambda: optimizers.Adam(beta_1=2), "beta_1=2"),
             (lambda: optimizers.Adam(10**400), "learning_rate=1000"),
-            (lambda: optimizers.get("adamax"), "adam"),
+            (lambda: optimizers.get("adamx"), "adamax"),
             (lambda: optimizers.SGD().apply([np.ones(1)]), r"apply\(gradients, variables\)"),
         ],
     )
