@@ -47,6 +47,7 @@ def test_derivatives(row: Row) -> None:
         bital.check_grads(_floating_results(function), values, order=2, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.compiles
 @pytest.mark.parametrize("row", FLOATING, ids=lambda row: row.name)
 def test_eager_and_compiled_derivatives_agree(row: Row, executor: str) -> None:
     """Under ``grad`` alone tracers know values; under ``jit`` they do not: the same comes out."""
