@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bital.passes import windows
+from bital.passes import parts, windows
 from bital.passes.common import eliminate_common
 from bital.passes.dead_code import eliminate_dead
 from bital.passes.loops import optimize_inner, simplify_loops
@@ -10,7 +10,7 @@ from bital.passes.sequences import batch_sequences
 from bital.passes.simplify import simplify
 from bital.program import Program, check
 
-__all__ = ["optimize", "windows"]  # whose rules are in the table of `simplify`
+__all__ = ["optimize", "parts", "windows"]  # whose rules are in the table of `simplify`
 PASSES = (simplify, simplify_loops, batch_sequences, eliminate_common, eliminate_dead)
 _ROUNDS = 4  # each round may uncover work for the next; most Programs settle after two
 

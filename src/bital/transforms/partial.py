@@ -17,7 +17,7 @@ from bital.program import ArrayType, Atom, Builder, Equation, Program, Var, buil
 
 # From the values that they read, these are cheaper to compute again than to keep.
 _CHEAP = {
-    *("add", "sub", "mul", "neg", "abs", "sign", "maximum", "minimum", "where", "convert"),
+    *("add", "sub", "mul", "div", "neg", "abs", "sign", "maximum", "minimum", "where", "convert"),
     *("eq", "ne", "lt", "le", "gt", "ge", "bit_and", "bit_or", "bit_not"),
     *("reshape", "transpose", "broadcast_to", "slice"),
 }
