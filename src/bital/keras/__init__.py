@@ -23,7 +23,7 @@ from bital.keras import (
     utils,
 )
 from bital.keras.layers import Input, Layer
-from bital.keras.models import Sequential
+from bital.keras.models import Model, Sequential
 from bital.keras.variables import Variable
 
 
@@ -36,6 +36,7 @@ def __getattr__(name: str) -> Any:
 __all__ = [
     "Input",
     "Layer",
+    "Model",
     "Sequential",
     "Variable",
     "activations",

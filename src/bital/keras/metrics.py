@@ -47,6 +47,14 @@ class Metric:
         """Return the sum of the values, each times its weight, and the sum of the weights."""
         return _sums(self.values(y_true, y_pred), sample_weight)
 
+    def zero_sums(self) -> Any:
+        """Return the sums before the first batch: numbers or arrays, in a tree as `sums` has."""
+        return 0.0, 0.0
+
+    def finished(self, sums: Any) -> Any:
+        """Return the metric for a tree of sums over all samples."""
+        return self.finish(*sums)
+
     def finish(self, total: Any, count: Any) -> Any:
         """Return the metric for sums over all samples."""
         return total / count if count else 0.0

@@ -129,22 +129,28 @@ def _weights(model: Sequential) -> dict[str, np.ndarray]:
 
 
 def _describe_compilation(model: Sequential) -> dict[str, Any]:
-    def described(weighted: bool) -> list[Any]:
-        return [
-            request if isinstance(request, str) else _describe_metric(request)
-            for request, is_weighted in model._requests
-            if is_weighted is weighted
-        ]
-
+    asked = model._request
     return {
         "optimizer": optimizers.VOCABULARY.serialize(model.optimizer),
-        "loss": None if model.loss is None else losses.VOCABULARY.serialize(model.loss),
-        "metrics": described(weighted=False),
-        "weighted_metrics": described(weighted=True),
+        "loss": _by_output(losses.VOCABULARY.serialize, asked.loss),
+        "loss_weights": _by_output(float, asked.loss_weights),
+        "metrics": _by_output(_describe_metric, asked.metrics),
+        "weighted_metrics": _by_output(_describe_metric, asked.weighted_metrics),
     }
 
 
-def _describe_metric(request: Any) -> dict[str, Any]:
+def _by_output(function: Any, tree: Any) -> Any:
+    """The lists and dicts by output with ``function`` applied to what is not None."""
+    if isinstance(tree, dict) and set(tree) != {"class_name", "config"}:
+        return {key: _by_output(function, part) for key, part in tree.items()}
+    if isinstance(tree, (list, tuple)):
+        return [_by_output(function, part) for part in tree]
+    return None if tree is None else function(tree)
+
+
+def _describe_metric(request: Any) -> Any:
+    if isinstance(request, str):
+        return request
     return metrics.VOCABULARY.serialize(metrics.get(request))
 
 
@@ -331,16 +337,16 @@ def _depth(data: Any) -> int:
 
 
 def _restore_compilation(model: Sequential, data: Any, file: _File) -> None:
-    keys = {"optimizer", "loss", "metrics", "weighted_metrics"}
+    keys = {"optimizer", "loss", "loss_weights", "metrics", "weighted_metrics"}
     if not isinstance(data, dict) or set(data) != keys:
         raise ArgumentError(f"'compile' must hold {', '.join(sorted(keys))}")
     optimizer = optimizers.VOCABULARY.deserialize(data["optimizer"])
-    loss = None if data["loss"] is None else losses.VOCABULARY.deserialize(data["loss"])
     model.compile(
         optimizer,
-        loss,
-        metrics=_requests(data["metrics"]),
-        weighted_metrics=_requests(data["weighted_metrics"]),
+        _by_output(losses.VOCABULARY.deserialize, data["loss"]),
+        loss_weights=data["loss_weights"],
+        metrics=_by_output(_request, data["metrics"]),
+        weighted_metrics=_by_output(_request, data["weighted_metrics"]),
     )
     if "optimizer/iterations" not in file.left:
         return
@@ -358,12 +364,8 @@ def _restore_compilation(model: Sequential, data: Any, file: _File) -> None:
     optimizer.state = state
 
 
-def _requests(data: Any) -> list[Any]:
-    if not isinstance(data, list):
-        raise ArgumentError("metrics must be a list")
-    return [
-        item if isinstance(item, str) else metrics.VOCABULARY.deserialize(item) for item in data
-    ]
+def _request(data: Any) -> Any:
+    return data if isinstance(data, str) else metrics.VOCABULARY.deserialize(data)
 
 
 @contextlib.contextmanager

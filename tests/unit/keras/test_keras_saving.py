@@ -332,7 +332,7 @@ HOSTILE = {
         "velocity_hats",
     ),
     "unknown metric": (setting("compile", "metrics", ["__import__"]), "__import__"),
-    "metrics as text": (setting("compile", "metrics", "accuracy"), "must be a list"),
+    "metrics as text": (setting("compile", "metrics", "acuracy"), "acuracy"),
     "loss without reduction": (
         setting("compile", "loss", "config", "reduction", "none"),
         "reduction",

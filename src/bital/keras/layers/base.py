@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ import bital
 from bital.errors import ArgumentError, DataError, ModelStateError, ShapeError
 from bital.keras import checks, initializers, regularizers
 from bital.keras.configuration import Configured
-from bital.keras.layers import calling
+from bital.keras.layers import calling, symbolic
 from bital.keras.layers.calling import Shape
 from bital.keras.variables import Variable
 from bital.keras.vocabulary import Vocabulary, snake_case
@@ -64,7 +64,9 @@ class Layer(Configured):
     """Whether inputs that are not floating stay as they are; else all are cast to the dtype."""
 
     _is_base = True  # of each class by itself: a base is not in the vocabulary
+    _casts = True  # what floating inputs need: NumPy functions compute with what they are given
     _left_out = ("input_shape", "input_dim")
+    _probed = True
     _call_names: tuple[str, ...] = ()
     _build_names: tuple[str, ...] = ()
 
@@ -89,6 +91,7 @@ class Layer(Configured):
         self._inner: dict[str, list[Layer]] = {}
         self._build_shape: Shape = None
         self._added_losses: list[Any] = []
+        self._nodes: list[symbolic.Node] = []
         self._built_dtype: np.dtype[Any] | None = None
         if input_dim is not None:
             if input_shape is not None:
@@ -101,6 +104,7 @@ class Layer(Configured):
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
+        cls._probed = cls.compute_output_shape is Layer.compute_output_shape
         cls._call_names = calling.argument_names(cls.call)
         if "build" in cls.__dict__:
             cls._build_names = calling.argument_names(cls.build)[1:]
@@ -155,7 +159,7 @@ class Layer(Configured):
 
         The base class asks ``call``, with two samples of zeros.
         """
-        return calling.by_probing(self, input_shape)
+        return calling.by_probing(self, ((calling.as_shapes(input_shape),), {}))[0]
 
     def check_input(self, input_shape: Shape) -> None:
         """Raise `ShapeError` if inputs of this shape do not fit the weights."""
@@ -351,6 +355,16 @@ class Layer(Configured):
         return None if self._build_shape is None else self.compute_output_shape(self._build_shape)
 
     @property
+    def input(self) -> Any:
+        """The symbolic input of the layer's only call in a functional model."""
+        return symbolic.only_node(self, "input").arguments[0]
+
+    @property
+    def output(self) -> Any:
+        """The symbolic output of the layer's only call in a functional model."""
+        return symbolic.only_node(self, "output").outputs
+
+    @property
     def dtype(self) -> np.dtype[Any]:
         """The dtype of the weights and of the computation."""
         if self._dtype is not None:
@@ -388,13 +402,23 @@ class Layer(Configured):
         DataError
             If the inputs are not numbers.
         """
+        if symbolic.is_symbolic((x, more, named)):
+            return symbolic.record(self, (x, *more), named, training, mask)
         masks = {} if mask is None else {"mask": mask}
         return self._apply((x, *more), named, training, masks)[0]
 
     def _apply(
-        self, arguments: tuple[Any, ...], named: dict[str, Any], training: Any, masks: Any
+        self,
+        arguments: tuple[Any, ...],
+        named: dict[str, Any],
+        training: Any,
+        masks: dict[str, Any],
+        raw: frozenset[int] = frozenset(),
     ) -> tuple[Any, Any]:
-        """Return the outputs and their mask; ``masks`` holds ``mask`` and, say, ``value_mask``."""
+        """Return the outputs and their mask; ``masks`` holds ``mask`` and, say, ``value_mask``.
+
+        The outputs whose numbers are in ``raw`` are returned without their last activation.
+        """
         first, *_ = arguments
         x = self._as_inputs(first)
         further = dict(zip(self._call_names[1:], arguments[1:], strict=False)) | named
@@ -418,7 +442,7 @@ class Layer(Configured):
         token = calling.training_now.set(training)
         try:
             with bital.named_scope(self.name):
-                outputs, mask = self._called(x, further, masks.get("mask"))
+                outputs, mask = self._called(x, further, masks.get("mask"), raw)
                 if self.activity_regularizer is not None:
                     for output in bital.tree.leaves(outputs):
                         self.add_loss(self.activity_regularizer(output) / output.shape[0])
@@ -426,8 +450,14 @@ class Layer(Configured):
             calling.training_now.reset(token)
         return outputs, mask
 
-    def _called(self, x: Any, further: dict[str, Any], mask: Any) -> tuple[Any, Any]:
+    def _called(
+        self, x: Any, further: dict[str, Any], mask: Any, raw: frozenset[int]
+    ) -> tuple[Any, Any]:
         return self.call(x, **further), self.compute_mask(x, mask)
+
+    def _activation_of(self, output: int) -> Callable[[Any], Any] | None:
+        """The activation that makes an output, if the layer can do without it."""
+        return None
 
     def _build_for(self, shape: Shape, further: dict[str, Any]) -> None:
         shapes = {f"{name}_shape": value for name, value in further.items()}
@@ -480,6 +510,9 @@ class Layer(Configured):
             x = x.astype(self.dtype)
         return x
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_nodes": []}  # a functional model brings its calls back
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name!r} built={self.built}>"
 
@@ -501,6 +534,15 @@ class Activated(Layer):
     def call(self, x: Any) -> Any:
         """Return the activation of ``preactivate(x)``."""
         return self.activation(self.preactivate(x))
+
+    def _called(
+        self, x: Any, further: dict[str, Any], mask: Any, raw: frozenset[int]
+    ) -> tuple[Any, Any]:
+        call = self.preactivate if raw else self.call
+        return call(x, **further), self.compute_mask(x, mask)
+
+    def _activation_of(self, output: int) -> Callable[[Any], Any] | None:
+        return self.activation if self.activity_regularizer is None else None
 
 
 def _remembering(build: Any) -> Any:

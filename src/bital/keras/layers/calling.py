@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+import bital
+
 Shape = Any
 """Sizes with the batch first, None where the data decide; or a list or dict of such tuples."""
 
@@ -67,35 +69,64 @@ def without_batch(shapes: Shape) -> Shape:
     return map_shapes(lambda shape: (None, *shape[1:]), shapes)
 
 
-def by_probing(layer: Any, shapes: Shape) -> Shape:
-    """Return a layer's output shapes by calling it on zeros.
+class ShapeOnly:
+    """Stands for an array of which only the shape is known."""
 
-    Unknown sizes are tried as two numbers: what differs in the outputs is unknown there.
+    def __init__(self, shape: tuple[Any, ...], dtype: Any = None) -> None:
+        self.shape = shape
+        self.dtype = dtype
+
+
+def as_shapes(shapes: Shape) -> Any:
+    """Return a tree of stand-ins for arrays of these shapes."""
+    return map_shapes(ShapeOnly, shapes)
+
+
+def by_probing(layer: Any, call: tuple[Any, dict[str, Any]]) -> tuple[Shape, list[Any]]:
+    """Return a layer's output shapes, and their dtypes in order, by calling it on zeros.
+
+    ``call`` holds its arguments by place and by name; what has a shape and no number, such as a
+    symbolic value, becomes zeros. Unknown sizes are tried as two numbers: what differs in the
+    outputs is unknown there.
     """
 
     def probed(unknown: int) -> Any:
-        def zeros(shape: tuple[Any, ...]) -> Any:
-            sizes = [unknown if size is None else size for size in shape[1:]]
-            return np.zeros((2, *sizes), layer.dtype)
+        def zeros(item: Any) -> Any:
+            if isinstance(item, (list, tuple)):
+                return type(item)([zeros(part) for part in item])
+            if isinstance(item, dict):
+                return {key: zeros(part) for key, part in item.items()}
+            if not hasattr(item, "shape") or isinstance(item, np.ndarray):
+                return item
+            sizes = [unknown if size is None else size for size in item.shape[1:]]
+            return np.zeros((2, *sizes), item.dtype or layer.dtype)
 
         with np.errstate(all="ignore"):
-            return shapes_of(layer(map_shapes(zeros, shapes)))
+            arguments, named = zeros(call)
+            return layer(*arguments, **named)
 
-    flat: list[tuple[Any, ...]] = []
-    map_shapes(flat.append, shapes)
     first = probed(32)
-    if not any(None in shape[1:] for shape in flat):
-        return without_batch(first)
+    shapes = map_shapes(_later_batches, shapes_of(first))
+    dtypes = [leaf.dtype for leaf in bital.tree.leaves(first)]
+    if not any(None in leaf.shape[1:] for leaf in bital.tree.leaves(call) if _unknown(leaf)):
+        return shapes, dtypes
     others: list[tuple[Any, ...]] = []
-    map_shapes(others.append, probed(64))
+    map_shapes(others.append, shapes_of(probed(64)))
     pairs = iter(others)
 
     def joined(shape: tuple[Any, ...]) -> tuple[Any, ...]:
-        other = next(pairs)
-        sizes = zip(shape[1:], other[1:], strict=True)
-        return (None, *(a if a == b else None for a, b in sizes))
+        sizes = zip(shape[1:], next(pairs)[1:], strict=True)
+        return (shape[0], *(a if a == b else None for a, b in sizes))
 
-    return map_shapes(joined, first)
+    return map_shapes(joined, shapes), dtypes
+
+
+def _unknown(item: Any) -> bool:
+    return hasattr(item, "shape") and not isinstance(item, np.ndarray)
+
+
+def _later_batches(shape: tuple[Any, ...]) -> tuple[Any, ...]:
+    return (None, *shape[1:])
 
 
 def argument_names(function: Any) -> tuple[str, ...]:
@@ -107,7 +138,9 @@ def argument_names(function: Any) -> tuple[str, ...]:
 
 __all__ = [
     "Shape",
+    "ShapeOnly",
     "argument_names",
+    "as_shapes",
     "by_probing",
     "collected",
     "collecting_losses",

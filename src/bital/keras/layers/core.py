@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from bital.errors import ArgumentError, ShapeError
 from bital.keras import activations, checks, initializers, regularizers
 from bital.keras.layers.base import Activated, Layer, Shape
+from bital.keras.layers.symbolic import Node, Symbol
 
 # Arguments of Keras that a later version of bital adds.
 _LATER = (
@@ -26,10 +29,13 @@ class InputLayer(Layer):
     ----------
     shape : tuple of int
         Sizes of one sample; None for a size that the data decide.
+    batch_size : int, optional
+        Taken for Keras's sake, without effect: models take any number of samples.
+    dtype : dtype, optional
+        Kind of numbers that the model gets. Integers stay integers; floating numbers are cast to
+        the dtype of the model.
     name : str, optional
         As in `Layer`.
-    dtype : dtype, optional
-        Taken for Keras's sake, without effect: the first layer casts any numbers to its own.
 
     Raises
     ------
@@ -37,10 +43,25 @@ class InputLayer(Layer):
         If ``shape`` is not a tuple of sizes.
     """
 
-    def __init__(self, shape: Any, *, name: str | None = None, dtype: Any = None) -> None:
+    _integer_inputs = True
+
+    def __init__(
+        self, shape: Any, batch_size: int | None = None, dtype: Any = None, *, name: Any = None
+    ) -> None:
         super().__init__(name=name, input_shape=shape)
-        del dtype
         self.shape = self.given_input_shape
+        self.batch_size = (
+            None if batch_size is None else checks.integer("Input", "batch_size", batch_size)
+        )
+        self.input_dtype = None if dtype is None else np.dtype(dtype)
+
+    def symbol(self) -> Symbol:
+        """Return the symbolic value that stands for the input."""
+        if not self._nodes:
+            node = Node(self, (), {})
+            node.outputs = Symbol(node, 0, self.shape, self.input_dtype or self.dtype)
+            self._nodes.append(node)
+        return self._nodes[0].outputs
 
     def call(self, x: Any) -> Any:
         """Return the inputs as they are."""
@@ -51,18 +72,52 @@ class InputLayer(Layer):
         return input_shape
 
     def _argument(self, name: str) -> Any:
+        if name == "dtype":
+            return self.input_dtype
         return self.shape[1:] if name == "shape" else super()._argument(name)
 
 
-def Input(shape: Any, *, name: str | None = None, dtype: Any = None) -> InputLayer:
-    """Return an `InputLayer`, for the first place in a `Sequential`.
+def Input(
+    shape: Any = None,
+    batch_size: int | None = None,
+    dtype: Any = None,
+    *,
+    name: str | None = None,
+    batch_shape: Any = None,
+    **later: Any,
+) -> Symbol:
+    """Return a symbolic value: the input of a functional model, or the first item of a Sequential.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Sizes of one sample; None for a size that the data decide.
+    batch_size : int, optional
+        Taken for Keras's sake, without effect: models take any number of samples.
+    dtype : dtype, default float32
+        ``"int32"`` and the like keep integers as they are.
+    name : str, optional
+        By which ``fit`` finds the input in a dict.
+    batch_shape : tuple of int, optional
+        Instead of ``shape``: the same with the number of samples, or None, in front.
+
+    Raises
+    ------
+    ArgumentError
+        If the shape is not a tuple of sizes, or for ``sparse``, ``ragged``, ``tensor`` and
+        ``optional``, which bital does not have.
 
     Examples
     --------
     >>> Input((784,)).shape
     (None, 784)
     """
-    return InputLayer(shape, name=name, dtype=dtype)
+    checks.absent("Input", later, ("sparse", "ragged", "tensor", "optional"))
+    if (shape is None) == (batch_shape is None):
+        raise ArgumentError("Input: give shape, the sizes of one sample, for instance (784,).")
+    if batch_shape is not None:
+        batch_size, *shape = batch_shape
+    return InputLayer(shape, batch_size, dtype, name=name).symbol()
 
 
 class Dense(Activated):

@@ -19,10 +19,11 @@ import numpy as np
 
 import bital
 from bital import config
-from bital.keras import losses, metrics, optimizers
+from bital.keras import metrics, optimizers
 from bital.keras.callbacks import CallbackList
 from bital.keras.models import data, interrupts
 from bital.keras.models.logs import require_finite_loss
+from bital.keras.models.objective import Objective
 from bital.keras.models.replay import Replay, current
 from bital.keras.models.step import Steps, Sums, predictor
 from bital.keras.variables import commit, values_of
@@ -50,7 +51,8 @@ class Runner:
     run_eagerly = False
     executor: str | None = None
     optimizer: optimizers.Optimizer | None = None
-    loss: losses.Loss | None = None
+    loss: Any = None
+    _objective: Objective | None = None
 
     def _run(self, listeners: CallbackList, interrupt: interrupts.Interrupt) -> Run:
         return Run(
@@ -83,7 +85,7 @@ class Runner:
                     places = functools.partial(samples.places, size, order)
                     sums, done, before = self._train(steps, *call, replay, places)
             else:
-                batch = samples.batch(done, size, self.dtype, order)
+                batch = self._cast(samples.batch(done, size, order))
                 places = functools.partial(samples.places, size, order, done)
                 (sums,) = self._train(steps, "train", sums, batch, key, replay, places)
                 done += 1
@@ -114,7 +116,7 @@ class Runner:
                     sums = self._test(steps, "test_many", sums, arrays, *limits)
                 done = stop
             else:
-                batch = samples.batch(done, size, self.dtype)
+                batch = self._cast(samples.batch(done, size))
                 sums = self._test(steps, "test", sums, *batch)
                 done += 1
             if listeners.hears_test_batches:
@@ -169,14 +171,20 @@ class Runner:
                 values_of(steps.trainable), values_of(steps.others), sums, *batch
             )
 
-    def _outputs(self, x: np.ndarray) -> Any:
+    def _cast(self, batch: data.Arrays) -> data.Arrays:
+        """A batch with its inputs as the model computes with them."""
+        x, y, weights = batch
+        return self._as_inputs(x), y, weights
+
+    def _outputs(self, x: Any) -> Any:
         variables = self.weights
         with self._lock, np.errstate(all="ignore"):
             if self._predict_program is None:
                 self._predict_program = self._jit(predictor(self, variables))
             values = values_of(variables)
             outputs = self._predict_program(values, x)
-            if not self.run_eagerly and len(x) <= LOOKING_BATCH:
+            alone = isinstance(x, np.ndarray) and hasattr(outputs, "shape")
+            if alone and not self.run_eagerly and len(x) <= LOOKING_BATCH:
                 compiled = self._predict_program.compiled(values, x)
                 self._ready[self._ready_key(x)] = compiled, variables
         return outputs
@@ -200,22 +208,26 @@ class Runner:
         return x.shape, x.dtype, executor, config.stabilizing()
 
     def _logs(self, sums: Sums) -> dict[str, float]:
-        found = [sums[0][0] / sums[0][1] if sums[0][1] else 0.0]
-        pairs = zip(self._metrics, sums[1:], strict=True)
-        found += [
-            metric.finish(float(total), float(count)) for (metric, _), (total, count) in pairs
-        ]
-        names = self._log_names(validated=False)
-        return {name: float(value) for name, value in zip(names, found, strict=True)}
+        objective = self._objective
+        ends = 1 + len(objective.parts())
+        found = [total / count if count else 0.0 for total, count in sums[:ends]]
+        pairs = zip(objective.metrics(), sums[ends:], strict=True)
+        found += [metric.finished(bital.tree.map(_number, tree)) for metric, tree in pairs]
+        return {name: float(v) for name, v in zip(objective.names(), found, strict=True)}
 
     def _log_names(self, validated: bool) -> list[str]:
-        names = ["loss", *(metric.name for metric in self.metrics)]
+        names = self._objective.names()
         return names + [f"val_{name}" for name in names] if validated else names
 
     @property
     def metrics(self) -> list[metrics.Metric]:
         """The metrics, once ``fit`` or ``evaluate`` has seen the shapes."""
-        return [metric for metric, _ in self._metrics or ()]
+        return [] if self._objective is None else self._objective.metrics()
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """The names in logs, once ``fit`` or ``evaluate`` has seen the shapes."""
+        return [] if self._objective is None else self._objective.names()
 
     def _steps(self) -> Steps:
         """The steps for the variables that are trainable now; compiled again if that changed."""
@@ -225,8 +237,7 @@ class Runner:
         if self._step_functions is None or self._step_key != current:
             self._step_functions = Steps(
                 self,
-                self.loss,
-                self._metrics,
+                self._objective,
                 self.optimizer.rule,
                 trainable,
                 self.non_trainable_weights,
@@ -247,7 +258,8 @@ class Runner:
     def __getstate__(self) -> dict[str, Any]:
         """What pickle and copy take along: everything but compiled programs and the lock."""
         left_out = ("_lock", "_step_functions", "_programs")
-        state = {name: value for name, value in self.__dict__.items() if name not in left_out}
+        kept = super().__getstate__()
+        state = {name: value for name, value in kept.items() if name not in left_out}
         return {**state, "_predict_program": None, "_ready": {}, "_step_key": ()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -266,3 +278,7 @@ class Runner:
             outer = getattr(outer, "_parent", None)
         if outer is not None:
             outer._forget_programs()
+
+
+def _number(value: Any) -> Any:
+    return float(value) if np.ndim(value) == 0 else np.asarray(value)

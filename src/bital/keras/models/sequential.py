@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
-import bital
 from bital.errors import ArgumentError, ModelStateError, ShapeError
 from bital.keras import checks, layers
-from bital.keras.layers.base import LAYERS, Activated, Layer, Shape
-from bital.keras.models.summary import describe
-from bital.keras.models.trainer import Trainer
+from bital.keras.layers.base import LAYERS, Layer, Shape
+from bital.keras.layers.symbolic import Symbol
+from bital.keras.models.model import Model
 
 
-class Sequential(Trainer, Layer):
+class Sequential(Model):
     """A model that hands its input through one layer after another.
 
     Parameters
@@ -51,19 +48,15 @@ class Sequential(Trainer, Layer):
     ) -> None:
         super().__init__(name=name, trainable=trainable, dtype=dtype)
         self._layers: list[Layer] = []
-        # While a step is traced the variables hold tracers; no other thread may read them then.
-        self._lock = threading.RLock()
-        self._forget_programs()
+        self._symbols: tuple[Any, list[Any]] | None = None
         for layer in layers or ():
             self._append(layer)
         self._build_if_known()
 
     # Layers -------------------------------------------------------------------------------
 
-    @property
-    def layers(self) -> list[Layer]:
-        """The layers, without an `Input`."""
-        return list(self._layers)
+    _input_layer: layers.InputLayer | None = None
+    _is_base = False
 
     @property
     def sublayers(self) -> list[Layer]:
@@ -100,27 +93,12 @@ class Sequential(Trainer, Layer):
         if not self._layers:
             raise ModelStateError(f"{self.name}.pop(): the model has no layers.")
         self._forget_programs()
+        self._symbols = self._output_shapes = None
         return self._layers.pop()
 
-    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
-        """Return the layer of this name or place.
-
-        Raises
-        ------
-        ArgumentError
-            If there is none.
-        """
-        if index is not None and -len(self._layers) <= index < len(self._layers):
-            return self._layers[index]
-        for layer in self._layers:
-            if name is not None and layer.name == name:
-                return layer
-        known = ", ".join(layer.name for layer in self._layers)
-        raise ArgumentError(
-            f"{self.name}.get_layer(name={name!r}, index={index!r}): the layers are {known}."
-        )
-
     def _append(self, layer: Any) -> None:
+        if isinstance(layer, Symbol):
+            layer = layer.node.layer if not layer.node.sources else layer
         if not isinstance(layer, Layer):
             hint = " Write an instance, with ()." if isinstance(layer, type) else ""
             raise ArgumentError(f"{self.name} received {layer!r}, which is not a layer.{hint}")
@@ -128,12 +106,14 @@ class Sequential(Trainer, Layer):
             if self._layers or self.given_input_shape is not None:
                 raise ArgumentError(f"{self.name}: an Input must stand first, and only once.")
             self.given_input_shape = layer.given_input_shape
+            self._input_layer = layer
             return
         self._name_uniquely(layer)
         if not self._layers and self.given_input_shape is None:
             self.given_input_shape = layer.given_input_shape or layer.input_shape
         layer._parent = self
         self._layers.append(layer)
+        self._symbols = self._output_shapes = None
         self._forget_programs()
 
     def _name_uniquely(self, layer: Layer) -> None:
@@ -173,9 +153,28 @@ class Sequential(Trainer, Layer):
 
     def call(self, x: Any, training: bool = False) -> Any:
         """Return the outputs of the last layer."""
+        return self._chained(x, None, training, frozenset())[0]
+
+    def _called(
+        self, x: Any, further: dict[str, Any], mask: Any, raw: frozenset[int]
+    ) -> tuple[Any, Any]:
+        if "call" in self.__dict__ or type(self).call is not Sequential.call:
+            return Layer._called(self, x, further, mask, raw)
+        return self._chained(x, mask, further.get("training"), raw)
+
+    def _chained(self, x: Any, mask: Any, training: Any, raw: frozenset[int]) -> tuple[Any, Any]:
         for layer in self._layers:
-            x = layer(x, training=training)
-        return x
+            masks = {} if mask is None else {"mask": mask}
+            last = raw if layer is self._layers[-1] else frozenset()
+            x, mask = layer._apply((x,), {}, training, masks, last)
+        return x, mask
+
+    def _activation_of(self, output: int) -> Callable[[Any], Any] | None:
+        return self._layers[-1]._activation_of(output) if self._layers else None
+
+    @property
+    def _integer_inputs(self) -> bool:  # type: ignore[override]
+        return bool(self._layers) and self._layers[0]._integer_inputs
 
     def check_input(self, input_shape: Shape) -> None:
         """Raise `ShapeError` unless the first layer takes inputs of this shape."""
@@ -183,115 +182,85 @@ class Sequential(Trainer, Layer):
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return the output's shape, batch first, for inputs of this shape."""
-        return self._flow(input_shape, self._layers)
-
-    def preactivate(self, x: Any, training: bool = False) -> Any:
-        """Return what the last layer's activation is applied to: logits, for a softmax.
-
-        Raises
-        ------
-        ModelStateError
-            If the last layer has no activation.
-        """
-        if self.final_activation is None:
-            raise ModelStateError(f"{self.name}: the last layer has no activation to leave out.")
-        x = self._as_input(x)
-        with bital.named_scope(self.name):
-            for layer in self._layers[:-1]:
-                x = layer(x, training=training)
-            last = self._layers[-1]
-            if isinstance(last, Sequential):
-                return last.preactivate(x, training=training)
-            last.check_input(x.shape)
-            with bital.named_scope(last.name):
-                return last.preactivate(last._as_input(x))
-
-    @property
-    def final_activation(self) -> Callable[[Any], Any] | None:
-        """The activation of the last layer, if it has one."""
-        last = self._layers[-1] if self._layers else None
-        if isinstance(last, Sequential):
-            return last.final_activation
-        return last.activation if isinstance(last, Activated) else None
-
-    @property
-    def path(self) -> str:
-        """The name within another model; empty for a model of its own."""
-        return "" if self._parent is None else super().path
+        if not self.built or input_shape != self._build_shape:
+            return self._flow(input_shape, self._layers)
+        if self._output_shapes is None:
+            self._output_shapes = self._flow(input_shape, self._layers)
+        return self._output_shapes
 
     def _flow(self, shape: Shape, through: Sequence[Layer]) -> Shape:
         for layer in through:
             shape = layer.compute_output_shape(shape)
         return shape
 
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """Return the layer of this name or place; its ``output`` leads to features.
+
+        Raises
+        ------
+        ArgumentError
+            If there is none.
+        """
+        layer = super().get_layer(name, index)
+        if self.built and self._symbols is None and not layer._nodes:
+            self._symbolic()
+        return layer
+
     def _build_if_known(self) -> None:
         if self._layers and not self.built and self.given_input_shape is not None:
             self.build(self.given_input_shape)
 
-    # Looking, saving ----------------------------------------------------------------------
+    # In functional models -----------------------------------------------------------------
 
-    def summary(
-        self, line_length: int | None = None, print_fn: Callable[[str], Any] | None = None
-    ) -> None:
-        """Print a table of the layers with their output shapes and parameters.
+    def _symbolic(self) -> tuple[Any, list[Any]]:
+        """A symbolic input, and what each layer makes of it."""
+        if not self.built:
+            raise ModelStateError(
+                f"{self.name}.input: the model does not know its input yet. Put Input(shape) first."
+            )
+        if self._symbols is None:
+            value = first = layers.Input(self._build_shape[1:], dtype=self._input_dtype)
+            found = []
+            for layer in self._layers:
+                value = layer(value)
+                found.append(value)
+            self._symbols = first, found
+        return self._symbols
 
-        Parameters
-        ----------
-        line_length : int, optional
-            Width of the table, at least.
-        print_fn : callable, optional
-            What receives the text. Default: ``print``.
-        """
-        describe(self, line_length, print_fn)
+    @property
+    def _input_dtype(self) -> Any:
+        return None if self._input_layer is None else self._input_layer.input_dtype
 
-    def save(
-        self, path: str | Path, overwrite: bool = True, include_optimizer: bool = True
-    ) -> None:
-        """Write the model into one safetensors file: see `bital.keras.saving`.
+    @property
+    def input(self) -> Any:
+        """A symbolic input, from which ``get_layer(name).output`` follows."""
+        return self._symbolic()[0]
 
-        Parameters
-        ----------
-        path : str or path
-            Where to. A file that exists is replaced as a whole, or not at all.
-        overwrite : bool, default True
-            Whether a file that exists may be replaced.
-        include_optimizer : bool, default True
-            Whether loss, metrics and optimizer are saved too, so that training can go on.
+    @property
+    def output(self) -> Any:
+        """The symbolic output."""
+        return self._symbolic()[1][-1]
 
-        Raises
-        ------
-        ModelStateError
-            If the model has no weights yet.
-        ArgumentError
-            If it holds a function or class of your own, or the file may not be replaced.
-        """
-        from bital.keras import saving
+    @property
+    def inputs(self) -> list[Any]:
+        """The symbolic input, in a list."""
+        return [self.input]
 
-        saving.save_model(self, path, overwrite, include_optimizer)
+    @property
+    def outputs(self) -> list[Any]:
+        """The symbolic output, in a list."""
+        return [self.output]
 
-    def save_weights(self, path: str | Path, overwrite: bool = True) -> None:
-        """Write the weights alone; this works with layers and functions of your own too."""
-        from bital.keras import saving
-
-        saving.save_weights(self, path, overwrite)
-
-    def load_weights(self, path: str | Path) -> None:
-        """Read weights that ``save`` or ``save_weights`` wrote: all of them, or none on an error.
-
-        Raises
-        ------
-        ModelFileError
-            If the file is damaged or holds the weights of another model.
-        """
-        from bital.keras import saving
-
-        saving.load_weights(self, path)
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_symbols": None}
 
     def get_config(self) -> dict[str, Any]:
         """Return name, dtype, input shape and layers as plain data."""
         shape = self._build_shape or self.given_input_shape
         return {
-            **super().get_config(),
+            "name": self.name,
+            "trainable": self.trainable,
+            "dtype": None if self._dtype is None else self._dtype.name,
             "input_shape": None if shape is None else list(shape[1:]),
             "layers": [LAYERS.serialize(layer) for layer in self._layers],
         }

@@ -6,22 +6,23 @@ variables hold the step's values, traced ones if the step is being compiled.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 import bital
-from bital.keras.losses import Loss
-from bital.keras.metrics import Metric
+from bital.keras.layers.calling import collecting_losses
+from bital.keras.models.objective import Objective, with_mask
 from bital.keras.random_state import keys
 from bital.keras.variables import Variable, called, holding
 
-Sums = tuple[tuple[Any, Any], ...]
-"""For the loss and each metric: the sum over samples and the count, float64."""
+Sums = tuple[Any, ...]
+"""For the loss, the loss of each output if there are several, and each metric: a tree of sums over
+samples, float64. That of a loss is the sum and the count."""
 
 Samples = tuple[Any, Any, Any]
-"""Inputs, targets and sample weights or None: whole, or stacked batch by batch."""
+"""Inputs, targets and sample weights or None, each a tree: whole, or stacked batch by batch."""
 
 
 class Steps:
@@ -29,12 +30,10 @@ class Steps:
 
     Parameters
     ----------
-    model : Sequential
+    model : Model
         Built.
-    loss : Loss
-        As compiled.
-    metrics : sequence of (Metric, bool)
-        And whether each is weighted by the sample weights.
+    objective : Objective
+        Losses and metrics, resolved.
     rule : bital.nn.optimizers.Optimizer
         What turns gradients into new weights.
     trainable, others : list of Variable
@@ -44,30 +43,26 @@ class Steps:
     def __init__(
         self,
         model: Any,
-        loss: Loss,
-        metrics: Sequence[tuple[Metric, bool]],
+        objective: Objective,
         rule: Any,
         trainable: list[Variable],
         others: list[Variable],
     ) -> None:
         self.model = model
-        self.metrics = metrics
+        self.objective = objective
         self.rule = rule
         self.trainable = trainable
         self.others = others
-        self.loss = loss
-        self.activation: Callable[[Any], Any] | None = None
         # A softmax or sigmoid under a logarithm is skipped: see Loss.on_logits.
-        activation = model.final_activation
-        if loss.undoes is not None and getattr(activation, "__name__", None) == loss.undoes:
-            on_logits = loss.on_logits()
-            if on_logits is not None and on_logits is not loss:
-                self.loss, self.activation = on_logits, activation
+        self.losses, self.activations = objective.on_logits(model._activation_of)
 
     def zero_sums(self) -> Sums:
         """Return the sums before the first batch."""
         # Scalars, as the steps return them: arrays would be another program.
-        return ((np.float64(0), np.float64(0)),) * (len(self.metrics) + 1)
+        zero = (0.0, 0.0)
+        losses = [zero] * (1 + len(self.objective.parts()))
+        found = (*losses, *(metric.zero_sums() for metric in self.objective.metrics()))
+        return bital.tree.map(np.float64, found)
 
     def train(
         self,
@@ -95,7 +90,8 @@ class Steps:
 
         (value, (outputs, kept)), gradients = bital.value_and_grad(lowered, has_aux=True)(weights)
         weights, state = self.rule.update(gradients, state, weights, learning_rate)
-        return weights, state, kept, self._add(sums, value, x.shape[0], y, outputs, sample_weight)
+        weights = self._constrained(weights)
+        return weights, state, kept, self._add(sums, value, y, outputs, sample_weight)
 
     def test(
         self,
@@ -108,7 +104,7 @@ class Steps:
     ) -> Sums:
         """Return the sums after one more batch."""
         value, outputs, _ = self._forward(weights, others, x, y, sample_weight, False)
-        return self._add(sums, value, x.shape[0], y, outputs, sample_weight)
+        return self._add(sums, value, y, outputs, sample_weight)
 
     def train_many(
         self,
@@ -170,8 +166,12 @@ class Steps:
     def batch(self, samples: Samples, order: Any, number: Any) -> Samples:
         """Take a batch's rows; their dtype is changed here, so that no second data set is made."""
         rows = number if order is None else order[number]
-        x, y, sample_weight = [None if array is None else array[rows] for array in samples]
-        return x.astype(self.model.dtype), y, sample_weight
+        x, y, sample_weight = bital.tree.map(lambda array: array[rows], samples)
+        return self.model._as_inputs(x), y, sample_weight
+
+    def _constrained(self, weights: tuple[Any, ...]) -> tuple[Any, ...]:
+        pairs = zip(self.trainable, weights, strict=True)
+        return tuple(w if v.constraint is None else v.constraint(w) for v, w in pairs)
 
     def _forward(
         self,
@@ -182,30 +182,65 @@ class Steps:
         sample_weight: Any,
         training: bool,
     ) -> tuple[Any, Any, tuple[Any, ...]]:
+        """Return the loss, what the sums are made of, and the other values."""
         with holding(self.trainable, weights), holding(self.others, others):
-            if self.activation is None:
-                outputs = self.model(x, training=training)
-                value = self.loss(y, outputs, sample_weight)
-            else:
-                logits = self.model.preactivate(x, training=training)
-                outputs = self.activation(logits)
-                value = self.loss(y, logits, sample_weight)
+            with collecting_losses() as added:
+                raw = frozenset(self.activations)
+                outputs, masks = self.model._apply((x,), {}, training, {}, raw)
+            values, parts = self._losses(y, outputs, masks, sample_weight)
+            value = sum(values[1:], start=values[0])
+            for loss in added:
+                value = value + loss
             for variable in self.trainable:
                 if variable.regularizer is not None:
                     value = value + variable.regularizer(variable.value)
-            return value, outputs, tuple(variable.value for variable in self.others)
+            kept = tuple(variable.value for variable in self.others)
+            return value, parts, kept
 
-    def _add(
-        self, sums: Sums, value: Any, samples: int, y: Any, outputs: Any, sample_weight: Any
-    ) -> Sums:
+    def _losses(self, y: Any, outputs: Any, masks: Any, sample_weight: Any) -> tuple[Any, Any]:
+        """Return the losses, each times its weight; and outputs, masks and losses before that."""
+        single = self.objective.single
+        found = bital.tree.leaves(outputs)
+        targets = (y,) if single else y
+        counts = self._weights(sample_weight)
+        listed = masks if isinstance(masks, list) else [masks]
+        listed = [*listed, *[None] * (len(found) - len(listed))]
+        weighted, plain = [], []
+        for number, (output, loss) in enumerate(
+            zip(self.objective.outputs, self.losses, strict=True)
+        ):
+            if loss is None:
+                continue
+            mean = loss.reduction == "sum_over_batch_size"
+            counted = with_mask(counts[number], listed[number], found[number], mean)
+            value = loss(targets[number], found[number], counted)
+            plain.append(value)
+            weighted.append(value if output.weight == 1 else value * output.weight)
+        for number, activation in self.activations.items():
+            found[number] = activation(found[number])
+        return weighted, (tuple(found), tuple(listed), tuple(plain))
+
+    def _weights(self, sample_weight: Any) -> Any:
+        if self.objective.single:
+            return (sample_weight,)
+        return (None,) * len(self.losses) if sample_weight is None else sample_weight
+
+    def _add(self, sums: Sums, value: Any, y: Any, found: Any, sample_weight: Any) -> Sums:
         """Add a batch: its loss counts once for each sample, so that the epoch's is the mean."""
-        found = [(_double(value) * samples, samples)]
-        for metric, weighted in self.metrics:
-            found.append(metric.sums(y, outputs, sample_weight if weighted else None))
-        return tuple(
-            (total + _double(new), count + _double(more))
-            for (total, count), (new, more) in zip(sums, found, strict=True)
-        )
+        outputs, masks, losses = found
+        samples = outputs[0].shape[0]
+        targets = (y,) if self.objective.single else y
+        counts = self._weights(sample_weight)
+        new: list[Any] = [(_double(value) * samples, samples)]
+        new += [
+            (_double(loss) * samples, samples) for loss in losses[: len(self.objective.parts())]
+        ]
+        for number, output in enumerate(self.objective.outputs):
+            for metric, weighted in output.metrics:
+                own = counts[number] if weighted else None
+                own = with_mask(own, masks[number], outputs[number], False)
+                new.append(metric.sums(targets[number], outputs[number], own))
+        return bital.tree.map(lambda total, more: total + _double(more), sums, tuple(new))
 
 
 def predictor(model: Any, variables: list[Variable]) -> Callable[[tuple[Any, ...], Any], Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,14 +17,23 @@ from bital.errors import ArgumentError, DataError, ModelStateError
 from bital.keras import checks, losses, metrics, optimizers, random_state
 from bital.keras.callbacks import Callback, CallbackList, History
 from bital.keras.callbacks.progress import reporter
-from bital.keras.metrics import listed
 from bital.keras.models import data, interrupts
 from bital.keras.models.logs import as_result, require_finite_loss
+from bital.keras.models.objective import Objective
 from bital.keras.models.running import LOOKING_BATCH, Runner
 
 
+class Request(NamedTuple):
+    """What ``compile`` was asked for, with names resolved where that needs no shapes."""
+
+    loss: Any
+    loss_weights: Any
+    metrics: Any
+    weighted_metrics: Any
+
+
 class Trainer(Runner):
-    """What `Sequential` can do beside being a layer."""
+    """What models can do beside being layers."""
 
     name: str
     history: History | None = None
@@ -33,9 +42,13 @@ class Trainer(Runner):
         self,
         optimizer: Any = "rmsprop",
         loss: Any = None,
+        loss_weights: Any = None,
         metrics: Any = None,
         weighted_metrics: Any = None,
         run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: Any = "auto",
+        auto_scale_loss: bool = True,
         executor: str | None = None,
     ) -> None:
         """Choose how the model is trained and measured.
@@ -44,32 +57,45 @@ class Trainer(Runner):
         ----------
         optimizer : str or Optimizer, default "rmsprop"
             What turns gradients into new weights. A name makes a new one, without state.
-        loss : str, Loss or function
-            The number that training lowers.
+        loss : str, Loss or function; for several outputs a list or dict of them
+            The number that training lowers. One for several outputs is for each of them; None for
+            an output that is not trained.
+        loss_weights : list or dict of float, optional
+            Factors of the losses of several outputs in their sum.
         metrics : str, Metric, function, or list of them, optional
-            What else is measured. ``"accuracy"`` chooses its kind by the loss and the shapes.
+            What else is measured. ``"accuracy"`` chooses its kind by the loss and the shapes. For
+            several outputs a list or dict of such lists.
         weighted_metrics : the same, optional
             Metrics in which each sample counts by its sample weight.
         run_eagerly : bool, default False
             Run the training step as ordinary Python, for use in a debugger.
+        steps_per_execution, jit_compile, auto_scale_loss
+            Taken for Keras's sake, without effect: as many steps as are done in a tenth of a second
+            are one call of a compiled program, and float32 needs no scaling of the loss.
         executor : str, optional
             What runs the compiled steps. Default: ``bital.config``'s.
 
         Raises
         ------
         ArgumentError
-            If a name means nothing.
+            If a name means nothing, or is that of an output which the model does not have.
         """
+        checks.integer("compile", "steps_per_execution", steps_per_execution)
         chosen = optimizers.get(optimizer)
-        self.loss = None if loss is None else losses.get(loss)
-        self._requests = [
-            *((request, False) for request in listed("metrics", metrics)),
-            *((request, True) for request in listed("weighted_metrics", weighted_metrics)),
-        ]
+        asked = Request(
+            _map(losses.get, loss),
+            loss_weights,
+            _map(_metric, metrics),
+            _map(_metric, weighted_metrics),
+        )
+        if self.built and loss is not None:
+            Objective(self, *asked)  # a wrong name of an output fails here, not at the first fit
+        self.loss = asked.loss
+        self._request = asked
         self.optimizer = chosen
         self.run_eagerly = checks.boolean("compile", "run_eagerly", run_eagerly)
         self.executor = executor
-        self._metrics: list[tuple[Any, bool]] | None = None
+        self._objective = None
         self.stop_training = False
         self._forget_programs()
 
@@ -250,29 +276,33 @@ class Trainer(Runner):
             if known is not None:
                 return known
         limit = data.batch_size("predict", batch_size, LOOKING_BATCH)
-        x = self._features(x)
+        samples = data.Data(self._features(x), ())
         listeners = None
-        if callbacks or (verbose and len(x) > limit):
-            steps = math.ceil(len(x) / limit)
+        if callbacks or (verbose and len(samples) > limit):
+            steps = math.ceil(len(samples) / limit)
             bar = reporter(verbose, 1, steps, lines=False)
             listeners = CallbackList(self, [*(callbacks or []), *bar], {"steps": steps})
             listeners.predict_begin()
-        out = None
-        for batch, start in enumerate(range(0, len(x), limit)):
+        found = []
+        for batch in range(math.ceil(len(samples) / limit)):
             if listeners is not None:
                 listeners.predict_batch_begin(batch)
-            rows = x[start : start + limit].astype(self.dtype, copy=False)
-            outputs = self._outputs(data.padded(rows, limit))[: len(rows)]
-            if len(rows) == len(x):
-                out = np.array(outputs)
-            else:
-                out = np.empty((len(x), *outputs.shape[1:]), outputs.dtype) if out is None else out
-                out[start : start + limit] = outputs
+            rows, _, _ = samples.batch(batch, limit)
+            outputs = self._outputs_of(self._as_inputs(rows), limit)
+            found.append(outputs)
             if listeners is not None:
                 listeners.predict_batch_end(batch, {"outputs": outputs})
         if listeners is not None:
             listeners.predict_end()
-        return out
+        if len(found) == 1:
+            return found[0]
+        return bital.tree.map(lambda *parts: np.concatenate(parts), *found)
+
+    def _outputs_of(self, x: Any, limit: int) -> Any:
+        """The outputs for one batch, padded on the way, in arrays of their own."""
+        count = len(bital.tree.leaves(x)[0])
+        outputs = self._outputs(bital.tree.map(lambda rows: data.padded(rows, limit), x))
+        return bital.tree.map(lambda array: np.array(array[:count]), outputs)
 
     def train_on_batch(
         self,
@@ -291,7 +321,7 @@ class Trainer(Runner):
         self._require_trainable("train_on_batch")
         steps = self._steps()
         before = steps.zero_sums()
-        batch = samples.batch(0, len(samples), self.dtype)
+        batch = self._cast(samples.whole())
         (sums,) = self._train(steps, "train", before, batch, bital.random.key(0))
         require_finite_loss(sums, 0, 0, before[0])
         return as_result(self._logs(sums), return_dict)
@@ -301,22 +331,22 @@ class Trainer(Runner):
     ) -> Any:
         """Return loss and metrics on these samples, in one step. Raises as ``evaluate``."""
         samples = self._data("test_on_batch", x, y, sample_weight)
-        batch = samples.batch(0, len(samples), self.dtype)
+        batch = self._cast(samples.whole())
         steps = self._steps()
         sums = self._test(steps, "test", steps.zero_sums(), *batch)
         return as_result(self._logs(sums), return_dict)
 
     def predict_on_batch(self, x: Any) -> np.ndarray:
         """Return the outputs for these inputs, in one step. Raises as ``predict``."""
-        return np.array(self._outputs(self._features(x).astype(self.dtype, copy=False)))
+        outputs = self._outputs(self._as_inputs(self._features(x)))
+        return bital.tree.map(np.array, outputs)
 
     # Data ---------------------------------------------------------------------------------
 
-    def _features(self, x: Any) -> np.ndarray:
-        first = self.layers[0].name if self.layers else self.name
-        x = data.features(x, self.input_shape, self.dtype, first)
+    def _features(self, x: Any) -> Any:
+        x = data.inputs(self, x)
         if not self.built:
-            self.build((None, *x.shape[1:]))
+            self._build_on(x)
         return x
 
     def _data(self, who: str, x: Any, y: Any, sample_weight: Any = None) -> data.Data:
@@ -326,15 +356,12 @@ class Trainer(Runner):
                 "another loss that fits the targets."
             )
         x = self._features(x)
-        y = data.targets(y, len(x), self.loss, self.output_shape, self.dtype)
-        weights = data.sample_weights(sample_weight, len(x), self.dtype)
-        if self._metrics is None:
-            found = [
-                (metrics.resolve(request, self.loss, y.shape, self.output_shape), weighted)
-                for request, weighted in self._requests
-            ]
-            metrics.unique(["loss", *(metric.name for metric, _ in found)])
-            self._metrics = found
+        samples = len(data.Data(x, ()))
+        objective = self._objective or Objective(self, *self._request)
+        y = objective.prepared(y, samples, self.dtype, "y", self)
+        weights = objective.weights(sample_weight, samples, self.dtype, self)
+        objective.resolve(y)
+        self._objective = objective
         return data.Data(x, y, weights)
 
     def _require_trainable(self, who: str) -> None:
@@ -357,3 +384,18 @@ class Trainer(Runner):
         except (DataError, ArgumentError) as error:
             error.add_note("This is about validation_data.")
             raise
+
+
+def _map(function: Any, tree: Any) -> Any:
+    """The lists and dicts by output with ``function`` applied to what is not None."""
+    if isinstance(tree, dict) and "class_name" not in tree:
+        return {key: _map(function, part) for key, part in tree.items()}
+    if isinstance(tree, (list, tuple)):
+        return [_map(function, part) for part in tree]
+    return None if tree is None else function(tree)
+
+
+def _metric(request: Any) -> Any:
+    """The request itself: a name stays one until the shapes are known."""
+    (checked,) = metrics.listed("metrics", request)
+    return checked
