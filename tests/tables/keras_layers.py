@@ -330,3 +330,28 @@ ROWS += [
 ]
 
 ROWS += keras_convolutions.ROWS
+
+ROWS += [
+    Row("RandomFlip", lambda k: k.layers.RandomFlip(seed=1), [(3, 4, 5, 2)], random=True),
+    Row("RandomRotation", lambda k: k.layers.RandomRotation(0.2), [(3, 4, 5, 2)], random=True),
+    Row(
+        "RandomTranslation",
+        lambda k: k.layers.RandomTranslation((-0.2, 0.2), (-0.3, 0.1), "nearest"),
+        [(3, 4, 5, 2)],
+        random=True,
+    ),
+    Row("RandomZoom", lambda k: k.layers.RandomZoom((-0.2, 0.1)), [(3, 4, 5, 2)], random=True),
+    Row(
+        "RandomContrast", lambda k: k.layers.RandomContrast((0.1, 0.4)), [(3, 4, 5, 2)], random=True
+    ),
+    Row("RandomBrightness", lambda k: k.layers.RandomBrightness(0.2), [(3, 4, 5, 2)], random=True),
+    Row(
+        "RandomCrop",
+        lambda k: k.layers.RandomCrop(2, 3),
+        [(3, 4, 5, 2)],
+        random=True,
+        peer=False,  # Keras returns what it got, of another size, when not training
+    ),
+    Row("CenterCrop", lambda k: k.layers.CenterCrop(2, 2), [(3, 4, 5, 2)]),
+    Row("Resizing", lambda k: k.layers.Resizing(7, 3, "bicubic"), [(3, 4, 5, 2)], tolerance=1e-6),
+]

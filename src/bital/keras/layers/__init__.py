@@ -49,6 +49,7 @@ from bital.keras.layers.noise import (
     SpatialDropout3D,
 )
 from bital.keras.layers.normalization import LayerNormalization, RMSNormalization
+from bital.keras.layers.numpy_function import NumPyFunction
 from bital.keras.layers.pooling import (
     AveragePooling1D,
     AveragePooling2D,
@@ -63,6 +64,15 @@ from bital.keras.layers.pooling import (
     MaxPooling2D,
     MaxPooling3D,
 )
+from bital.keras.layers.preprocessing.augmentation import (
+    RandomBrightness,
+    RandomContrast,
+    RandomFlip,
+    RandomRotation,
+    RandomTranslation,
+    RandomZoom,
+)
+from bital.keras.layers.preprocessing.cropping import CenterCrop, RandomCrop, Resizing
 from bital.keras.layers.preprocessing.discretization import Discretization
 from bital.keras.layers.preprocessing.encoding import CategoryEncoding
 from bital.keras.layers.preprocessing.hashing import Hashing
@@ -134,6 +144,7 @@ __all__ = [
     "BatchNormalization",
     "Bidirectional",
     "CategoryEncoding",
+    "CenterCrop",
     "Concatenate",
     "Conv1D",
     "Conv1DTranspose",
@@ -197,13 +208,22 @@ __all__ = [
     "MultiHeadAttention",
     "Multiply",
     "Normalization",
+    "NumPyFunction",
     "PReLU",
     "Permute",
     "RMSNormalization",
+    "RandomBrightness",
+    "RandomContrast",
+    "RandomCrop",
+    "RandomFlip",
+    "RandomRotation",
+    "RandomTranslation",
+    "RandomZoom",
     "ReLU",
     "RepeatVector",
     "Rescaling",
     "Reshape",
+    "Resizing",
     "SeparableConv1D",
     "SeparableConv2D",
     "SeparableConvolution1D",
