@@ -9,7 +9,6 @@ their places.
 from __future__ import annotations
 
 import functools
-from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -32,16 +31,11 @@ from bital.executors.loops.form import (
 from bital.executors.loops.nest import Nest, Reduction
 from bital.executors.loops.scalar import ELEMENTWISE, NotLowered
 from bital.executors.loops.schedule import Schedule
+from bital.executors.loops.storing import LAZY as LAZY
+from bital.executors.loops.storing import VIEWS, last_uses, name_of, split_axes, stored_in
 from bital.program import ArrayType, Atom, Equation, Literal, Program, Var
 
 Indices = tuple[Index, ...]
-VIEWS = frozenset({"reshape", "transpose", "broadcast_to", "slice", "windows", "barrier"})
-LAZY = ELEMENTWISE | VIEWS | {"gather"}
-# What only moves elements, whatever they are: all that the form does with complex numbers.
-_MOVES = VIEWS | {
-    *("gather", "where", "stop_gradient", "concatenate", "slice_update", "scatter"),
-    *("while_loop", "scan", "cond"),
-}
 ZERO = Index()
 
 
@@ -105,8 +99,8 @@ class Lowering:
         self.grid = schedule.grid
         self.views = views
         self.made = {out: equation for equation in program.equations for out in equation.outputs}
-        self.stored = _stored(program, self.made)
-        self.last_use = _last_uses(program, self.stored)
+        self.stored = stored_in(program, self.made)
+        self.last_use = last_uses(program, self.stored)
         self._borrowed = {view.buffer for view in views.values()}
         self.overwriting = overwriting  # outputs that will be written over an input
         self.number = 0  # of the equation that is being lowered
@@ -228,7 +222,7 @@ class Lowering:
         x = equation.inputs[0]
         if (
             equation.primitive.name == "reshape"
-            and _split_axes(x.type.shape, out.type.shape) is None
+            and split_axes(x.type.shape, out.type.shape) is None
         ):
             self.views[out] = View(self.dense_view(x).buffer, row_major(out.type.shape))
         elif out in self.stored:
@@ -325,37 +319,6 @@ class Lowering:
         self.body.add(Check(good, len(self.module.sites) - 1, raw, position))
 
 
-def name_of(equation: Equation) -> str:
-    """The primitive's name; none where the form has no words for it and NumPy computes it.
-
-    So it is with arithmetic on complex numbers, and with a few functions of rare dtypes.
-    """
-    name: str = equation.primitive.name
-    if name in _MOVES:
-        return name
-    atoms = (*equation.inputs, *equation.outputs)
-    if any(atom.type.dtype.kind == "c" for atom in atoms):
-        return ""
-    if name in ELEMENTWISE:
-        operands = tuple(
-            (atom.type.dtype, atom.value if isinstance(atom, Literal) else None)
-            for atom in equation.inputs
-        )
-        return name if _has_formula(name, equation.outputs[0].type.dtype, operands) else ""
-    return name
-
-
-@functools.lru_cache(maxsize=1024)
-def _has_formula(name: str, out: Any, operands: tuple[tuple[Any, Any], ...]) -> bool:
-    body = Body()
-    try:
-        with body.in_use():
-            scalar.evaluate(name, out, [Value(dtype, body, value) for dtype, value in operands])
-    except NotLowered:
-        return False
-    return True
-
-
 def _as_list(function: Callable[..., Any], *operands: Any) -> list[Any]:
     return [function(*operands)]
 
@@ -391,7 +354,7 @@ def _before_view(equation: Equation, indices: Indices) -> Indices:
         for inner, (axis, stride, by) in zip(indices[len(shape) :], within, strict=True):
             result[axis] = result[axis] * stride + inner * by
         return tuple(result)
-    split = _split_axes(shape, equation.outputs[0].type.shape)
+    split = split_axes(shape, equation.outputs[0].type.shape)
     assert split is not None
     return tuple(_total(indices, places) for places in split)
 
@@ -401,29 +364,6 @@ def _total(indices: Indices, places: Sequence[tuple[int, int]]) -> Index:
     for place, stride in places:
         total = total + indices[place] * stride
     return total
-
-
-def _split_axes(old: tuple[int, ...], new: tuple[int, ...]) -> list[list[tuple[int, int]]] | None:
-    """For each old axis the new axes that it was cut into, with their strides; None if not so."""
-    result: list[list[tuple[int, int]]] = []
-    place = 0
-    for length in old:
-        parts: list[tuple[int, int]] = []
-        total = 1
-        start = place
-        while total < length:
-            if place == len(new) or not new[place] or length % (total * new[place]):
-                return None
-            total *= new[place]
-            place += 1
-        if total != length:
-            return None
-        stride = 1
-        for each in range(place - 1, start - 1, -1):
-            parts.append((each, stride))
-            stride *= new[each]
-        result.append(parts)
-    return result
 
 
 def _seen_through(equation: Equation, view: View) -> View | None:
@@ -450,7 +390,7 @@ def _seen_through(equation: Equation, view: View) -> View | None:
         return replace(view, strides=(*steps, *(view.strides[a] * by for a, by in pairs)))
     if is_dense(view, shape):
         return replace(view, strides=row_major(out))
-    split = _split_axes(shape, out)
+    split = split_axes(shape, out)
     if split is None:
         return None
     strides_out = [0] * len(out)
@@ -458,95 +398,3 @@ def _seen_through(equation: Equation, view: View) -> View | None:
         for place, factor in places:
             strides_out[place] = stride * factor
     return replace(view, strides=tuple(strides_out))
-
-
-# --- what is stored -------------------------------------------------------------------------
-
-
-def _last_uses(program: Program, stored: set[Var]) -> dict[Var, int]:
-    """The equation that reads a variable last, by itself or in a formula that it evaluates."""
-    last = {a: len(program.equations) for a in program.outputs if isinstance(a, Var)}
-    for number in range(len(program.equations) - 1, -1, -1):
-        equation = program.equations[number]
-        when = number
-        if name_of(equation) in LAZY and equation.outputs[0] not in stored:
-            when = last.get(equation.outputs[0], number)
-        if equation.primitive.name in VIEWS:
-            when = last.get(equation.outputs[0], number)
-        for atom in equation.inputs:
-            if isinstance(atom, Var):
-                last[atom] = max(last.get(atom, 0), when)
-    return last
-
-
-def _stored(program: Program, made: dict[Var, Equation]) -> set[Var]:
-    """The variables of elementwise equations that get memory of their own."""
-    stored = {atom for atom in program.outputs if isinstance(atom, Var)}
-    uses: Counter[Var] = Counter()
-    for equation in reversed(program.equations):
-        name = name_of(equation)
-        out = equation.outputs[0] if equation.outputs else None
-        if name in VIEWS:
-            assert out is not None
-            _store_below_view(equation, made, stored)
-            weight = 1 if out in stored else uses[out]  # a view's readers read what it looks at
-        else:
-            weight = 1
-        for place, atom in enumerate(equation.inputs):
-            if not isinstance(atom, Var):
-                continue
-            if name in ELEMENTWISE and atom in equation.inputs[:place]:
-                continue  # x * x computes x once
-            uses[atom] += weight
-            if name in ELEMENTWISE:
-                assert out is not None
-                if _repeats(atom.type.shape, out.type.shape):
-                    _store_base(atom, made, stored)
-            elif name not in _EVALUATES or (name == "gather" and place == 0):
-                _store_base(atom, made, stored)
-    for var, count in uses.items():
-        equation_of = made.get(var)
-        if count > 1 and equation_of is not None and name_of(equation_of) in LAZY - VIEWS:
-            stored.add(var)
-    return stored
-
-
-def _store_below_view(equation: Equation, made: dict[Var, Equation], stored: set[Var]) -> None:
-    """Store what a view looks at where its formula cannot be put in the view's place."""
-    (x,), (out,) = equation.inputs, equation.outputs
-    shape = x.type.shape
-    name = equation.primitive.name
-    if (
-        (name == "reshape" and _split_axes(shape, out.type.shape) is None)
-        or (name == "broadcast_to" and _repeats(shape, out.type.shape))
-        or (name == "windows" and out.type.size > x.type.size)
-    ):
-        _store_base(x, made, stored)
-
-
-# Equations that read elements one by one, so that a formula may stand in an operand's place.
-_EVALUATES = (
-    ELEMENTWISE
-    | VIEWS
-    | {
-        *("gather", "reduce_sum", "reduce_prod", "reduce_max", "reduce_min", "argmax", "argmin"),
-        *("concatenate", "slice_update", "scatter", "scatter_add"),
-    }
-)
-
-
-def _repeats(shape: tuple[int, ...], out: tuple[int, ...]) -> bool:
-    """Whether broadcasting would compute elements anew in inner loops, not just read one again."""
-    full = (*(1,) * (len(out) - len(shape)), *shape)
-    own = [axis for axis, n in enumerate(full) if n > 1]
-    return any(n == 1 < out[axis] and axis < max(own, default=0) for axis, n in enumerate(full))
-
-
-def _store_base(atom: Atom, made: dict[Var, Equation], stored: set[Var]) -> None:
-    """Store what an operand computes, below any views: those are free then."""
-    while isinstance(atom, Var):
-        equation = made.get(atom)
-        if equation is None or equation.primitive.name not in VIEWS:
-            stored.add(atom)
-            return
-        atom = equation.inputs[0]
