@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 _CALL_SECONDS = 0.1
+_GROWTH = 64  # times as many steps, at most: what a call takes beside its steps misleads
 
 
 class Interrupt:
@@ -34,8 +35,8 @@ class Interrupt:
 class Pace:
     """How many steps one call takes: as many as are done within a tenth of a second.
 
-    The number starts at one, doubles while calls are short, and halves after a long one. It has no
-    effect on results.
+    The number starts at one, and follows from the time of the last call. It has no effect on
+    results.
 
     Parameters
     ----------
@@ -53,10 +54,10 @@ class Pace:
         start = time.perf_counter()
         yield
         seconds = time.perf_counter() - start
-        if seconds > _CALL_SECONDS:
-            self.steps = max(1, self.steps // 2)
-        elif steps == self.steps and 2 * seconds < _CALL_SECONDS and not self._single:
-            self.steps *= 2
+        if not self._single:
+            possible = int(steps * _CALL_SECONDS / max(seconds, 1e-9))
+            if seconds > _CALL_SECONDS or steps == self.steps:
+                self.steps = max(1, min(possible, _GROWTH * steps))
 
 
 @contextmanager
