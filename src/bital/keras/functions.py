@@ -89,10 +89,10 @@ class OwnFunction:
         self.any_rows = any_rows
         self._seen: dict[Any, tuple[Any, ...]] = {}
 
-    def __call__(self, *args: Any) -> Any:
-        """Return what the function returns."""
-        self._note(args)
-        return self.function(*args)
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        """Return what the function returns; options are numbers and the like, not arrays."""
+        self._note(args, options)
+        return self.function(*args, **options)
 
     def __repr__(self) -> str:
         return f"<OwnFunction {self.__name__}>"
@@ -103,14 +103,15 @@ class OwnFunction:
     def __hash__(self) -> int:
         return hash(id(self.function))
 
-    def _note(self, args: tuple[Any, ...]) -> None:
+    def _note(self, args: tuple[Any, ...], options: dict[str, Any]) -> None:
         if not all(hasattr(a, "shape") and hasattr(a, "dtype") for a in args):
             return
         first = 1 if self.any_rows else 0
-        key = tuple([(len(a.shape), tuple(a.shape[first:]), np.dtype(a.dtype)) for a in args])
+        types = [(len(a.shape), tuple(a.shape[first:]), np.dtype(a.dtype)) for a in args]
+        key = (*types, repr(options)) if options else tuple(types)
         if key not in self._seen:
             examples = [np.broadcast_to(np.dtype(a.dtype).type(0), a.shape) for a in args]
-            self._seen[key] = tuple(examples)
+            self._seen[key] = tuple(examples), options
             while len(self._seen) > _KEPT:
                 del self._seen[next(iter(self._seen))]
 
@@ -133,8 +134,12 @@ class OwnFunction:
             )
         try:
             return [
-                bital.to_text(self.function, *examples, any_rows=self.any_rows)
-                for examples in self._seen.values()
+                bital.to_text(
+                    functools.partial(self.function, **options) if options else self.function,
+                    *examples,
+                    any_rows=self.any_rows,
+                )
+                for examples, options in self._seen.values()
             ]
         except BitalError as error:
             raise ArgumentError(
@@ -150,7 +155,8 @@ class _Stored:
         self.__name__ = name
         self.parts = parts
 
-    def __call__(self, *args: Any) -> Any:
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        del options  # the texts hold what they made of it
         for part in self.parts:
             if part.takes(*args):
                 return part(*args)

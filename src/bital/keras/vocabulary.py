@@ -154,13 +154,11 @@ class Vocabulary:
             item = cls.from_config(dict(config))
         except TypeError as error:
             raise ArgumentError(f"the config of {name} does not fit: {error}.") from error
-        if item.get_config() != config:
-            # What the constructor would fill in or round must stand in the file already.
-            wrong = sorted(
-                key
-                for key in {*config, *item.get_config()}
-                if config.get(key, "missing") != item.get_config().get(key, "missing")
-            )
+        # What the constructor would change must stand in the file already; an argument that is
+        # missing has its default, so that files from before there was one stay whole.
+        found = item.get_config()
+        wrong = sorted(key for key in config if not _same(config[key], found.get(key, _same)))
+        if wrong:
             raise ArgumentError(
                 f"the config of {name} is not one that bital writes: see {', '.join(wrong)}."
             )
@@ -180,6 +178,15 @@ def vocabulary_of(item: Any) -> Vocabulary | None:
     """Return the vocabulary whose base ``item`` is an instance of."""
     found = (_BY_BASE.get(base) for base in type(item).__mro__)
     return next((vocabulary for vocabulary in found if vocabulary is not None), None)
+
+
+def _same(one: Any, two: Any) -> bool:
+    """Whether two configs agree in what stands in the first."""
+    if isinstance(one, dict) and isinstance(two, dict):
+        return all(_same(value, two.get(key, _same)) for key, value in one.items())
+    if isinstance(one, list) and isinstance(two, list) and len(one) == len(two):
+        return all(map(_same, one, two))
+    return bool(one == two)
 
 
 def _short(value: Any, limit: int = 80) -> str:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from bital import keras
 from bital.errors import ArgumentError, ModelFileError, ModelStateError
-from bital.keras import layers, saving
+from bital.keras import archive, layers
 from bital.keras.models import load_model
 
 X = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
@@ -64,7 +64,7 @@ def parts(path):
 def write(path, data, tensors, metadata=None):
     """A file with a right checksum, whatever it says."""
     text = data if isinstance(data, str) else json.dumps(data)
-    whole = {"bital": text, "bital_crc32": saving._checksum(text, tensors)}
+    whole = {"bital": text, "bital_crc32": archive.checksum(text, tensors)}
     safetensors.numpy.save_file(tensors, path, whole | (metadata or {}))
 
 
@@ -314,7 +314,7 @@ HOSTILE = {
         lambda data: data.update(model=layer(data)),
         "a layer, not a model",
     ),
-    "version": (setting("version", 2), "format version 2"),
+    "version": (setting("version", 3), "format version 3"),
     "version true": (setting("version", True), "format version True"),
     "format": (setting("format", "keras"), "format"),
     "top key": (setting("extra", 1), "extra"),
@@ -396,10 +396,10 @@ class TestReading:
             (lambda t: t.update({"weights/head/bias": np.zeros(3)}), "float64"),
             (
                 lambda t: t.update({"weights/head/bias": np.zeros(3, np.float16)}),
-                "the dtype F16",
+                "float16",
             ),
             (lambda t: t.pop("optimizer/momentums/head/bias"), "optimizer/momentums/head/bias"),
-            (lambda t: t.pop("optimizer/iterations"), "nothing needs"),
+            (lambda t: t.pop("optimizer/iterations"), "no tensor .optimizer/iterations"),
             (
                 lambda t: t.update({"optimizer/iterations": np.array(-1)}),
                 "iterations' is -1",

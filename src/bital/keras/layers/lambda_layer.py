@@ -6,6 +6,7 @@ import inspect
 from typing import Any
 
 from bital.errors import ArgumentError
+from bital.keras import functions
 from bital.keras.layers.base import Layer, Shape
 
 
@@ -36,7 +37,8 @@ class Lambda(Layer):
     Parameters
     ----------
     function : callable
-        ``function(x, **arguments)``; if it has parameters ``training`` or ``mask`` it gets them.
+        ``function(x, **arguments)``; if it has parameters ``training`` or ``mask`` it gets them,
+        and a model file cannot hold it.
     output_shape : tuple of int or callable, optional
         Sizes of one sample of the output, or a function of the input's shape. Default: what the
         function returns for samples of zeros.
@@ -68,13 +70,15 @@ class Lambda(Layer):
         **options: Any,
     ) -> None:
         super().__init__(**options)
+        if isinstance(function, dict):
+            function = functions.deserialize(function)
         if not callable(function):
             raise ArgumentError(
                 f"Lambda(function={function!r}): must be a function, such as lambda x: x**2."
             )
         if arguments is not None and not isinstance(arguments, dict):
             raise ArgumentError(f"Lambda(arguments={arguments!r}): must be a dict by name.")
-        self.function = function
+        self.function = functions.own(function)
         self.given_output_shape = output_shape
         self.mask = mask
         self.arguments = arguments or {}
@@ -88,7 +92,10 @@ class Lambda(Layer):
     def call(self, x: Any, training: bool = False, mask: Any = None) -> Any:
         """Return what the function does."""
         known = {"training": training, "mask": mask}
-        return self.function(x, **self.arguments, **{name: known[name] for name in self._asked})
+        given = {name: known[name] for name in self._asked}
+        # A function that asks for these has no single form that a file could hold.
+        function = self.function.function if given else self.function
+        return function(x, **self.arguments, **given)
 
     def compute_mask(self, x: Any, mask: Any = None) -> Any:
         """Return the mask that was given, or what its function returns."""
