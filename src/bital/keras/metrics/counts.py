@@ -52,7 +52,7 @@ def counts(
     if by_label:
         place = place + size * np.reshape(np.broadcast_to(np.arange(labels), y_pred.shape), -1)
     flat = np.reshape(values, -1).astype(np.float64)
-    histogram = np.zeros(2 * labels * size, like=flat)
+    histogram = np.zeros(2 * labels * size, like=place)
     np.add.at(histogram, place, flat)
     histogram = np.reshape(histogram, (2, labels, size))
     above = np.flip(np.cumsum(np.flip(histogram[:, :, 1:], axis=2), axis=2), axis=2)

@@ -383,8 +383,8 @@ class R2Score(Metric):
         """Take notice of the number of outputs."""
         if len(output_shape) != 2:
             raise ShapeError(
-                f"R2Score takes outputs (batch, n), and the model's are {output_shape}. End the model "
-                "in a Dense layer."
+                f"R2Score takes outputs (batch, n), and the model's are {output_shape}. End the "
+                "model in a Dense layer."
             )
         self._outputs = output_shape[1]
         self.built = True
@@ -402,7 +402,7 @@ class R2Score(Metric):
         parts = (weights * y_true, weights * y_true * y_true, weights * np.square(y_true - y_pred))
         # In float64: the variance is a small difference of large sums.
         found = [np.sum(part.astype(np.float64), axis=0) for part in (*parts, weights)]
-        return (*found, float(y_pred.shape[0] * y_pred.shape[1]))
+        return (*found, y_pred.shape[0] * y_pred.shape[1])
 
     def finish(self, *sums: Any) -> Any:
         """Return the score, or the scores."""

@@ -95,7 +95,7 @@ class IoU(Metric):
             valid = valid & (true != self.ignore_class)
         place = np.where(valid, true * n + found, 0)
         flat = np.where(valid, np.reshape(weights, -1), 0.0)
-        table = np.zeros(n * n, like=flat)
+        table = np.zeros(n * n, like=place)
         np.add.at(table, place, flat)
         return (np.reshape(table, (n, n)),)
 
