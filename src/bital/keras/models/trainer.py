@@ -396,6 +396,6 @@ def _map(function: Any, tree: Any) -> Any:
 
 
 def _metric(request: Any) -> Any:
-    """The request itself: a name stays one until the shapes are known."""
+    """The metric; a name stays one until the shapes are known."""
     (checked,) = metrics.listed("metrics", request)
-    return checked
+    return checked if isinstance(checked, str) else metrics.get(checked)
