@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 import bital
+from bital.errors import ShapeError
 
 Shape = Any
 """Sizes with the batch first, None where the data decide; or a list or dict of such tuples."""
@@ -106,6 +107,12 @@ def by_probing(layer: Any, call: tuple[Any, dict[str, Any]]) -> tuple[Shape, lis
             return layer(*arguments, **named)
 
     first = probed(32)
+    for leaf in bital.tree.leaves(first):
+        if leaf.shape[:1] != (2,):
+            raise ShapeError(
+                f"{layer.name!r} returned shape {leaf.shape} for 2 samples; a layer returns one "
+                "row for each sample: keep the first axis, for instance np.mean(x, axis=-1)."
+            )
     shapes = map_shapes(_later_batches, shapes_of(first))
     dtypes = [leaf.dtype for leaf in bital.tree.leaves(first)]
     if not any(None in leaf.shape[1:] for leaf in bital.tree.leaves(call) if _unknown(leaf)):

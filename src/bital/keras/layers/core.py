@@ -7,19 +7,13 @@ from typing import Any
 import numpy as np
 
 from bital.errors import ArgumentError, ShapeError
-from bital.keras import activations, checks, initializers, regularizers
+from bital.keras import activations, checks
+from bital.keras.layers import weight_options
 from bital.keras.layers.base import Activated, Layer, Shape
 from bital.keras.layers.symbolic import Node, Symbol
 
-# Arguments of Keras that a later version of bital adds.
-_LATER = (
-    "activity_regularizer",
-    "kernel_constraint",
-    "bias_constraint",
-    "lora_rank",
-    "lora_alpha",
-    "quantization_config",
-)
+# Arguments of Keras that bital does not have.
+_LATER = ("lora_rank", "lora_alpha", "quantization_config")
 
 
 class InputLayer(Layer):
@@ -140,13 +134,15 @@ class Dense(Activated):
         First values of the bias.
     kernel_regularizer, bias_regularizer : str, Regularizer or function, optional
         What their size adds to the loss.
-    name, trainable, dtype, input_shape, input_dim
+    kernel_constraint, bias_constraint : str, Constraint or function, optional
+        What they are replaced by after each step.
+    activity_regularizer, name, trainable, dtype, input_shape, input_dim
         As in `Layer`.
 
     Raises
     ------
     ArgumentError
-        For an argument with a value that is not allowed, or a constraint: bital has none yet.
+        For an argument with a value that is not allowed.
 
     Examples
     --------
@@ -166,6 +162,9 @@ class Dense(Activated):
         bias_initializer: Any = "zeros",
         kernel_regularizer: Any = None,
         bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
         *,
         name: str | None = None,
         trainable: bool = True,
@@ -176,6 +175,7 @@ class Dense(Activated):
     ) -> None:
         checks.absent("Dense", later, _LATER)
         super().__init__(
+            activity_regularizer=activity_regularizer,
             name=name,
             trainable=trainable,
             dtype=dtype,
@@ -185,10 +185,15 @@ class Dense(Activated):
         self.units = checks.integer("Dense", "units", units)
         self.activation = activations.get(activation)
         self.use_bias = checks.boolean("Dense", "use_bias", use_bias)
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
+        weight_options.keep(
+            self,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+        )
         self.bias = None
 
     def build(self, input_shape: Shape) -> None:
@@ -206,19 +211,9 @@ class Dense(Activated):
                 "sample is one number."
             )
         features = input_shape[-1]
-        self.kernel = self.add_weight(
-            (features, self.units),
-            self.kernel_initializer,
-            name="kernel",
-            regularizer=self.kernel_regularizer,
-        )
+        self.kernel = weight_options.add(self, "kernel", (features, self.units))
         if self.use_bias:
-            self.bias = self.add_weight(
-                (self.units,),
-                self.bias_initializer,
-                name="bias",
-                regularizer=self.bias_regularizer,
-            )
+            self.bias = weight_options.add(self, "bias", (self.units,))
 
     def check_input(self, input_shape: Shape) -> None:
         """Raise `ShapeError` unless the last axis fits the kernel."""
