@@ -18,10 +18,12 @@ from bital.executors.loops.form import (
     constant,
     index_of,
 )
+from bital.executors.loops.groups import Group
 from bital.executors.loops.lowering import ZERO, Lowering, View, is_dense, row_major, rule
 from bital.executors.loops.nest import Grid, Nest
-from bital.executors.loops.schedule import Group, Schedule
+from bital.executors.loops.schedule import Schedule
 from bital.executors.loops.splitting import split_reductions
+from bital.primitives.inner import chosen
 from bital.program import ArrayType, Atom, Equation, Program, Var
 
 _COUNT, _FLAG = ArrayType((), INDEX), ArrayType((), BOOL)
@@ -97,18 +99,26 @@ def lower_into(
     module: Module,
     grid: Grid,
     lanes: int,
+    stacks: Sequence[View] = (),
 ) -> list[Step]:
-    """Steps that compute a Program's outputs into `targets`.
+    """Steps that compute a Program's first outputs into `targets`, the others into `stacks`.
 
     A target may be memory that the Program reads: then it is written over where that is safe, and
-    copied into at the end where it is not.
+    copied into at the end where it is not. Nothing else touches the memory of the stacks.
     """
+    outputs, stacked = program.outputs[: len(targets)], program.outputs[len(targets) :]
     borrowed = {view.buffer for view in views.values()}
     schedule = Schedule(grid, lanes)
-    overwriting = [a for a, t in zip(program.outputs, targets, strict=True) if t in borrowed]
+    overwriting = [a for a, t in zip(outputs, targets, strict=True) if t in borrowed]
     lowering = Lowering(program, schedule, module, dict(views), overwriting)
+    pairs = list(zip(stacked, stacks, strict=True))
+    given = [isinstance(atom, Var) and atom in views for atom in stacked]
+    for atom, view in chosen(pairs, given):  # before it is written over
+        lowering.store(atom, view, "stack")
     lowering.run()
-    _deliver(lowering, program.outputs, targets, borrowed)
+    for atom, view in chosen(pairs, [not flag for flag in given]):
+        lowering.store(atom, view, "stack")
+    _deliver(lowering, outputs, targets, borrowed)
     return schedule.steps()
 
 
@@ -192,7 +202,11 @@ def _may_overwrite(schedule: Schedule, new: Buffer, target: Buffer) -> bool:
 
 
 def _inner(
-    lowering: Lowering, program: Program, views: Sequence[View], targets: Sequence[Buffer]
+    lowering: Lowering,
+    program: Program,
+    views: Sequence[View],
+    targets: Sequence[Buffer],
+    stacks: Sequence[View] = (),
 ) -> list[Step]:
     return lower_into(
         program,
@@ -201,6 +215,7 @@ def _inner(
         lowering.module,
         lowering.grid,
         lowering.schedule.lanes,
+        stacks,
     )
 
 
@@ -263,16 +278,11 @@ def _scan(lowering: Lowering, equation: Equation) -> None:
         )
         return View(view.buffer, view.strides[1:], offset, (*view.moving, (counter, factor)))
 
-    outs = [lowering.buffer(out.type) for out in body.outputs[n_carry:]]
-    targets = [*(view.buffer for view in carry), *outs]
+    targets = [view.buffer for view in carry]
     inner = [*consts, *carry, *(slice_of(view) for view in xs)]
-    steps = _inner(lowering, body, inner, targets)
+    steps = _inner(lowering, body, inner, targets, [slice_of(view) for view in ys])
     schedule = Schedule(lowering.grid, lowering.schedule.lanes)
     tail = Lowering(body.replace(equations=(), outputs=()), schedule, lowering.module, {})
-    for out, place, atom in zip(outs, ys, body.outputs[n_carry:], strict=True):
-        if atom.type.size:
-            dense = View(out, row_major(atom.type.shape))
-            _copy(tail, dense, slice_of(place), atom.type)
     _count_up(tail, counter)
     made = [*(view.buffer for view in carry), *(view.buffer for view in ys)]
     step = While(
