@@ -273,13 +273,13 @@ def _log(message: str) -> None:
     logging.getLogger("bital").warning(message)
 
 
-def sample_of(array: np.ndarray, rows: int = 64) -> list[Any]:
+def sample_of(array: np.ndarray, rows: int = 64) -> str:
     """Return dtype, shape and a checksum of some rows: cheap for any size.
 
     Examples
     --------
     >>> sample_of(np.zeros((3, 2)))
-    ['float64', [3, 2], '758d6336']
+    'float64[3, 2] with checksum 758d6336'
     """
     import zlib
 
@@ -287,7 +287,7 @@ def sample_of(array: np.ndarray, rows: int = 64) -> list[Any]:
     if array.ndim and len(array) > rows:
         chosen = array[np.linspace(0, len(array) - 1, rows).astype(int)]
     found = zlib.crc32(np.ascontiguousarray(chosen).tobytes())
-    return [array.dtype.name, list(array.shape), f"{found:08x}"]
+    return f"{array.dtype.name}{list(array.shape)} with checksum {found:08x}"
 
 
 __all__ = ["Checkpoints", "Folder", "load", "sample_of"]

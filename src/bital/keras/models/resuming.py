@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -77,17 +79,26 @@ class Session:
     ) -> None:
         if self.folder is None:
             return
-        try:
-            if kind is None or issubclass(kind, KeyboardInterrupt):
-                self.finish()
-        finally:
-            self.folder.close()
+        self.folder.close()
         if kind is None and self.folder.failed is not None:
             raise CheckpointError(
                 f"fit(resume={str(self.folder.path)!r}): the training is done and the model holds "
                 f"its result, but its last checkpoint could not be written: {self.folder.failed}. "
                 "Save the model elsewhere: model.save(path)."
             ) from self.folder.failed
+
+    @contextmanager
+    def saving(self) -> Iterator[None]:
+        """Write what the training has come to at the end, also at Ctrl-C.
+
+        That is before ``on_train_end``, in which callbacks may give the model other weights.
+        """
+        try:
+            yield
+        except KeyboardInterrupt:
+            self.finish()
+            raise
+        self.finish()
 
     def start(self, epoch: int, seed: int) -> tuple[Place, int]:
         """Return where the training begins or goes on, and its seed.
@@ -100,6 +111,7 @@ class Session:
         self._seed = seed
         if self.folder is None:
             return Place(epoch), seed
+        self.model._steps()  # the optimizer's state is there
         saved = self.folder.newest()
         if saved is None:
             self._place = Place(epoch)
@@ -267,6 +279,14 @@ class Session:
         return True
 
 
+def asked(resume: Any, callbacks: Any) -> Any:
+    """Return where a training is kept: ``fit``'s argument, or that of a callback that says so."""
+    found = [c.checkpoints for c in callbacks or () if hasattr(c, "checkpoints")]
+    if len(found) + (resume is not None) > 1:
+        raise ArgumentError("fit: give resume=... or one BackupAndRestore, not both.")
+    return found[0] if found else resume
+
+
 # What makes a training the one that it is ---------------------------------------------------
 
 
@@ -277,7 +297,7 @@ def describe(model: Any, train: Any, test: Any, **arguments: Any) -> dict[str, A
     ----------
     model : Model
         Compiled and built.
-    train, test : tree of arrays
+    train, test : (x, y, sample_weight) or None
         Samples to train and to validate on: their types and a checksum of some rows count.
     **arguments
         Of ``fit``.
@@ -296,8 +316,8 @@ def describe(model: Any, train: Any, test: Any, **arguments: Any) -> dict[str, A
             "loss": described(model.loss),
             "metrics": described(model.metrics),
             "arguments": described(arguments),
-            "data": [_samples(leaf) for leaf in tree.leaves(train)],
-            "validation data": [_samples(leaf) for leaf in tree.leaves(test)],
+            "data": _samples(train),
+            "validation data": _samples(test),
         }
 
 
@@ -324,8 +344,10 @@ def described(item: Any) -> Any:
     return type(item).__name__
 
 
-def _samples(leaf: Any) -> Any:
-    return sample_of(leaf) if isinstance(leaf, np.ndarray) else described(leaf)
+def _samples(data: Any) -> Any:
+    if data is None:
+        return None
+    return dict(zip(("x", "y", "sample_weight"), map(described, data), strict=True))
 
 
 def differences(old: Any, new: Any, path: str = "") -> list[str]:

@@ -25,6 +25,7 @@ from bital.keras.models import data, interrupts
 from bital.keras.models.logs import require_finite_loss
 from bital.keras.models.objective import Objective
 from bital.keras.models.replay import Replay, current
+from bital.keras.models.resuming import Session
 from bital.keras.models.step import Steps, Sums, predictor
 from bital.keras.variables import commit, values_of
 
@@ -34,13 +35,12 @@ LOOKING_BATCH = 1024
 
 @dataclass(frozen=True)
 class Run:
-    """Who listens to a training or an evaluation, and how much is done between."""
+    """Who listens to a training or an evaluation."""
 
     listeners: CallbackList
     interrupt: interrupts.Interrupt
-    train_pace: interrupts.Pace
-    test_pace: interrupts.Pace
     replay: Replay
+    session: Session | None = None
 
 
 class Runner:
@@ -54,32 +54,37 @@ class Runner:
     loss: Any = None
     _objective: Objective | None = None
 
-    def _run(self, listeners: CallbackList, interrupt: interrupts.Interrupt) -> Run:
-        return Run(
-            listeners,
-            interrupt,
-            interrupts.Pace(single=listeners.every_train_batch),
-            interrupts.Pace(single=listeners.every_test_batch),
-            Replay(self._programs_run),
-        )
+    def _run(
+        self,
+        listeners: CallbackList,
+        interrupt: interrupts.Interrupt,
+        session: Session | None = None,
+    ) -> Run:
+        return Run(listeners, interrupt, Replay(self._programs_run), session)
+
+    def _pace(self, kind: str, size: int) -> interrupts.Pace:
+        """What is known, from trainings before too, of how many steps of this size a call takes."""
+        return self._paces.setdefault((kind, size), interrupts.Pace())
 
     def _train_epoch(
         self, samples: data.Data, size: int, order: Any, key: Any, epoch: int, run: Run
     ) -> dict[str, float]:
-        steps, listeners = self._steps(), run.listeners
-        sums = steps.zero_sums()
+        steps, listeners, session = self._steps(), run.listeners, run.session
+        place = session.entered(epoch)
+        sums = steps.zero_sums() if place.sums is None else place.sums
         whole, count = self._batch_counts(samples, size)
         if order is None:
             arrays, rows = samples.stacked(size), None
         else:
             arrays, rows = samples.whole(), data.stack(order, size)
-        replay, done = run.replay, 0
-        while done < count:
+        pace, replay, done = self._pace("train", size), run.replay, place.batch
+        while done < count and not self.stop_training:
+            session.leave()
             listeners.train_batch_begin(done)
             before = sums[0]
             if done < whole:
-                stop = min(whole, done + run.train_pace.steps)
-                with run.train_pace.measured(stop - done):
+                stop = min(whole, done + (1 if listeners.every_train_batch else pace.steps))
+                with pace.measured(stop - done):
                     limits = np.int64(done), np.int64(stop)
                     call = "train_many", sums, (arrays, rows, *limits), key
                     places = functools.partial(samples.places, size, order)
@@ -94,9 +99,8 @@ class Runner:
             require_finite_loss(sums, epoch, done - 1, before, explain)
             if listeners.hears_train_batches:
                 listeners.train_batch_end(done - 1, self._logs(sums))
+            session.at(epoch, done, sums)
             run.interrupt.check()
-            if self.stop_training:
-                break
         return self._logs(sums)
 
     def _test_epoch(self, samples: data.Data, size: int, run: Run) -> dict[str, float]:
@@ -106,12 +110,12 @@ class Runner:
         whole, count = self._batch_counts(samples, size)
         arrays = samples.stacked(size)
         listeners.test_begin()
-        done = 0
+        pace, done = self._pace("test", size), 0
         while done < count:
             listeners.test_batch_begin(done)
             if done < whole:
-                stop = min(whole, done + run.test_pace.steps)
-                with run.test_pace.measured(stop - done):
+                stop = min(whole, done + (1 if listeners.every_test_batch else pace.steps))
+                with pace.measured(stop - done):
                     limits = np.int64(done), np.int64(stop)
                     sums = self._test(steps, "test_many", sums, arrays, *limits)
                 done = stop
@@ -273,6 +277,7 @@ class Runner:
         self._programs: dict[str, Any] = {}
         self._predict_program: Any = None
         self._ready: dict[Any, tuple[Any, list[Any]]] = {}  # what `_known_outputs` runs
+        self._paces: dict[tuple[str, int], interrupts.Pace] = {}
         outer = getattr(self, "_parent", None)  # it may itself be on its way out of a pickle
         while outer is not None and not isinstance(outer, Runner):
             outer = getattr(outer, "_parent", None)

@@ -13,11 +13,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import bital
+from bital import config
 from bital.errors import ArgumentError, DataError, ModelStateError
 from bital.keras import checks, losses, metrics, optimizers, random_state
 from bital.keras.callbacks import Callback, CallbackList, History
 from bital.keras.callbacks.progress import reporter
-from bital.keras.models import data, interrupts
+from bital.keras.models import data, interrupts, resuming
 from bital.keras.models.logs import as_result, require_finite_loss
 from bital.keras.models.objective import Objective
 from bital.keras.models.running import LOOKING_BATCH, Runner
@@ -116,6 +117,7 @@ class Trainer(Runner):
         validation_batch_size: int | None = None,
         validation_freq: int = 1,
         seed: int | None = None,
+        resume: Any = None,
     ) -> History:
         """Train the model; return the history of its logs.
 
@@ -152,11 +154,17 @@ class Trainer(Runner):
         seed : int, optional
             Of order and dropout; equal seeds give equal weights, bit for bit. Default: from the
             program-wide generator that ``utils.set_random_seed`` restarts.
+        resume : str, path or Checkpoints, optional
+            A folder for checkpoints of this training. If it holds some, training goes on from the
+            newest, and ends in the same bits as if it had never stopped; if it was at its end,
+            the history is returned at once, and a larger ``epochs`` goes on.
 
         Raises
         ------
         DataError, ShapeError, ArgumentError
             If something does not fit; nothing has been trained then.
+        CheckpointError
+            If the folder holds another training, is in use, or cannot be written to.
         ModelStateError
             If the model is not compiled with a loss.
         NonFiniteLossError
@@ -169,7 +177,8 @@ class Trainer(Runner):
         epochs = checks.integer("fit", "epochs", epochs, low=0)
         first = checks.integer("fit", "initial_epoch", initial_epoch, low=0)
         every = checks.integer("fit", "validation_freq", validation_freq)
-        seed = random_state.fresh_seed() if seed is None else checks.integer("fit", "seed", seed, 0)
+        given = seed if seed is None else checks.integer("fit", "seed", seed, 0)
+        seed = random_state.fresh_seed() if given is None else given
         checks.boolean("fit", "shuffle", shuffle)
         train = self._data("fit", x, y, sample_weight)
         test = self._validation(validation_data)
@@ -191,10 +200,33 @@ class Trainer(Runner):
         )
         self.history = listeners.history
         self.stop_training = False
-        key = bital.random.key(seed)
-        with interrupts.deferred() as interrupt, listeners.training():
-            run = self._run(listeners, interrupt)
-            for epoch in range(first, epochs):
+        resume = resuming.asked(resume, callbacks)
+        told = None
+        if resume is not None:
+            told = resuming.describe(
+                self,
+                train.whole(),
+                test and test.whole(),
+                batch_size=size,
+                validation_batch_size=looking,
+                validation_freq=every,
+                shuffle=shuffle,
+                initial_epoch=first,
+                seed=given,
+                executor=config.executor_name(self.executor),
+                run_eagerly=self.run_eagerly,
+            )
+        with (
+            interrupts.deferred() as interrupt,
+            resuming.Session(resume, self, listeners, told) as session,
+            listeners.training(),
+            session.saving(),
+        ):
+            run = self._run(listeners, interrupt, session)
+            place, seed = session.start(first, seed)
+            key = bital.random.key(seed)
+            last = place.epoch if self.stop_training and not place.batch else epochs
+            for epoch in range(place.epoch, last):
                 listeners.epoch_begin(epoch)
                 order = random_state.permutation(seed, epoch, len(train)) if shuffle else None
                 logs = self._train_epoch(train, size, order, key, epoch, run)
@@ -202,7 +234,9 @@ class Trainer(Runner):
                     found = self._test_epoch(test, looking, run)
                     logs |= {f"val_{name}": value for name, value in found.items()}
                     interrupt.check()
+                session.leave()
                 listeners.epoch_end(epoch, logs)
+                session.at(epoch + 1, 0, logs=logs)
                 if self.stop_training:
                     break
         return self.history
