@@ -51,10 +51,10 @@ def pace_of(monkeypatch, sizes):
     taken, wanted = [], itertools.cycle(sizes)
 
     class Pace(interrupts.Pace):
-        def __init__(self, single=False):
-            self.single = single
+        def __init__(self):
+            pass
 
-        steps = property(lambda self: 1 if self.single else next(wanted))
+        steps = property(lambda self: next(wanted))
 
         def measured(self, steps):
             taken.append(steps)
@@ -138,9 +138,9 @@ def test_against_plain_numpy():
 
 @pytest.mark.parametrize("sizes", [[1], [2], [100]])
 def test_evaluation_is_the_same_for_any_cut(monkeypatch, sizes):
-    model = classifier()
+    taken, model = pace_of(monkeypatch, sizes), classifier()
     whole = model.evaluate(X, LABELS, sample_weight=WEIGHTS, verbose=0)
-    taken = pace_of(monkeypatch, sizes)
+    taken.clear()
     cut = model.evaluate(X, LABELS, sample_weight=WEIGHTS, batch_size=8, verbose=0)
     np.testing.assert_allclose(cut, whole, rtol=1e-6)
     assert sum(taken) == 6
@@ -258,11 +258,6 @@ class TestPace:
         pace = interrupts.Pace()
         assert [call(pace, 3) for _ in range(5)] == [1, 3, 3, 3, 3]
         assert call(pace) == 64
-
-    def test_one_step_where_somebody_looks_at_each(self, monkeypatch):
-        call = self.clock(monkeypatch, [2**-10])
-        pace = interrupts.Pace(single=True)
-        assert [call(pace) for _ in range(3)] == [1, 1, 1]
 
     def test_one_step_however_long(self, monkeypatch):
         call = self.clock(monkeypatch, [5.0])

@@ -37,16 +37,10 @@ class Pace:
 
     The number starts at one, and follows from the time of the last call. It has no effect on
     results.
-
-    Parameters
-    ----------
-    single : bool
-        Whether to stay at one step.
     """
 
-    def __init__(self, single: bool = False) -> None:
+    def __init__(self) -> None:
         self.steps = 1
-        self._single = single
 
     @contextmanager
     def measured(self, steps: int) -> Iterator[None]:
@@ -54,10 +48,9 @@ class Pace:
         start = time.perf_counter()
         yield
         seconds = time.perf_counter() - start
-        if not self._single:
-            possible = int(steps * _CALL_SECONDS / max(seconds, 1e-9))
-            if seconds > _CALL_SECONDS or steps == self.steps:
-                self.steps = max(1, min(possible, _GROWTH * steps))
+        possible = int(steps * _CALL_SECONDS / max(seconds, 1e-9))
+        if seconds > _CALL_SECONDS or steps == self.steps:
+            self.steps = max(1, min(possible, _GROWTH * steps))
 
 
 @contextmanager
