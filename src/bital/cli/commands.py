@@ -67,23 +67,30 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, 
 def _train_options(command: Callable[..., None]) -> Callable[..., None]:
     """The options of ``bital train``, in the order of its help."""
     rates = ", ".join(f"{rate:g} for {name}" for name, rate in options.RATES.items())
+    default = options.default_text
     declared = [
-        click.option("--hidden", type=options.LAYER_SIZES, default="300,100", show_default=True,
-                     help="Units of each hidden layer, or none."),
-        click.option("--activation", type=click.Choice(options.ACTIVATIONS), default="relu",
-                     show_default=True, metavar="NAME",
-                     help=f"Of the hidden layers: {', '.join(options.ACTIVATIONS)}."),
+        click.option("--model", type=click.Choice(tuple(options.PRESETS)), default="mlp",
+                     show_default=True, help="Dense layers; convolutions with batch normalization "
+                     "and pooling; or an LSTM that reads the image row by row."),
+        click.option("--hidden", type=options.LAYER_SIZES,
+                     help="Units of each hidden layer, filters of each convolution; or none.  "
+                     f"{default('hidden')}"),
+        click.option("--activation", type=click.Choice(options.ACTIVATIONS), metavar="NAME",
+                     help=f"Of the hidden layers: {', '.join(options.ACTIVATIONS)}.  "
+                     f"{default('activation')}"),
         click.option("--optimizer", type=click.Choice(tuple(options.RATES)), default="adam",
                      show_default=True),
         click.option("--learning-rate", type=options.LEARNING_RATE,
-                     help=f"At the start.  [default: {rates}]"),
-        click.option("--schedule", type=click.Choice(("cosine", "constant")), default="cosine",
-                     show_default=True, help="How the learning rate falls from epoch to epoch."),
-        click.option("--batch-size", type=click.IntRange(1, 55_000), default=128,
-                     show_default=True),
-        click.option("--epochs", type=click.IntRange(1, 10_000), default=20, show_default=True),
-        click.option("--dropout", type=options.DROPOUT, default=0.3, show_default=True,
-                     help="Share of hidden units left out at each step."),
+                     help=f"The highest.  [default: {rates}]"),
+        click.option("--schedule", type=click.Choice(("cosine", "onecycle", "constant")),
+                     help="How the learning rate changes from step to step: it falls along half a "
+                     "cosine, or rises before that, or stays.  "
+                     f"{default('schedule')}"),
+        click.option("--batch-size", type=click.IntRange(1, 55_000), help=default("batch_size")),
+        click.option("--epochs", type=click.IntRange(1, 10_000), help=default("epochs")),
+        click.option("--dropout", type=options.DROPOUT,
+                     help="Share of hidden units left out at each step.  "
+                     f"{default('dropout')}"),
         click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True,
                      help="Start weights, order of the images, dropout."),
         click.option("--threads", type=click.IntRange(1, 1024),
@@ -121,6 +128,7 @@ def train(
     with _executor(executor) as name:
         rate = options.RATES[chosen["optimizer"]] if learning_rate is None else learning_rate
         chosen["threads"] = chosen["threads"] or training.default_threads(name)
+        chosen = options.complete(chosen)
         settings = training.Settings(executor=name, learning_rate=rate, **chosen)
         folder = run_folder.create(out, name=data)
         outcome = training.run(settings, folder, not quiet, click.echo)

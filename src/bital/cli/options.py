@@ -1,6 +1,7 @@
 """What the options of ``bital train`` accept. Each wrong value is named, with a right one."""
 
 import math
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import click
@@ -22,6 +23,26 @@ ACTIVATIONS = (
 )
 RATES = {"adam": 0.002, "adamw": 0.002, "rmsprop": 0.001, "sgd": 0.3}
 """The optimizers, and the learning rate of each where none is given."""
+
+
+@dataclass(frozen=True)
+class Preset:
+    """What a network is trained with where the options leave it open."""
+
+    hidden: tuple[int, ...]
+    activation: str
+    schedule: str
+    batch_size: int
+    epochs: int
+    dropout: float
+
+
+PRESETS = {
+    "mlp": Preset((300, 100), "relu", "cosine", 128, 20, 0.3),
+    "cnn": Preset((24, 48, 96), "relu", "onecycle", 128, 6, 0.5),
+    "lstm": Preset((128,), "tanh", "onecycle", 64, 6, 0.2),
+}
+"""Chosen by the validation images: see docs/command_line.md."""
 
 WIDEST = 10_000
 DEEPEST = 50
@@ -78,3 +99,30 @@ class Number(click.ParamType):
 LAYER_SIZES = LayerSizes()
 LEARNING_RATE = Number(0, math.inf, include_low=False)
 DROPOUT = Number(0, 1, include_low=True)
+
+
+def default_text(name: str) -> str:
+    """What an option is by default, for its help.
+
+    Examples
+    --------
+    >>> default_text("batch_size")
+    '[default: mlp 128, cnn 128, lstm 64]'
+    """
+    values = {model: getattr(preset, name) for model, preset in PRESETS.items()}
+    told = {m: ",".join(map(str, v)) if isinstance(v, tuple) else v for m, v in values.items()}
+    return f"[default: {', '.join(f'{model} {value}' for model, value in told.items())}]"
+
+
+def complete(chosen: dict[str, Any]) -> dict[str, Any]:
+    """Fill what was not chosen from the preset of the model.
+
+    Raises
+    ------
+    click.BadParameter
+        An LSTM without a layer.
+    """
+    if chosen["model"] == "lstm" and chosen["hidden"] == ():
+        raise click.BadParameter("--hidden none: an lstm needs a layer. Write --hidden 128.")
+    given = {name: value for name, value in chosen.items() if value is not None}
+    return {**asdict(PRESETS[chosen["model"]]), **given}

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 import bital
 from bital import keras
-from bital.cli import plots
+from bital.cli import networks, plots
+from bital.cli.networks import Settings
 from bital.cli.progress import Progress
 from bital.cli.run_folder import FORMAT, RunFolder
 from bital.datasets import mnist
@@ -29,28 +30,6 @@ VALIDATION = 5_000
 """Images at the end of the training data that are held back to choose the epoch."""
 
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Everything that a run depends on, beside the data and the versions."""
-
-    hidden: tuple[int, ...]
-    activation: str
-    optimizer: str
-    learning_rate: float
-    schedule: str
-    batch_size: int
-    epochs: int
-    dropout: float
-    seed: int
-    executor: str
-    threads: int
-
-    @property
-    def network(self) -> str:
-        """The layer sizes in the books' way of writing: ``784-300-100-10``."""
-        return "-".join(str(size) for size in (784, *self.hidden, 10))
 
 
 class Part(NamedTuple):
@@ -88,22 +67,6 @@ def load_parts() -> dict[str, Part]:
     }
 
 
-def build(settings: Settings) -> Any:
-    """The untrained, compiled network: dropout after each hidden layer, softmax at the end."""
-    keras.utils.set_random_seed(settings.seed)
-    layers: list[Any] = [keras.Input((784,))]
-    for size in settings.hidden:
-        layers.append(keras.layers.Dense(size, activation=settings.activation))
-        if settings.dropout:
-            layers.append(keras.layers.Dropout(settings.dropout))
-    layers.append(keras.layers.Dense(10, activation="softmax"))
-    model = keras.Sequential(layers)
-    optimizer = keras.optimizers.get(settings.optimizer)
-    optimizer.learning_rate = settings.learning_rate
-    model.compile(optimizer=optimizer, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
-    return model
-
-
 def score(probabilities: NDArray[Any], labels: NDArray[Any]) -> Score:
     """Cross-entropy and accuracy of probabilities ``(n, 10)`` for labels ``(n,)``."""
     right = np.take_along_axis(probabilities, labels[:, np.newaxis].astype(np.intp), axis=1)
@@ -126,17 +89,6 @@ def probabilities_of(model: Any, x: NDArray[np.float32]) -> NDArray[Any]:
             "(None, 784) and gives (None, 10)."
         )
     return np.asarray(model.predict(x, batch_size=1000, verbose=0))
-
-
-def rate_of_epoch(settings: Settings, epoch: int) -> float:
-    """The learning rate of an epoch, counted from 0.
-
-    ``cosine``: half a cosine from the full rate down to almost 0 (Loshchilov and Hutter, "SGDR",
-    2017, equation 5, one period). ``constant``: always the full rate.
-    """
-    if settings.schedule == "constant":
-        return settings.learning_rate
-    return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * epoch / settings.epochs))
 
 
 def default_threads(executor: str) -> int:
@@ -174,11 +126,11 @@ class Recorder(keras.callbacks.Callback):
         self.best_weights: list[NDArray[Any]] | None = None
         self._best = (-math.inf, -math.inf)
         self.settings, self.folder, self._progress = settings, folder, progress
-        self._begin = 0.0
+        self._begin = self._rate = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Set the learning rate of this epoch."""
-        self.model.optimizer.learning_rate = rate_of_epoch(self.settings, epoch)
+        """Note the time, and the learning rate of the epoch's first step."""
+        self._rate = float(self.model.optimizer.learning_rate)
         self._begin = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -186,7 +138,7 @@ class Recorder(keras.callbacks.Callback):
         logs = logs or {}
         names = ("loss", "accuracy", "val_loss", "val_accuracy")
         row = {"epoch": epoch + 1, **{name: float(logs[name]) for name in names}}
-        row["learning_rate"] = rate_of_epoch(self.settings, epoch)
+        row["learning_rate"] = self._rate
         row["seconds"] = round(time.perf_counter() - self._begin, 3)
         self.rows.append(row)
         quality = (row["val_accuracy"], -row["val_loss"])
@@ -214,7 +166,8 @@ def run(settings: Settings, folder: RunFolder, show_progress: bool, say: Say) ->
     """
     folder.write_json(folder.config, _config(settings))
     parts = load_parts()
-    model = build(settings)
+    steps = -(-len(parts["train"].x) // settings.batch_size)
+    model = networks.build(settings, steps)
     say(f"{settings.network}, {model.count_params():,} weights; run folder {folder.path}")
     begin = time.perf_counter()
     status, failure = "finished", None

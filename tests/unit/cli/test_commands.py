@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import asdict
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,7 +16,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import bital.cli
 from bital import keras
-from bital.cli import commands, plots, train
+from bital.cli import commands, networks, options, plots, train
 from bital.cli.run_folder import RunFolder
 from bital.datasets import mnist
 from bital.errors import BitalError, MissingExtraError, NonFiniteLossError
@@ -49,6 +50,7 @@ def test_train_writes_a_whole_run_folder(invoke, small, tmp_path):
     ]
     config = json.loads((path / "config.json").read_text())
     assert config["options"] == {
+        "model": "mlp",
         "hidden": [20],
         "activation": "relu",
         "optimizer": "adam",
@@ -90,7 +92,7 @@ class FakeModel:
     """What a Recorder needs of a model: its weights are the number of the epoch."""
 
     def __init__(self):
-        self.optimizer = SimpleNamespace(learning_rate=None)
+        self.optimizer = SimpleNamespace(learning_rate=0.5)
         self.epoch = 0
         self.saved = []
 
@@ -102,7 +104,9 @@ class FakeModel:
 
 
 def test_the_best_epoch_is_kept_and_the_loss_decides_between_equals(tmp_path):
-    settings = train.Settings((), "relu", "adam", 0.5, "constant", 1, 5, 0.0, 0, "numpy", 1)
+    settings = train.Settings(
+        (), "relu", "constant", 1, 5, 0.0, "mlp", "adam", 0.5, seed=0, executor="numpy", threads=1
+    )
     recorder = train.Recorder(settings, RunFolder(tmp_path), None)
     recorder.model = model = FakeModel()
     measured = [(0.5, 1.0), (0.7, 0.8), (0.7, 0.6), (0.7, 0.7), (0.6, 0.1)]
@@ -165,6 +169,57 @@ def test_every_optimizer_learns_with_its_own_rate(invoke, small, tmp_path, optim
     assert result.exit_code == 0, result.output
     scores = json.loads((tmp_path / "run" / "metrics.json").read_text())["scores"]
     assert scores["test"]["accuracy"] > 0.7
+
+
+SMALL = {
+    "cnn": ("4,8", ["Conv2D", "BatchNormalization"], "cnn 28x28-4-8-10"),
+    "lstm": ("8,6", ["LSTM"], "lstm 28x28-8-6-10"),
+}
+
+
+@pytest.mark.parametrize("model", sorted(SMALL))
+def test_networks_for_pictures(invoke, small, tmp_path, model):
+    """They take the same images, and every command works with their runs."""
+    hidden, kinds, told = SMALL[model]
+    result = invoke(*FAST, "--model", model, "--hidden", hidden, "--epochs", "1", "--out", "run")
+    assert result.exit_code == 0, result.output
+    assert result.output.startswith(told)
+    written = json.loads((tmp_path / "run" / "metrics.json").read_text())["scores"]
+    assert json.loads(invoke("evaluate", "run", "--json").output)["scores"] == written
+    shown = invoke("inspect", "run").output
+    assert [kind for kind in kinds if kind not in shown] == []
+    np.save(tmp_path / "x.npy", small["test"].x[:3].reshape(3, 28, 28))
+    assert len(json.loads(invoke("predict", "run", "x.npy", "--json").output)["predictions"]) == 3
+
+
+def test_defaults_are_those_of_the_model():
+    shape = options.complete({"model": "lstm", "hidden": None, "epochs": 2})
+    assert (shape["hidden"], shape["epochs"], shape["schedule"]) == ((128,), 2, "onecycle")
+
+
+def test_an_lstm_needs_a_layer(invoke, tmp_path):
+    result = invoke(*FAST, "--model", "lstm", "--hidden", "none")
+    assert result.exit_code == 2
+    assert "an lstm needs a layer" in result.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_any_number_of_convolutions_fits():
+    preset = options.PRESETS["cnn"]
+    settings = train.Settings(
+        (2,) * 6, *list(asdict(preset).values())[1:], "cnn", "adam", 0.1, 0, "numpy", 1
+    )
+    model = networks.build(settings, 10)
+    assert model.output_shape == (None, 10)
+
+
+def test_one_cycle_rises_and_falls(invoke, small, tmp_path):
+    options = ("--schedule", "onecycle", "--epochs", "4", "--out", "run")
+    assert invoke(*FAST, *options).exit_code == 0
+    with (tmp_path / "run" / "metrics.csv").open() as file:
+        rates = [float(row["learning_rate"]) for row in csv.DictReader(file)]
+    assert rates[0] < rates[1] > rates[2] > rates[3]
+    assert max(rates) <= 0.002
 
 
 def test_no_hidden_layer_is_softmax_regression(invoke, small, tmp_path):

@@ -34,7 +34,7 @@ def test_layer_sizes(text, sizes):
         ("--learning-rate", "nan", "must be more than 0"),
         ("--learning-rate", "inf", "must be more than 0"),
         ("--learning-rate", "fast", "'fast' is not a number"),
-        ("--schedule", "step", "'step' is not one of 'cosine', 'constant'"),
+        ("--schedule", "step", "'step' is not one of 'cosine', 'onecycle', 'constant'"),
         ("--batch-size", "0", "not in the range"),
         ("--batch-size", "60000", "not in the range"),
         ("--epochs", "0", "not in the range"),
