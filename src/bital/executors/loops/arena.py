@@ -11,7 +11,6 @@ from bital.executors.loops.form import (
     Kernel,
     Loop,
     Module,
-    Multiply,
     Statement,
     Step,
     Store,
@@ -69,13 +68,8 @@ def _without_dead_stores(statements: list[Statement], live: set[Buffer]) -> list
 
 
 def _scratch(kernel: Kernel) -> list[Buffer]:
-    found: dict[Buffer, None] = {}
-    for statement in kernel.body.statements:
-        if isinstance(statement, Multiply):
-            for buffer in (statement.out, statement.scratch):
-                if buffer.place == "scratch":
-                    found[buffer] = None
-    return list(found)
+    touched = set.union(*kernel.buffers())
+    return sorted((b for b in touched if b.place == "scratch"), key=lambda b: b.number)
 
 
 def _times(steps: Sequence[Step], time: int, spans: dict[Buffer, tuple[int, int]]) -> int:

@@ -102,6 +102,7 @@ class Lowering:
         self.stored = stored_in(program, self.made)
         self.last_use = last_uses(program, self.stored)
         self._borrowed = {view.buffer for view in views.values()}
+        schedule.outside |= self._borrowed
         self.overwriting = overwriting  # outputs that will be written over an input
         self.number = 0  # of the equation that is being lowered
         self.body = Body()

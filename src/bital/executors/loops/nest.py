@@ -49,6 +49,20 @@ class Grid:
         return [None if n == 1 else self.axis(next(places), n) for n in shape]
 
 
+def in_row(grid: Grid, index: Index, rows: Value, stride: int) -> bool:
+    """Whether an offset is ``row * stride`` and something below `stride`."""
+    factors = dict(index.terms)
+    if stride <= 0 or factors.pop(rows, 0) != stride:
+        return False
+    low = high = index.offset
+    for value, factor in factors.items():
+        if value not in grid.lengths:
+            return False
+        reach = factor * (grid.lengths[value] - 1)
+        low, high = low + min(reach, 0), high + max(reach, 0)
+    return 0 <= low <= high < stride
+
+
 @dataclass(eq=False)
 class Reduction:
     """Values joined over the reduced axes, then stored.
@@ -97,6 +111,36 @@ class Nest:
     def writes(self) -> set[Buffer]:
         reduced = {place[0] for r in self.reductions for place in r.stores if place}
         return {buffer for buffer, _ in self.stores()} | reduced
+
+    def places(self, buffer: Buffer) -> list[Index]:
+        """Where it reads or writes a buffer."""
+        stores = [place for r in self.reductions for place in r.stores if place]
+        loads = [(load.buffer, load.index) for load in self.loads()]
+        return [index for each, index in (*loads, *self.stores(), *stores) if each is buffer]
+
+    def moved(self, old: Buffer, new: Buffer, by: Index) -> Nest:
+        """The nest with a buffer exchanged for another one, in which all lies `by` further on."""
+
+        def change(statement: Statement) -> Statement:
+            if isinstance(statement, Load) and statement.buffer is old:
+                return Load(statement.out, new, statement.index + by)
+            if isinstance(statement, Store) and statement.buffer is old:
+                return Store(new, statement.index + by, statement.value)
+            return statement  # loops of formulas touch no memory
+
+        body = Body()
+        for statement in self.body.statements:
+            body.add(change(statement))
+        reductions = [
+            Reduction(
+                r.values,
+                r.start,
+                r.join,
+                [(new, p[1] + by) if p is not None and p[0] is old else p for p in r.stores],
+            )
+            for r in self.reductions
+        ]
+        return Nest(self.name, self.axes, self.reduced, body, reductions, self.in_order)
 
     def absorb(self, other: Nest) -> None:
         """Add another nest's work at each point; what this one stores is not loaded again."""

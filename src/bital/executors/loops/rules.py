@@ -11,6 +11,7 @@ import numpy as np
 
 from bital.executors.loops import scalar
 from bital.executors.loops.form import INDEX, Body, Buffer, Index, Value, constant, index_of
+from bital.executors.loops.groups import Product
 from bital.executors.loops.lowering import (
     ZERO,
     Indices,
@@ -22,7 +23,6 @@ from bital.executors.loops.lowering import (
 )
 from bital.executors.loops.nest import Nest, Reduction
 from bital.executors.loops.scalar import JOINS, NotLowered
-from bital.executors.loops.schedule import Product
 from bital.executors.native import product
 from bital.executors.native.copying import Map, merged
 from bital.primitives.linear import free_axes
