@@ -11,6 +11,7 @@ from typing import Any
 from bital.keras import (
     activations,
     callbacks,
+    checkpoints,
     constraints,
     initializers,
     layers,
@@ -41,6 +42,7 @@ __all__ = [
     "Variable",
     "activations",
     "callbacks",
+    "checkpoints",
     "constraints",
     "datasets",
     "initializers",

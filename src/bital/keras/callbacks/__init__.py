@@ -4,11 +4,13 @@ A callback sees the model whole: weights and optimizer state are those after the
 ``on_train_end`` is called however training ends, by an error or Ctrl-C too.
 """
 
+from bital.keras.callbacks.backup import BackupAndRestore
 from bital.keras.callbacks.base import Callback, CallbackList, History, LambdaCallback
 from bital.keras.callbacks.csv_logger import CSVLogger
 from bital.keras.callbacks.monitoring import EarlyStopping, ModelCheckpoint
 
 __all__ = [
+    "BackupAndRestore",
     "CSVLogger",
     "Callback",
     "CallbackList",

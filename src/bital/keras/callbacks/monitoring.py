@@ -14,6 +14,9 @@ from bital.keras.callbacks.base import Callback, Logs
 class _Monitor(Callback):
     """Base of the callbacks that follow one value of the logs and know which way is better."""
 
+    _learnt: tuple[str, ...] = ("best",)
+    """Attributes that a checkpoint keeps."""
+
     def __init__(self, monitor: str, mode: str) -> None:
         who = type(self).__name__
         self.monitor = monitor
@@ -43,6 +46,15 @@ class _Monitor(Callback):
             f"{type(self).__name__}(monitor={self.monitor!r}): training logs {known}, and no "
             f"value of that name.{hint}"
         )
+
+    def get_state(self) -> dict[str, Any]:
+        """Return the best value so far, and what else has been counted."""
+        return {name: getattr(self, name) for name in self._learnt}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+        for name in self._learnt:
+            setattr(self, name, state[name])
 
     def better(self, value: float, than: float | None, margin: float = 0.0) -> bool:
         """Return whether ``value`` is better by more than ``margin``."""
@@ -94,6 +106,8 @@ class EarlyStopping(_Monitor):
     >>> EarlyStopping(patience=3, restore_best_weights=True).patience
     3
     """
+
+    _learnt = ("best", "best_epoch", "best_weights", "stopped_epoch", "wait")
 
     def __init__(
         self,
@@ -156,13 +170,16 @@ class EarlyStopping(_Monitor):
 
 
 class ModelCheckpoint(_Monitor):
-    """Saves the model after epochs. A file is replaced as a whole or not at all.
+    """Saves the model after epochs or steps. A file is replaced as a whole or not at all.
+
+    It saves models, to be used. To go on with a training that was interrupted, see
+    ``fit(resume=folder)`` and `BackupAndRestore`.
 
     Parameters
     ----------
     filepath : str or path
-        With fields such as ``"model-{epoch:02d}-{val_loss:.3f}.safetensors"``; epochs are counted
-        from 1 here.
+        With fields such as ``"model-{epoch:02d}-{val_loss:.3f}.safetensors"``, and ``{batch}``
+        where ``save_freq`` is a number; both are counted from 1 here.
     monitor, mode
         As in `EarlyStopping`, for ``save_best_only``.
     verbose : int, default 0
@@ -171,6 +188,8 @@ class ModelCheckpoint(_Monitor):
         Save only where the value is better than ever before.
     save_weights_only : bool, default False
         Save with ``save_weights`` instead of ``save``.
+    save_freq : "epoch" or int, default "epoch"
+        Save after each epoch, or after so many steps.
     initial_value_threshold : float, optional
         Take this as the best value so far.
 
@@ -188,6 +207,7 @@ class ModelCheckpoint(_Monitor):
         save_best_only: bool = False,
         save_weights_only: bool = False,
         mode: str = "auto",
+        save_freq: Any = "epoch",
         initial_value_threshold: float | None = None,
     ) -> None:
         super().__init__(monitor, mode)
@@ -197,16 +217,24 @@ class ModelCheckpoint(_Monitor):
         self.save_weights_only = checks.boolean(
             "ModelCheckpoint", "save_weights_only", save_weights_only
         )
+        self.save_freq = save_freq
+        if save_freq != "epoch":
+            self.save_freq = checks.integer("ModelCheckpoint", "save_freq", save_freq)
+            self.__class__ = _StepCheckpoint  # only that one comes to Python at every step
         self.best = initial_value_threshold
+        self.epoch = self.steps = 0
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Save, if it is time."""
+        self._save(epoch, logs)
+
+    def _save(self, epoch: int, logs: Logs | None, **fields: int) -> None:
         if self.save_best_only:
             value = self.current(logs)
             if value is None or not self.better(value, self.best):
                 return
             self.best = value
-        path = self._path(epoch, logs or {})
+        path = self._path(epoch, {**fields, **(logs or {})})
         path.parent.mkdir(parents=True, exist_ok=True)
         if self.save_weights_only:
             self.model.save_weights(path)
@@ -215,7 +243,7 @@ class ModelCheckpoint(_Monitor):
         if self.verbose:
             print(f"Epoch {epoch + 1}: saved {path}")
 
-    def _path(self, epoch: int, logs: Logs) -> Path:
+    def _path(self, epoch: int, logs: dict[str, Any]) -> Path:
         try:
             return Path(self.filepath.format(epoch=epoch + 1, **logs))
         except (KeyError, IndexError, ValueError) as error:
@@ -224,3 +252,22 @@ class ModelCheckpoint(_Monitor):
                 f"ModelCheckpoint(filepath={self.filepath!r}): {error!r} is not one of the fields "
                 f"{known}."
             ) from error
+
+
+class _StepCheckpoint(ModelCheckpoint):
+    """The one that saves after so many steps."""
+
+    _learnt = ("best", "epoch", "steps")
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Note the number of the epoch."""
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Save, if it is time."""
+        self.steps += 1
+        if self.steps % self.save_freq == 0:
+            self._save(self.epoch, logs, batch=batch + 1)
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Leave it to the steps."""

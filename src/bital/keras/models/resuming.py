@@ -79,6 +79,8 @@ class Session:
     ) -> None:
         if self.folder is None:
             return
+        if kind is None and self.options is not None and self.options.removed_at_end:
+            self.folder.clear()
         self.folder.close()
         if kind is None and self.folder.failed is not None:
             raise CheckpointError(

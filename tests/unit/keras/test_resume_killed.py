@@ -1,0 +1,103 @@
+"""A training that is killed twenty times ends in the bits of one that is not."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+CHILD = Path(__file__).with_name("resume_child.py")
+KILLS = 20
+
+
+class Children:
+    """Trainings in processes of their own."""
+
+    def __init__(self, executor):
+        self.executor = executor
+        self.process = subprocess.Popen(
+            [sys.executable, CHILD],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def start(self, folder, result):
+        self.process.stdin.write(f"{self.executor} {folder} {result}\n")
+        self.process.stdin.flush()
+        return int(self.line())
+
+    def line(self):
+        return self.process.stdout.readline().strip()
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+        self.process.stderr.close()
+
+
+def finished(children, folder, result):
+    number = children.start(folder, result)
+    for _ in range(6000):
+        if result.exists():
+            return json.loads(result.read_text())
+        try:
+            os.kill(number, 0)
+        except ProcessLookupError:
+            break
+        time.sleep(0.01)
+    assert result.exists(), children.process.stderr.readline()
+    return json.loads(result.read_text())
+
+
+def killed(children, folder, result, rng):
+    """Kill a training: before its first step, within, or while a checkpoint is being written."""
+    number = children.start(folder, result)
+    kind = rng.choice(["early", "any", "any", "writing", "writing"])
+    if kind == "early":
+        time.sleep(rng.random() * 0.3)
+    else:
+        while (line := children.line()) != "training":
+            assert line, children.process.stderr.readline()
+        time.sleep(rng.random() * 0.08)
+    deadline = time.monotonic() + 0.2
+    while kind == "writing" and time.monotonic() < deadline:
+        if any(name.endswith(".part") for name in os.listdir(folder)):
+            break
+    parts = [path.name for path in folder.glob(".*.part")] if folder.exists() else []
+    os.kill(number, signal.SIGKILL)
+    while True:  # the lock is given back when the process is gone
+        try:
+            os.kill(number, 0)
+        except ProcessLookupError:
+            return bool(parts)
+        time.sleep(0.001)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("executor", ["numpy", "native"])
+def test_killed_twenty_times(tmp_path, executor, record_property):
+    rng = random.Random(time.time_ns())
+    children = Children(executor)
+    try:
+        whole = finished(children, "-", tmp_path / "whole.json")
+        assert children.line() == "training"
+        writing, folder, result = 0, tmp_path / "run", tmp_path / "killed.json"
+        for _ in range(KILLS):
+            writing += killed(children, folder, result, rng)
+            assert not result.exists(), "the training was at its end before the last kill"
+        assert finished(children, folder, result) == whole
+    finally:
+        children.close()
+    record_property("kills while a checkpoint was being written", writing)
+    print(f"{executor}: {KILLS} kills, {writing} while a checkpoint was being written")
+    assert not list((tmp_path / "run").glob(".*.part"))
+    assert (tmp_path / "run" / "best.safetensors").exists()
