@@ -29,8 +29,8 @@ from bital.keras.variables import Variable
 
 
 def __getattr__(name: str) -> Any:
-    if name == "datasets":  # reads data files, so it is imported when it is asked for
-        return importlib.import_module("bital.keras.datasets")
+    if name in ("datasets", "pretraining"):  # imported when they are asked for
+        return importlib.import_module(f"bital.keras.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
@@ -51,6 +51,7 @@ __all__ = [
     "metrics",
     "models",
     "optimizers",
+    "pretraining",
     "regularizers",
     "saving",
     "utils",
