@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from bital.keras import checkpoints
+
 CHILD = Path(__file__).with_name("resume_child.py")
 KILLS = 20
 
@@ -83,10 +85,10 @@ def killed(children, folder, result, rng):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("executor", ["numpy", "native"])
-def test_killed_twenty_times(tmp_path, executor, record_property):
+@pytest.mark.parametrize("name", ["numpy", "native"])
+def test_killed_twenty_times(tmp_path, name, record_property):
     rng = random.Random(time.time_ns())
-    children = Children(executor)
+    children = Children(name)
     try:
         whole = finished(children, "-", tmp_path / "whole.json")
         assert children.line() == "training"
@@ -94,10 +96,13 @@ def test_killed_twenty_times(tmp_path, executor, record_property):
         for _ in range(KILLS):
             writing += killed(children, folder, result, rng)
             assert not result.exists(), "the training was at its end before the last kill"
+        newest = max((tmp_path / "run").glob("checkpoint-*.safetensors"))
+        reached = checkpoints.load(newest)["epoch"]
+        assert reached > 1, "the kills left no time to get on"
         assert finished(children, folder, result) == whole
     finally:
         children.close()
     record_property("kills while a checkpoint was being written", writing)
-    print(f"{executor}: {KILLS} kills, {writing} while a checkpoint was being written")
+    print(f"{name}: {KILLS} kills, {writing} while writing; the last in epoch {reached + 1}")
     assert not list((tmp_path / "run").glob(".*.part"))
     assert (tmp_path / "run" / "best.safetensors").exists()
