@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 import bital
 from bital.cli import options, report
@@ -97,6 +98,9 @@ def _train_options(command: Callable[..., None]) -> Callable[..., None]:
                      help="For matrix products.  [default: all with the native executor, else 1]"),
         click.option("--out", type=click.Path(path_type=Path), metavar="FOLDER",
                      help="A new or empty folder.  [default: runs/mnist-1, -2, ...]"),
+        click.option("--resume", type=click.Path(path_type=Path), metavar="RUN",
+                     help="Go on with a run that was stopped or killed, with its own options, as "
+                     "if nothing had happened."),
         click.option("--quiet", is_flag=True, help="No table and no bar while it trains."),
     ]  # fmt: skip
     for option in reversed(declared):
@@ -108,33 +112,57 @@ def _train_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.argument("data", type=click.Choice(("mnist",)))
 @_train_options
 @executor_option
+@click.pass_context
 def train(
-    data: str,
-    out: Path | None,
-    quiet: bool,
-    executor: str | None,
-    learning_rate: float | None,
-    **chosen: Any,
+    ctx: click.Context, data: str, out: Path | None, resume: Path | None, quiet: bool, **chosen: Any
 ) -> None:
     """Train a classifier of handwritten digits, and write a run folder.
 
     The last 5,000 of the 60,000 training images are held back: the epoch with the best accuracy on
     them is the one that is kept. Ctrl-C stops after the current batch and keeps the best model so
-    far; the exit status is then 130.
+    far; the exit status is then 130. --resume goes on with such a run.
     """
     from bital.cli import run_folder
     from bital.cli import train as training
 
-    with _executor(executor) as name:
-        rate = options.RATES[chosen["optimizer"]] if learning_rate is None else learning_rate
+    if resume is not None:
+        _refuse_others(ctx, "data", "resume", "quiet")
+        unfinished = run_folder.open_unfinished(resume)
+        chosen = _options_of(ctx.command, unfinished)
+    with _executor(chosen.pop("executor")) as name:
+        rate = chosen.pop("learning_rate")
+        rate = options.RATES[chosen["optimizer"]] if rate is None else rate
         chosen["threads"] = chosen["threads"] or training.default_threads(name)
         chosen = options.complete(chosen)
         settings = training.Settings(executor=name, learning_rate=rate, **chosen)
-        folder = run_folder.create(out, name=data)
+        folder = run_folder.create(out, name=data) if resume is None else unfinished
         outcome = training.run(settings, folder, not quiet, click.echo)
     _echo_outcome(outcome, folder)
     if outcome.status == "interrupted":
-        click.get_current_context().exit(INTERRUPTED)
+        click.echo(f"\nTo go on: bital train {data} --resume {folder.path}")
+        ctx.exit(INTERRUPTED)
+
+
+def _refuse_others(ctx: click.Context, *allowed: str) -> None:
+    """What --resume does is settled by the run."""
+    for name in ctx.params:
+        if name not in allowed and ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(
+                f"--resume goes on with the options of the run: leave --{name.replace('_', '-')} "
+                "away."
+            )
+
+
+def _options_of(command: click.Command, folder: Any) -> dict[str, Any]:
+    """The options that a run was started with, checked like those of a command line."""
+    from bital.errors import RunFolderError
+
+    written = options.as_arguments(folder.read_config()["options"])
+    try:
+        chosen = command.make_context("train", ["mnist", *written]).params
+    except click.ClickException as error:
+        raise RunFolderError(f"{folder.config} is damaged: {error.format_message()}") from error
+    return {k: v for k, v in chosen.items() if k not in ("data", "out", "resume", "quiet")}
 
 
 @cli.command(short_help="Say which digits are in a picture or an array.")
@@ -216,6 +244,8 @@ def inspect(run: Path, as_json: bool) -> None:
             f"kept epoch {metrics['best_epoch']}"
         )
         _echo_lines(f"  {line}" for line in report.scores_table(metrics["scores"]))
+    if folder.checkpoints.is_dir():
+        click.echo(f"\nTo go on: bital {config['command']} --resume {run}")
     click.echo(f"\nFiles in {run.resolve()}")
     _echo_lines(f"  {name:<20}{size:>12,} bytes" for name, size in files.items())
 

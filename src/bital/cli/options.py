@@ -1,6 +1,7 @@
 """What the options of ``bital train`` accept. Each wrong value is named, with a right one."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -126,3 +127,18 @@ def complete(chosen: dict[str, Any]) -> dict[str, Any]:
         raise click.BadParameter("--hidden none: an lstm needs a layer. Write --hidden 128.")
     given = {name: value for name, value in chosen.items() if value is not None}
     return {**asdict(PRESETS[chosen["model"]]), **given}
+
+
+def as_arguments(chosen: Mapping[str, Any]) -> list[str]:
+    """Write options as on a command line.
+
+    Examples
+    --------
+    >>> as_arguments({"hidden": [300, 100], "batch_size": 64})
+    ['--hidden', '300,100', '--batch-size', '64']
+    """
+    found: list[str] = []
+    for name, value in chosen.items():
+        text = ",".join(map(str, value)) or "none" if isinstance(value, list) else str(value)
+        found += [f"--{name.replace('_', '-')}", text]
+    return found

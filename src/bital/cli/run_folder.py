@@ -10,6 +10,8 @@
     The end of the run: status, best epoch, times, loss and accuracy on each part of the data.
 ``curves.png``, ``predictions.png``
     Pictures, where matplotlib is installed.
+``checkpoints``
+    What ``bital train --resume`` goes on from; gone when the training is done.
 
 Every file is written beside its place and then renamed into it: whoever reads the folder, at any
 moment and after any crash, finds whole files only.
@@ -79,6 +81,11 @@ class RunFolder:
     def curves(self) -> Path:
         """Where the picture of loss and accuracy is."""
         return self.path / "curves.png"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where the state of an unfinished training is."""
+        return self.path / "checkpoints"
 
     @property
     def predictions(self) -> Path:
@@ -184,17 +191,39 @@ def open_run(path: Path) -> RunFolder:
     RunFolderError
         It is not a run folder, or its run ended before it had a model.
     """
+    folder = _known(path)
+    if not folder.model.is_file():
+        raise RunFolderError(
+            f"{path} holds no model: its run ended before the first one was saved. Train again: "
+            "bital train mnist"
+        )
+    return folder
+
+
+def open_unfinished(path: Path) -> RunFolder:
+    """Open the folder of a run that was interrupted, to go on with it.
+
+    Raises
+    ------
+    RunFolderError
+        It is not a run folder, or its run is done.
+    """
+    folder = _known(path)
+    if not folder.checkpoints.is_dir():
+        raise RunFolderError(
+            f"{path} holds no checkpoints: its training came to its end, and there is nothing to "
+            "go on with. Train anew: bital train mnist"
+        )
+    return folder
+
+
+def _known(path: Path) -> RunFolder:
     folder = RunFolder(path)
     if not path.is_dir() or not folder.config.is_file():
         reason = "is not a folder" if not path.is_dir() else "has no config.json"
         raise RunFolderError(
             f"{path} is not a run folder: it {reason}. Give a folder that `bital train` made, "
             "such as runs/mnist-1."
-        )
-    if not folder.model.is_file():
-        raise RunFolderError(
-            f"{path} holds no model: its run ended before the first one was saved. Train again: "
-            "bital train mnist"
         )
     return folder
 

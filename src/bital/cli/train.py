@@ -5,10 +5,10 @@ three parts of the data. What is chosen by looking at data (the epoch) is chosen
 part; the test part is looked at once, at the end.
 """
 
-import math
 import platform
+import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -120,13 +120,40 @@ class Recorder(keras.callbacks.Callback):
     Best is the highest validation accuracy, and among equals the lowest validation loss.
     """
 
-    def __init__(self, settings: Settings, folder: RunFolder, progress: Progress | None) -> None:
+    def __init__(self, folder: RunFolder, progress: Progress | None) -> None:
         self.rows: list[dict[str, float]] = []
-        self.best_epoch = 0
         self.best_weights: list[NDArray[Any]] | None = None
-        self._best = (-math.inf, -math.inf)
-        self.settings, self.folder, self._progress = settings, folder, progress
-        self._begin = self._rate = 0.0
+        self.resumed = False
+        self.folder, self._progress = folder, progress
+        self._start = self._begin = time.perf_counter()
+        self._rate = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """How long the training has taken, the part before an interruption too."""
+        return time.perf_counter() - self._start
+
+    @property
+    def best_epoch(self) -> int:
+        """The first of the best epochs, counted from 1; 0 before there is one."""
+        return int(max(self.rows, key=_quality)["epoch"]) if self.rows else 0
+
+    def get_state(self) -> dict[str, Any]:
+        """Everything so far, for a checkpoint."""
+        return {
+            "rows": [dict(row) for row in self.rows],
+            "best_weights": self.best_weights,
+            "seconds": self.seconds,
+            "epoch_seconds": time.perf_counter() - self._begin,
+            "rate": self._rate,
+        }
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on where a checkpoint was made."""
+        self.rows, self.best_weights = list(state["rows"]), state["best_weights"]
+        now = time.perf_counter()
+        self._start, self._begin = now - state["seconds"], now - state["epoch_seconds"]
+        self._rate, self.resumed = state["rate"], True
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Note the time, and the learning rate of the epoch's first step."""
@@ -141,10 +168,8 @@ class Recorder(keras.callbacks.Callback):
         row["learning_rate"] = self._rate
         row["seconds"] = round(time.perf_counter() - self._begin, 3)
         self.rows.append(row)
-        quality = (row["val_accuracy"], -row["val_loss"])
-        better = quality > self._best
+        better = self.best_epoch == row["epoch"]
         if better:
-            self._best, self.best_epoch = quality, epoch + 1
             self.best_weights = self.model.get_weights()
             self.model.save(self.folder.model)
         self.folder.write_history(self.rows)
@@ -152,8 +177,12 @@ class Recorder(keras.callbacks.Callback):
             self._progress.epoch_recorded(row, better)
 
 
+def _quality(row: Mapping[str, float]) -> tuple[float, float]:
+    return row["val_accuracy"], -row["val_loss"]
+
+
 def run(settings: Settings, folder: RunFolder, show_progress: bool, say: Say) -> Outcome:
-    """Train, and leave the finished run folder.
+    """Train, and leave the finished run folder; go on where the folder holds checkpoints.
 
     After Ctrl-C, or a loss that is no longer finite, the best model so far is measured and kept
     like that of a whole run. Another Ctrl-C during that ends it at once; the model and the epochs
@@ -164,15 +193,18 @@ def run(settings: Settings, folder: RunFolder, show_progress: bool, say: Say) ->
     NonFiniteLossError
         After everything that could be kept was written.
     """
-    folder.write_json(folder.config, _config(settings))
+    goes_on = folder.checkpoints.is_dir()
+    if goes_on:
+        folder.metrics.unlink(missing_ok=True)  # of the interruption
+    else:
+        folder.write_json(folder.config, _config(settings))
     parts = load_parts()
     steps = -(-len(parts["train"].x) // settings.batch_size)
     model = networks.build(settings, steps)
     say(f"{settings.network}, {model.count_params():,} weights; run folder {folder.path}")
-    begin = time.perf_counter()
     status, failure = "finished", None
     progress = Progress() if show_progress else None
-    recorder = Recorder(settings, folder, progress)
+    recorder = Recorder(folder, progress)
     try:
         with blas_threads(settings.threads, say):
             model.fit(
@@ -182,13 +214,15 @@ def run(settings: Settings, folder: RunFolder, show_progress: bool, say: Say) ->
                 validation_data=parts["validation"],
                 callbacks=[recorder] if progress is None else [progress, recorder],
                 verbose=0,
+                resume=folder.checkpoints,
             )
     except KeyboardInterrupt:  # fit raises it between two steps: the model is whole
         status = "interrupted"
     except NonFiniteLossError as error:
         status, failure = "failed", error
-    seconds = time.perf_counter() - begin
-    outcome = _finish(model, recorder, status, seconds, parts, say)
+    outcome = _finish(model, settings, recorder, status, parts, say)
+    if status != "interrupted":
+        shutil.rmtree(folder.checkpoints)
     if failure is not None:
         raise failure
     return outcome
@@ -212,16 +246,18 @@ def _config(settings: Settings) -> dict[str, Any]:
 
 def _finish(
     model: Any,
+    settings: Settings,
     recorder: Recorder,
     status: str,
-    seconds: float,
     parts: dict[str, Part],
     say: Say,
 ) -> Outcome:
     """Measure the best weights, and write the end of the run and its pictures."""
-    folder = recorder.folder
+    folder, seconds = recorder.folder, recorder.seconds
     if recorder.best_weights is not None:
         model.set_weights(recorder.best_weights)
+        if recorder.resumed:  # the file may be of an epoch after the checkpoint
+            model.save(folder.model)
     elif status == "interrupted":  # before the first epoch was over: keep what there is
         model.save(folder.model)
     answers: dict[str, NDArray[Any]] = {}
@@ -232,13 +268,15 @@ def _finish(
     ends = {name: value._asdict() for name, value in scores.items()}
     folder.write_json(folder.metrics, {**asdict(outcome), "scores": ends})
     if answers:
-        _draw(recorder, parts["test"], answers["test"], say)
+        _draw(settings, recorder, parts["test"], answers["test"], say)
     return outcome
 
 
-def _draw(recorder: Recorder, test: Part, answer: NDArray[Any], say: Say) -> None:
+def _draw(
+    settings: Settings, recorder: Recorder, test: Part, answer: NDArray[Any], say: Say
+) -> None:
     """Draw the pictures, or say why there are none."""
-    settings, folder = recorder.settings, recorder.folder
+    folder = recorder.folder
     title = f"{settings.network}, {settings.activation}, {settings.optimizer}, seed {settings.seed}"
     try:
         if recorder.rows:

@@ -32,6 +32,9 @@ FILES = [
 ]
 
 
+STOPPED = ["checkpoints", *FILES]
+
+
 def names(path):
     return sorted(p.name for p in path.iterdir())
 
@@ -104,10 +107,7 @@ class FakeModel:
 
 
 def test_the_best_epoch_is_kept_and_the_loss_decides_between_equals(tmp_path):
-    settings = train.Settings(
-        (), "relu", "constant", 1, 5, 0.0, "mlp", "adam", 0.5, seed=0, executor="numpy", threads=1
-    )
-    recorder = train.Recorder(settings, RunFolder(tmp_path), None)
+    recorder = train.Recorder(RunFolder(tmp_path), None)
     recorder.model = model = FakeModel()
     measured = [(0.5, 1.0), (0.7, 0.8), (0.7, 0.6), (0.7, 0.7), (0.6, 0.1)]
     for epoch, (accuracy, loss) in enumerate(measured):
@@ -181,15 +181,18 @@ SMALL = {
 def test_networks_for_pictures(invoke, small, tmp_path, model):
     """They take the same images, and every command works with their runs."""
     hidden, kinds, told = SMALL[model]
-    result = invoke(*FAST, "--model", model, "--hidden", hidden, "--epochs", "1", "--out", "run")
+    options = ("--hidden", hidden, "--epochs", "1", "--executor", "numpy", "--out", "run")
+    result = invoke(*FAST, "--model", model, *options)
     assert result.exit_code == 0, result.output
     assert result.output.startswith(told)
     written = json.loads((tmp_path / "run" / "metrics.json").read_text())["scores"]
-    assert json.loads(invoke("evaluate", "run", "--json").output)["scores"] == written
+    measured = invoke("evaluate", "run", "--json", "--executor", "numpy")
+    assert json.loads(measured.output)["scores"] == written
     shown = invoke("inspect", "run").output
     assert [kind for kind in kinds if kind not in shown] == []
     np.save(tmp_path / "x.npy", small["test"].x[:3].reshape(3, 28, 28))
-    assert len(json.loads(invoke("predict", "run", "x.npy", "--json").output)["predictions"]) == 3
+    answer = invoke("predict", "run", "x.npy", "--json", "--executor", "numpy")
+    assert len(json.loads(answer.output)["predictions"]) == 3
 
 
 def test_defaults_are_those_of_the_model():
@@ -283,7 +286,8 @@ def test_ctrl_c_keeps_the_best_epoch_and_everything_about_it(invoke, small, tmp_
     result = invoke(*FAST, "--epochs", "50", "--out", "run")
     assert result.exit_code == 130
     assert "Stopped with Ctrl-C: 2 epochs" in result.output
-    assert names(tmp_path / "run") == FILES
+    assert names(tmp_path / "run") == STOPPED
+    assert "To go on: bital train mnist --resume run" in result.output
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert (metrics["status"], metrics["epochs"]) == ("interrupted", 2)
     assert invoke("evaluate", "run").exit_code == 0
@@ -301,8 +305,57 @@ def test_ctrl_c_in_the_first_epoch_keeps_the_weights_so_far(invoke, small, tmp_p
     result = invoke(*FAST, "--out", "run")
     assert result.exit_code == 130
     assert "Stopped with Ctrl-C: 0 epochs" in result.output
-    assert names(tmp_path / "run") == [n for n in FILES if n not in ("curves.png", "metrics.csv")]
+    assert names(tmp_path / "run") == [n for n in STOPPED if n not in ("curves.png", "metrics.csv")]
     assert "kept" in invoke("inspect", "run").output
+
+
+def stop_in_epoch(number, monkeypatch):
+    """Press Ctrl-C when the epoch of this number, counted from 0, begins."""
+    real = train.Recorder.on_epoch_begin
+
+    def press(self, epoch, logs=None):
+        real(self, epoch, logs)
+        if epoch == number:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(train.Recorder, "on_epoch_begin", press)
+
+
+def test_a_run_that_goes_on_ends_like_one_that_was_never_stopped(
+    invoke, small, tmp_path, monkeypatch
+):
+    settings = ("--epochs", "3", "--seed", "5", "--executor", "numpy", "--schedule", "onecycle")
+    assert invoke(*FAST, *settings, "--out", "whole").exit_code == 0
+    with monkeypatch.context() as patch:
+        stop_in_epoch(1, patch)
+        assert invoke(*FAST, *settings, "--out", "run").exit_code == 130
+    assert "bital train mnist --resume run" in invoke("inspect", "run").output
+    result = invoke("train", "mnist", "--resume", "run", "--quiet")
+    assert result.exit_code == 0, result.output
+    assert names(tmp_path / "run") == FILES
+    whole, resumed = (RunFolder(tmp_path / name) for name in ("whole", "run"))
+    scores = [folder.read_metrics()["scores"] for folder in (whole, resumed)]
+    assert scores[0] == scores[1]
+    rows = [[list(r.values())[:-1] for r in f.read_history()] for f in (whole, resumed)]
+    assert rows[0] == rows[1]
+    weights = [keras.models.load_model(f.model).get_weights() for f in (whole, resumed)]
+    assert [np.array_equal(a, b) for a, b in zip(*weights, strict=True)] == [True] * 4
+
+
+def test_what_cannot_be_resumed_is_named(invoke, run_path, tmp_path):
+    result = invoke("train", "mnist", "--resume", run_path)
+    assert result.exit_code == 1
+    assert "its training came to its end" in result.output
+    assert "is not a run folder" in invoke("train", "mnist", "--resume", tmp_path).output
+    result = invoke("train", "mnist", "--resume", run_path, "--epochs", "50")
+    assert result.exit_code == 2
+    assert "leave --epochs away" in result.output
+    (run_path / "checkpoints").mkdir()
+    config = (run_path / "config.json").read_text()
+    (run_path / "config.json").write_text(config.replace('"adam"', '"adan"'))
+    result = invoke("train", "mnist", "--resume", run_path)
+    assert result.exit_code == 1
+    assert "config.json is damaged: Invalid value for '--optimizer': 'adan' is" in result.output
 
 
 def test_another_ctrl_c_during_the_last_work_stops_at_once(invoke, small, tmp_path, monkeypatch):
@@ -310,7 +363,12 @@ def test_another_ctrl_c_during_the_last_work_stops_at_once(invoke, small, tmp_pa
     result = invoke(*FAST, "--out", "run")
     assert result.exit_code == 130
     assert "Traceback" not in result.output
-    assert names(tmp_path / "run") == ["config.json", "metrics.csv", "model.safetensors"]
+    assert names(tmp_path / "run") == [
+        "checkpoints",
+        "config.json",
+        "metrics.csv",
+        "model.safetensors",
+    ]
 
 
 def test_a_loss_that_explodes_is_a_failure_that_keeps_the_best(
