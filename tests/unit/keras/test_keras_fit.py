@@ -201,7 +201,7 @@ class TestFit:
         # The short last batch, the validation, and whole batches.
         assert sorted(calls) == [(10, 4), (11, 4), (16, 4)]
         model.fit(X, NUMBERS, batch_size=16, epochs=3, verbose=0, validation_split=0.2)
-        assert calls[4:] == [(2, 4)]
+        assert len(calls) == 3
 
     def test_run_eagerly_is_the_same_training(self):
         one, other = classifier(dropout=0.3), classifier(dropout=0.3, run_eagerly=True)

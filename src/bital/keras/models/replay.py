@@ -24,6 +24,7 @@ State = tuple[Any, Any, Any]
 
 _SHARE = 100  # a copy is made after so many times what it takes
 _MOST_CALLS = 1000
+_MOST_BYTES = 256 << 20  # of data that nothing else would keep in memory
 
 
 class Replay:
@@ -41,18 +42,24 @@ class Replay:
         self._calls: list[tuple[Any, ...]] = []
         self._left: tuple[int, ...] = ()
         self._seconds = 0.0
+        self._held = 0
         self._taken = 0.0
 
-    def before(self, state: State, *call: Any) -> None:
-        """Note a call: its name, sums, batch, key, learning rate, and the batches' rows."""
+    def before(self, state: State, *call: Any, held: int = 0) -> None:
+        """Note a call: its name, sums, batch, key, learning rate, and the batches' rows.
+
+        ``held`` is the size of the batch, where it is kept in memory by this note alone.
+        """
         start = time.perf_counter()
         known = _identity(state) == self._left
         late = start - self._taken >= _SHARE * self._seconds or len(self._calls) >= _MOST_CALLS
+        late = late or self._held >= _MOST_BYTES
         if (late or not known) and (_is_finite(state) or not known):
-            self._state, self._calls = _copied(state), []
+            self._state, self._calls, self._held = _copied(state), [], 0
             self._taken = time.perf_counter()
             self._seconds = self._taken - start
         self._calls.append(call)
+        self._held += held
 
     def after(self, state: State) -> None:
         """Note what a call left behind: if it is changed before the next, that begins anew."""

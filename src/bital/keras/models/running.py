@@ -9,6 +9,7 @@ call, and a program, of its own.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 import threading
@@ -31,6 +32,9 @@ from bital.keras.variables import commit, values_of
 
 # Sums over an epoch are exact for any batch size, so batches that only look can be large.
 LOOKING_BATCH = 1024
+
+
+Source = data.Data | data.Mapped | data.Batches
 
 
 @dataclass(frozen=True)
@@ -67,74 +71,85 @@ class Runner:
         return self._paces.setdefault((kind, size), interrupts.Pace())
 
     def _train_epoch(
-        self, samples: data.Data, size: int, order: Any, key: Any, epoch: int, run: Run
+        self, samples: Source, size: int, order: Any, key: Any, epoch: int, run: Run
     ) -> dict[str, float]:
+        place = run.session.entered(epoch)
+        sums = self._steps().zero_sums() if place.sums is None else place.sums
+        with contextlib.closing(samples.parts(size, order, place.batch)) as parts:
+            for part in parts:
+                sums = self._train_part(
+                    part, sums, key, epoch, max(place.batch - part.first, 0), run
+                )
+                if self.stop_training:
+                    break
+        return self._logs(sums)
+
+    def _train_part(
+        self, part: data.Part, sums: Sums, key: Any, epoch: int, done: int, run: Run
+    ) -> Sums:
+        """Train on the batches of one part, from the number ``done`` on."""
         steps, listeners, session = self._steps(), run.listeners, run.session
-        place = session.entered(epoch)
-        sums = steps.zero_sums() if place.sums is None else place.sums
-        whole, count = self._batch_counts(samples, size)
-        if order is None:
-            arrays, rows = samples.stacked(size), None
-        else:
-            arrays, rows = samples.whole(), data.stack(order, size)
-        pace, replay, done = self._pace("train", size), run.replay, place.batch
-        while done < count and not self.stop_training:
+        looped, (arrays, rows) = self._looped(part), part.stacked()
+        pace, replay = self._pace("train", part.size), run.replay
+        held = 0 if part.origin is None else _bytes(arrays)
+        while done < part.count and not self.stop_training:
             session.leave()
-            listeners.train_batch_begin(done)
+            listeners.train_batch_begin(part.first + done)
             before = sums[0]
-            if done < whole:
-                stop = min(whole, done + (1 if listeners.every_train_batch else pace.steps))
+            if done < looped:
+                stop = min(looped, done + (1 if listeners.every_train_batch else pace.steps))
                 with pace.measured(stop - done):
                     limits = np.int64(done), np.int64(stop)
                     call = "train_many", sums, (arrays, rows, *limits), key
-                    places = functools.partial(samples.places, size, order)
-                    sums, done, before = self._train(steps, *call, replay, places)
+                    sums, done, before = self._train(steps, *call, replay, part.places, held)
             else:
-                batch = self._cast(samples.batch(done, size, order))
-                places = functools.partial(samples.places, size, order, done)
-                (sums,) = self._train(steps, "train", sums, batch, key, replay, places)
+                batch = self._cast(part.batch(done))
+                places = functools.partial(part.places, done)
+                (sums,) = self._train(steps, "train", sums, batch, key, replay, places, held)
                 done += 1
             done = int(done)
+            number = part.first + done
             explain = functools.partial(replay.explain, steps, done - 1)
-            require_finite_loss(sums, epoch, done - 1, before, explain)
+            require_finite_loss(sums, epoch, number - 1, before, explain)
             if listeners.hears_train_batches:
-                listeners.train_batch_end(done - 1, self._logs(sums))
-            session.at(epoch, done, sums)
+                listeners.train_batch_end(number - 1, self._logs(sums))
+            session.at(epoch, number, sums)
             run.interrupt.check()
-        return self._logs(sums)
+        return sums
 
-    def _test_epoch(self, samples: data.Data, size: int, run: Run) -> dict[str, float]:
+    def _test_epoch(self, samples: Source, size: int, run: Run) -> dict[str, float]:
+        sums = self._steps().zero_sums()
+        run.listeners.test_begin()
+        with contextlib.closing(samples.in_place(self.dtype).parts(size, None)) as parts:
+            for part in parts:
+                sums = self._test_part(part, sums, run)
+        logs = self._logs(sums)
+        run.listeners.test_end(logs)
+        return logs
+
+    def _test_part(self, part: data.Part, sums: Sums, run: Run) -> Sums:
         steps, listeners = self._steps(), run.listeners
-        samples = samples.in_place(self.dtype)
-        sums = steps.zero_sums()
-        whole, count = self._batch_counts(samples, size)
-        arrays = samples.stacked(size)
-        listeners.test_begin()
-        pace, done = self._pace("test", size), 0
-        while done < count:
-            listeners.test_batch_begin(done)
-            if done < whole:
-                stop = min(whole, done + (1 if listeners.every_test_batch else pace.steps))
+        looped, (arrays, _) = self._looped(part), part.stacked()
+        pace, done = self._pace("test", part.size), 0
+        while done < part.count:
+            listeners.test_batch_begin(part.first + done)
+            if done < looped:
+                stop = min(looped, done + (1 if listeners.every_test_batch else pace.steps))
                 with pace.measured(stop - done):
                     limits = np.int64(done), np.int64(stop)
                     sums = self._test(steps, "test_many", sums, arrays, *limits)
                 done = stop
             else:
-                batch = self._cast(samples.batch(done, size))
-                sums = self._test(steps, "test", sums, *batch)
+                sums = self._test(steps, "test", sums, *self._cast(part.batch(done)))
                 done += 1
             if listeners.hears_test_batches:
-                listeners.test_batch_end(done - 1, self._logs(sums))
+                listeners.test_batch_end(part.first + done - 1, self._logs(sums))
             run.interrupt.check()
-        logs = self._logs(sums)
-        listeners.test_end(logs)
-        return logs
+        return sums
 
-    def _batch_counts(self, samples: data.Data, size: int) -> tuple[int, int]:
-        """Return how many batches the loop takes, all of one size; and how many there are."""
-        whole = len(samples) // size
-        looped = whole if whole > 1 and not self.run_eagerly else 0
-        return looped, math.ceil(len(samples) / size)
+    def _looped(self, part: data.Part) -> int:
+        """Return how many batches, all of one size, the loop within the program takes."""
+        return part.whole if part.whole > 1 and not self.run_eagerly else 0
 
     def _train(
         self,
@@ -145,17 +160,19 @@ class Runner:
         key: Any,
         replay: Replay | None = None,
         places: Any = None,
+        held: int = 0,
     ) -> Any:
         """Run a training program, take over what it makes of the variables, return the rest.
 
-        `replay` notes the call, and `places` which samples its batches hold.
+        `replay` notes the call, and `places` which samples its batches hold; the arrays are of so
+        many bytes ``held`` by nobody else.
         """
         optimizer = self.optimizer
         call = name, sums, batch, key, np.asarray(optimizer.learning_rate, self.dtype)
         with self._lock:
             state = current(steps, optimizer)
             if replay is not None:
-                replay.before(state, *call, places)
+                replay.before(state, *call, places, held=held)
             weights, optimizer.state, others, *rest = self._programs_run(name, state, *call[1:])
             commit(steps.trainable, weights)
             commit(steps.others, others)
@@ -287,3 +304,7 @@ class Runner:
 
 def _number(value: Any) -> Any:
     return float(value) if np.ndim(value) == 0 else np.asarray(value)
+
+
+def _bytes(arrays: Any) -> int:
+    return sum(array.nbytes for array in bital.tree.leaves(arrays))

@@ -6,7 +6,6 @@ and runs them; callbacks look at logs and at the model between calls.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -21,7 +20,7 @@ from bital.keras.callbacks.progress import reporter
 from bital.keras.models import data, interrupts, resuming
 from bital.keras.models.logs import as_result, require_finite_loss
 from bital.keras.models.objective import Objective
-from bital.keras.models.running import LOOKING_BATCH, Runner
+from bital.keras.models.running import LOOKING_BATCH, Runner, Source
 
 
 class Request(NamedTuple):
@@ -114,6 +113,8 @@ class Trainer(Runner):
         class_weight: dict[int, float] | None = None,
         sample_weight: Any = None,
         initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
         validation_batch_size: int | None = None,
         validation_freq: int = 1,
         seed: int | None = None,
@@ -123,8 +124,11 @@ class Trainer(Runner):
 
         Parameters
         ----------
-        x, y : array-like, ``(samples, ...)``
-            Inputs and targets. They are checked as a whole before anything is trained.
+        x, y : array-like, ``(samples, ...)``, or list or dict of them
+            Inputs and targets, or tables of pandas or polars. They are checked as a whole before
+            anything is trained. Memory-mapped arrays are read, and checked, a few batches at a
+            time. Or ``x`` makes batches ``(x, y)`` or ``(x, y, sample_weight)``: a generator, an
+            iterable, or an object with ``__getitem__`` and ``__len__`` like Keras's PyDataset.
         batch_size : int, default 32
             Samples per step; the last batch of an epoch may be shorter.
         epochs : int, default 1
@@ -136,10 +140,11 @@ class Trainer(Runner):
             What else happens between steps.
         validation_split : float, default 0
             Part of the samples, the last ones, to measure on and not to train on.
-        validation_data : (x, y) or (x, y, sample_weight), optional
+        validation_data : (x, y) or (x, y, sample_weight), or what makes batches, optional
             Samples to measure on after each epoch.
         shuffle : bool, default True
-            Whether each epoch goes through the samples in another order.
+            Whether each epoch goes through the samples in another order; or through the batches,
+            of an object that has them by number. Generators stay as they are.
         class_weight : dict, optional
             A weight for each label.
         sample_weight : array-like, ``(samples,)``, optional
@@ -147,6 +152,8 @@ class Trainer(Runner):
         initial_epoch : int, default 0
             Number of the first epoch: with the same ``seed``, ``fit(epochs=2)`` and then
             ``fit(epochs=5, initial_epoch=2)`` end in the same weights as ``fit(epochs=5)``.
+        steps_per_epoch, validation_steps : int, optional
+            Batches in an epoch and in a validation, for what makes batches. Default: all of them.
         validation_batch_size : int, optional
             Default: at least 1024; it has no effect on the result beyond rounding.
         validation_freq : int, default 1
@@ -173,21 +180,21 @@ class Trainer(Runner):
             After Ctrl-C: the step that runs is finished, the callbacks' ``on_train_end`` are
             called, and the model is whole.
         """
-        size = data.batch_size("fit", batch_size, 32)
+        size = self._batch_size("fit", x, batch_size, 32)
         epochs = checks.integer("fit", "epochs", epochs, low=0)
         first = checks.integer("fit", "initial_epoch", initial_epoch, low=0)
         every = checks.integer("fit", "validation_freq", validation_freq)
         given = seed if seed is None else checks.integer("fit", "seed", seed, 0)
         seed = random_state.fresh_seed() if given is None else given
         checks.boolean("fit", "shuffle", shuffle)
-        train = self._data("fit", x, y, sample_weight)
-        test = self._validation(validation_data)
+        train = self._data("fit", x, y, sample_weight, steps_per_epoch)
+        test = self._validation(validation_data, validation_steps)
         if test is None and validation_split:
             train, test = train.split(validation_split)
         train = train.by_class(class_weight, self.dtype).in_place(self.dtype)
         self._require_trainable("fit")
         looking = data.batch_size("fit", validation_batch_size, max(size, LOOKING_BATCH))
-        steps = math.ceil(len(train) / size)
+        steps = train.steps(size)
         listeners = CallbackList(
             self,
             [*(callbacks or []), *reporter(verbose, epochs, steps)],
@@ -202,6 +209,11 @@ class Trainer(Runner):
         self.stop_training = False
         resume = resuming.asked(resume, callbacks)
         told = None
+        if resume is not None and not train.repeatable:
+            raise ArgumentError(
+                f"fit(resume=...): a {type(x).__name__} cannot go back to where a training stopped."
+                " Give arrays, or an object with __getitem__ and __len__ that makes batches."
+            )
         if resume is not None:
             told = resuming.describe(
                 self,
@@ -228,7 +240,7 @@ class Trainer(Runner):
             last = place.epoch if self.stop_training and not place.batch else epochs
             for epoch in range(place.epoch, last):
                 listeners.epoch_begin(epoch)
-                order = random_state.permutation(seed, epoch, len(train)) if shuffle else None
+                order = train.order(seed, epoch) if shuffle else None
                 logs = self._train_epoch(train, size, order, key, epoch, run)
                 if test is not None and (epoch + 1) % every == 0:
                     found = self._test_epoch(test, looking, run)
@@ -248,6 +260,7 @@ class Trainer(Runner):
         batch_size: int | None = None,
         verbose: Any = "auto",
         sample_weight: Any = None,
+        steps: int | None = None,
         callbacks: Sequence[Callback] | None = None,
         return_dict: bool = False,
     ) -> Any:
@@ -259,6 +272,8 @@ class Trainer(Runner):
             As in ``fit``.
         batch_size : int, default 1024
             It has no effect on the result beyond rounding.
+        steps : int, optional
+            Batches to measure on, for what makes batches. Default: all of them.
         verbose, callbacks
             As in ``fit``.
         return_dict : bool, default False
@@ -271,11 +286,11 @@ class Trainer(Runner):
         ModelStateError
             If the model is not compiled with a loss.
         """
-        size = data.batch_size("evaluate", batch_size, LOOKING_BATCH)
-        samples = self._data("evaluate", x, y, sample_weight)
-        steps = math.ceil(len(samples) / size)
-        bar = reporter(verbose, 1, steps)
-        listeners = CallbackList(self, [*(callbacks or []), *bar], {"steps": steps})
+        size = self._batch_size("evaluate", x, batch_size, LOOKING_BATCH)
+        samples = self._data("evaluate", x, y, sample_weight, steps)
+        count = samples.steps(size)
+        bar = reporter(verbose, 1, count)
+        listeners = CallbackList(self, [*(callbacks or []), *bar], {"steps": count})
         run = self._run(listeners, interrupts.Interrupt())
         return as_result(self._test_epoch(samples, size, run), return_dict)
 
@@ -284,8 +299,9 @@ class Trainer(Runner):
         x: Any,
         batch_size: int | None = None,
         verbose: Any = "auto",
+        steps: int | None = None,
         callbacks: Sequence[Callback] | None = None,
-    ) -> np.ndarray:
+    ) -> Any:
         """Return the outputs for these inputs: ``(samples, ...) -> (samples, ...)``.
 
         Batches are filled up with zeros to a few sizes, so that few programs serve any number of
@@ -293,10 +309,12 @@ class Trainer(Runner):
 
         Parameters
         ----------
-        x : array-like, ``(samples, ...)``
-            Inputs.
+        x : array-like, ``(samples, ...)``, or list or dict of them
+            Inputs; or what makes batches of them, as in ``fit``: targets in them are left alone.
         batch_size : int, default 1024
             Samples per step, at most.
+        steps : int, optional
+            Batches to go through, for what makes batches. Default: all of them.
         verbose, callbacks
             As in ``fit``; without a bar nothing is printed.
 
@@ -309,23 +327,24 @@ class Trainer(Runner):
             known = self._known_outputs(x)
             if known is not None:
                 return known
-        limit = data.batch_size("predict", batch_size, LOOKING_BATCH)
-        samples = data.Data(self._features(x), ())
+        limit = self._batch_size("predict", x, batch_size, LOOKING_BATCH)
+        samples = self._source("predict", x, None, None, steps, self._inputs_only)
         listeners = None
-        if callbacks or (verbose and len(samples) > limit):
-            steps = math.ceil(len(samples) / limit)
-            bar = reporter(verbose, 1, steps, lines=False)
-            listeners = CallbackList(self, [*(callbacks or []), *bar], {"steps": steps})
+        count = samples.steps(limit)
+        if callbacks or (verbose and (count is None or count > 1)):
+            bar = reporter(verbose, 1, count, lines=False)
+            listeners = CallbackList(self, [*(callbacks or []), *bar], {"steps": count})
             listeners.predict_begin()
         found = []
-        for batch in range(math.ceil(len(samples) / limit)):
-            if listeners is not None:
-                listeners.predict_batch_begin(batch)
-            rows, _, _ = samples.batch(batch, limit)
-            outputs = self._outputs_of(self._as_inputs(rows), limit)
-            found.append(outputs)
-            if listeners is not None:
-                listeners.predict_batch_end(batch, {"outputs": outputs})
+        for part in samples.parts(limit, None):
+            for batch in range(part.count):
+                if listeners is not None:
+                    listeners.predict_batch_begin(part.first + batch)
+                rows, _, _ = part.batch(batch)
+                outputs = self._outputs_of(self._as_inputs(rows), max(limit, part.size))
+                found.append(outputs)
+                if listeners is not None:
+                    listeners.predict_batch_end(part.first + batch, {"outputs": outputs})
         if listeners is not None:
             listeners.predict_end()
         if len(found) == 1:
@@ -350,7 +369,7 @@ class Trainer(Runner):
 
         Random layers draw from a seed of the optimizer's step alone. Raises as ``fit``.
         """
-        samples = self._data("train_on_batch", x, y, sample_weight)
+        samples = self._checked_batch("train_on_batch", x, y, sample_weight)
         samples = samples.by_class(class_weight, self.dtype)
         self._require_trainable("train_on_batch")
         steps = self._steps()
@@ -364,7 +383,7 @@ class Trainer(Runner):
         self, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False
     ) -> Any:
         """Return loss and metrics on these samples, in one step. Raises as ``evaluate``."""
-        samples = self._data("test_on_batch", x, y, sample_weight)
+        samples = self._checked_batch("test_on_batch", x, y, sample_weight)
         batch = self._cast(samples.whole())
         steps = self._steps()
         sums = self._test(steps, "test", steps.zero_sums(), *batch)
@@ -383,12 +402,53 @@ class Trainer(Runner):
             self._build_on(x)
         return x
 
-    def _data(self, who: str, x: Any, y: Any, sample_weight: Any = None) -> data.Data:
-        if self.optimizer is None or self.loss is None:
-            raise ModelStateError(
-                f"{who} needs a loss: write model.compile(optimizer='adam', loss='mse') first, or "
-                "another loss that fits the targets."
+    def _checked_batch(self, who: str, x: Any, y: Any, sample_weight: Any) -> data.Data:
+        self._require_compiled(who)
+        return self._checked(data.plain("x", x), data.plain("y", y), sample_weight)
+
+    def _inputs_only(self, x: Any, y: Any = None, sample_weight: Any = None) -> data.Data:
+        return data.Data(self._features(x), ())
+
+    def _batch_size(self, who: str, x: Any, size: Any, default: int) -> int:
+        if size is not None and data.is_batches(x):
+            raise ArgumentError(
+                f"{who}(batch_size={size!r}): a {type(x).__name__} makes batches of its own size; "
+                "leave batch_size out."
             )
+        return data.batch_size(who, size, default)
+
+    def _source(
+        self, who: str, x: Any, y: Any, sample_weight: Any, steps: int | None, check: Any
+    ) -> Source:
+        """What the samples come from: batches that are made, arrays on disk or in memory."""
+        if steps is not None:
+            checks.integer(who, "steps", steps)
+        x, y = data.plain("x", x), data.plain("y", y)
+        if data.is_batches(x):
+            if y is not None or sample_weight is not None:
+                raise DataError(
+                    f"{who}: x is a {type(x).__name__} that makes batches; they hold targets and "
+                    "sample weights too, (x, y, sample_weight). If it makes single samples, write "
+                    "np.stack(list(x))."
+                )
+            return data.Batches(who, check, x, steps, self.dtype)
+        if steps is not None:
+            raise ArgumentError(
+                f"{who}: steps are counted of what makes batches, and x is a {type(x).__name__}; "
+                "all of its samples are used. Give a part of them: x[:1000]."
+            )
+        if data.is_mapped(x) or data.is_mapped(y):
+            return data.Mapped(check, x, y, sample_weight, self.dtype)
+        return check(x, y, sample_weight)
+
+    def _data(
+        self, who: str, x: Any, y: Any, sample_weight: Any = None, steps: int | None = None
+    ) -> Source:
+        self._require_compiled(who)
+        return self._source(who, x, y, sample_weight, steps, self._checked)
+
+    def _checked(self, x: Any, y: Any, sample_weight: Any = None) -> data.Data:
+        """Check samples in memory against the model, and choose the metrics that fit."""
         x = self._features(x)
         samples = len(data.Data(x, ()))
         objective = self._objective or Objective(self, *self._request)
@@ -398,6 +458,13 @@ class Trainer(Runner):
         self._objective = objective
         return data.Data(x, y, weights)
 
+    def _require_compiled(self, who: str) -> None:
+        if self.optimizer is None or self.loss is None:
+            raise ModelStateError(
+                f"{who} needs a loss: write model.compile(optimizer='adam', loss='mse') first, or "
+                "another loss that fits the targets."
+            )
+
     def _require_trainable(self, who: str) -> None:
         if not self.trainable_weights:
             raise ModelStateError(
@@ -405,19 +472,27 @@ class Trainer(Runner):
                 "trainable=False."
             )
 
-    def _validation(self, validation_data: Any) -> data.Data | None:
+    def _validation(self, validation_data: Any, steps: int | None) -> Source | None:
         if validation_data is None:
             return None
+        if data.is_batches(validation_data):
+            validation_data = (validation_data, None)
         if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
             raise ArgumentError(
-                "fit(validation_data=...): must be (x, y) or (x, y, sample_weight), and was "
-                f"{type(validation_data).__name__}."
+                "fit(validation_data=...): must be (x, y), (x, y, sample_weight) or what makes "
+                f"batches of them, and was {type(validation_data).__name__}."
             )
         try:
-            return self._data("fit", *validation_data)
+            found = self._data("fit", *(*validation_data, None)[:3], steps)
         except (DataError, ArgumentError) as error:
             error.add_note("This is about validation_data.")
             raise
+        if steps is None and isinstance(found, data.Batches) and not found.ends:
+            raise ArgumentError(
+                "fit(validation_data=...): a generator ends only once. Give validation_steps, or "
+                "an iterable that begins anew each time."
+            )
+        return found
 
 
 def _map(function: Any, tree: Any) -> Any:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from bital import tree
 from bital.errors import ArgumentError
-from bital.keras import checks
-
-Arrays = tuple[Any, Any, Any]
-"""Inputs, targets and sample weights: trees of arrays."""
+from bital.keras import checks, random_state
+from bital.keras.models.data.parts import Arrays, Part, stack
 
 
 @dataclass(frozen=True)
@@ -28,6 +27,7 @@ class Data:
     x: Any
     y: Any
     weights: Any = None
+    repeatable: ClassVar[bool] = True
 
     def __len__(self) -> int:
         first = self.x
@@ -73,15 +73,18 @@ class Data:
             weights = self.weights * weights.reshape((-1,) + (1,) * (self.weights.ndim - 1))
         return Data(self.x, self.y, weights)
 
-    def batch(self, number: int, size: int, order: np.ndarray | None = None) -> Arrays:
-        """Return a batch of ``size`` samples in this order, or of those that are left."""
-        start, stop = number * size, min((number + 1) * size, len(self))
-        return self.rows(slice(start, stop) if order is None else order[start:stop]).whole()
+    def steps(self, size: int) -> int:
+        """Return the number of batches."""
+        return math.ceil(len(self) / size)
 
-    def places(self, size: int, order: np.ndarray | None, number: int) -> np.ndarray:
-        """Return where the samples of a batch stand in the arrays."""
-        start, stop = number * size, min((number + 1) * size, len(self))
-        return np.arange(start, stop) if order is None else order[start:stop]
+    def order(self, seed: int, epoch: int) -> np.ndarray:
+        """Return the order of the samples in an epoch."""
+        return random_state.permutation(seed, epoch, len(self))
+
+    def parts(self, size: int, order: np.ndarray | None, skip: int = 0) -> Iterator[Part]:
+        """Yield the one part that all batches are."""
+        del skip
+        yield Part(self, size, len(self), 0, order)
 
     def whole(self) -> Arrays:
         """Return all samples."""
@@ -98,12 +101,6 @@ class Data:
     def rows(self, rows: Any) -> Data:
         """Return the samples at these places."""
         return Data(*tree.map(lambda array: array[rows], self.whole()))
-
-
-def stack(array: np.ndarray, size: int) -> np.ndarray:
-    """Return the whole batches of an array: ``(samples, ...) -> (batches, size, ...)``."""
-    count = len(array) // size
-    return array[: count * size].reshape(count, size, *array.shape[1:])
 
 
 def readable(array: np.ndarray, dtype: Any) -> np.ndarray:
