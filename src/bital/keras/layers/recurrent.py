@@ -157,9 +157,7 @@ class RNN(Layer):
     def _make_states(self, batch_size: int) -> None:
         leaves, structure = bital.tree.flatten(self.get_initial_state(batch_size))
         kept = [
-            self.add_weight(
-                value.shape, lambda *_, value=value: value, trainable=False, name=f"state_{number}"
-            )
+            self.add_weight(value.shape, _first(value), trainable=False, name=f"state_{number}")
             for number, value in enumerate(leaves)
         ]
         self.states = bital.tree.unflatten(structure, kept)
@@ -255,6 +253,11 @@ class RNN(Layer):
             return output
         states = _state_shapes(self.cell.state_size, batch)
         return [output, *(states if isinstance(states, list) else [states])]
+
+
+def _first(value: Any) -> Any:
+    """An initializer that gives this array."""
+    return lambda shape, dtype: np.broadcast_to(value, shape).astype(dtype)
 
 
 def _state_shapes(size: Any, batch: Any) -> Any:
