@@ -171,8 +171,11 @@ def record(
 def _results(
     layer: Any, arguments: tuple[Any, ...], named: dict[str, Any], shapes: Any
 ) -> tuple[Any, list[Any]]:
-    """The outputs' shapes and dtypes; by calling the layer on zeros if it does not say them."""
-    if not layer._probed:
+    """The outputs' shapes and dtypes; by calling the layer on zeros if it does not say them.
+
+    Nor does it say them for further arguments, such as ``return_attention_scores=True``.
+    """
+    if not layer._probed and len(arguments) == 1 and not named:
         found = layer.compute_output_shape(shapes)
         return found, [layer.dtype] * _count(found)
     return calling.by_probing(layer, (arguments, named))
