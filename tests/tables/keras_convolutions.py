@@ -162,3 +162,18 @@ MASKED = [
 ]
 
 ROWS = [*CONVOLUTIONS, *POOLING, *RESIZING, *NORMALIZATION, *MASKED]
+
+ROWS += [
+    Row(
+        "SpectralNormalization",
+        lambda k: k.layers.SpectralNormalization(k.layers.Dense(3), power_iterations=2),
+        [(4, 5)],
+        smooth=False,  # the vectors of the power iteration count as constants
+    ),
+    Row(
+        "SpectralNormalization of a convolution",
+        lambda k: k.layers.SpectralNormalization(k.layers.Conv2D(3, 2, use_bias=False)),
+        [IMAGE],
+        smooth=False,
+    ),
+]

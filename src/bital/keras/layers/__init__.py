@@ -98,6 +98,7 @@ from bital.keras.layers.separable import (
     SeparableConv2D,
 )
 from bital.keras.layers.shaping import Flatten, Permute, RepeatVector, Reshape
+from bital.keras.layers.spectral_normalization import SpectralNormalization
 from bital.keras.layers.wrappers import Bidirectional, Masking, TimeDistributed
 
 # Keras's other names.
@@ -234,6 +235,7 @@ __all__ = [
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",
+    "SpectralNormalization",
     "StackedRNNCells",
     "StringLookup",
     "Subtract",
