@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from bital.passes.simplify import Simplifier, rule
 from bital.primitives.elementwise import add
 from bital.primitives.shape import concatenate, slice_update
@@ -25,7 +27,15 @@ def _chain(state: Simplifier, atom: Atom) -> list[Equation] | None:
             return None
         found.append(made)
         atom = made.inputs[0]
-    return found if found and state.scalar(atom) == 0 else None
+    return found if found and _is_zero(state.scalar(atom), atom) else None
+
+
+def _is_zero(number: Any, atom: Atom) -> bool:
+    """Whether it is 0 and not -0.0."""
+    kind = atom.type.dtype.kind
+    if number is None or kind == "c":
+        return False
+    return bool(number == 0) and not (kind == "f" and np.signbit(number))
 
 
 def _apart(a: Params, b: Params) -> bool:

@@ -359,3 +359,34 @@ def test_names_and_lines_survive():
 def test_an_empty_program():
     empty = Program([], [], [])
     assert optimize(empty, checked=True).outputs == ()
+
+
+def parts(x, y, start=2):
+    a, b = np.zeros_like(x, shape=(3, 6)), np.zeros_like(y, shape=(3, 6))
+    a[:, :2] = x
+    b[:, start:] = y
+    return a + b
+
+
+@pytest.mark.parametrize(("start", "joined"), [(2, True), (3, False), (1, False)])
+def test_sums_of_parts(start, joined):
+    x, y = np.full((3, 2), -0.0), np.arange(3.0 * (6 - start)).reshape(3, -1)
+    program = bital.trace(lambda x, y: parts(x, y, start), x, y)
+    optimized = optimize(program, checked=True)
+    names = [equation.primitive.name for equation in optimized.equations]
+    assert ("concatenate" in names) == joined
+    for arguments in ([x, y], [-x, -y]):
+        for a, b in zip(evaluate(program, arguments), evaluate(optimized, arguments), strict=True):
+            assert same_bits(a, b)
+
+
+def test_the_gradient_of_slices_is_one_array():
+    def f(x):
+        a, b, c = (x[:, i : i + 2] for i in (0, 2, 4))
+        return np.sum(np.sin(a) * b + c * c)
+
+    x = np.random.default_rng(0).normal(size=(3, 6))
+    program = optimize(bital.trace(bital.grad(f), x), checked=True)
+    names = [equation.primitive.name for equation in program.equations]
+    assert names.count("concatenate") == 1
+    assert "slice_update" not in names
