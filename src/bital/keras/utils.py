@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from bital.errors import DataError
+from bital.errors import ArgumentError, DataError
 from bital.keras import checks
 from bital.keras.random_state import set_random_seed
+from bital.keras.sequences import pad_sequences, timeseries_dataset_from_array
 from bital.nn import one_hot
 
 
@@ -59,4 +60,47 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
     return one_hot(labels, classes)
 
 
-__all__ = ["set_random_seed", "to_categorical"]
+def normalize(x: Any, axis: int = -1, order: int = 2) -> np.ndarray:
+    """Return ``x`` divided by its norm along an axis; what is 0 throughout stays so.
+
+    Parameters
+    ----------
+    x : array-like
+    axis : int, default -1
+    order : int, default 2
+        Of the norm, as in ``np.linalg.norm``.
+
+    Examples
+    --------
+    >>> normalize([[3.0, 4.0], [0.0, 0.0]])
+    array([[0.6, 0.8],
+           [0. , 0. ]])
+    """
+    array = np.asarray(x)
+    norm = np.linalg.norm(array, order, axis, keepdims=True)
+    return array / np.where(norm == 0, 1, norm)
+
+
+def image_dataset_from_directory(directory: Any, *arguments: Any, **options: Any) -> Any:
+    """Refused: bital reads no folders of images.
+
+    Raises
+    ------
+    ArgumentError
+        Always, with what to write instead.
+    """
+    raise ArgumentError(
+        f"image_dataset_from_directory({str(directory)!r}): bital reads no folders of images. With "
+        "Pillow: np.stack([np.asarray(Image.open(p).resize((64, 64))) for p in sorted(paths)]), "
+        "and keras.layers.Resizing for sizes within a model."
+    )
+
+
+__all__ = [
+    "image_dataset_from_directory",
+    "normalize",
+    "pad_sequences",
+    "set_random_seed",
+    "timeseries_dataset_from_array",
+    "to_categorical",
+]
