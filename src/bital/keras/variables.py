@@ -243,3 +243,8 @@ def values_from(source: Source) -> Iterator[None]:
         yield
     finally:
         _source.reset(token)
+
+
+def are_given() -> bool:
+    """Whether values come from a source, as while a file is loaded."""
+    return _source.get() is not None

@@ -12,6 +12,7 @@ import numpy as np
 
 import bital
 from bital.errors import ShapeError
+from bital.keras.variables import are_given, commit, holding, values_of
 
 Shape = Any
 """Sizes with the batch first, None where the data decide; or a list or dict of such tuples."""
@@ -99,12 +100,14 @@ def by_probing(layer: Any, call: tuple[Any, dict[str, Any]]) -> tuple[Shape, lis
                 return {key: zeros(part) for key, part in item.items()}
             if not hasattr(item, "shape") or isinstance(item, np.ndarray):
                 return item
-            sizes = [unknown if size is None else size for size in item.shape[1:]]
-            return np.zeros((2, *sizes), item.dtype or layer.dtype)
+            shape = (2, *[unknown if size is None else size for size in item.shape[1:]])
+            dtype = np.dtype(item.dtype or layer.dtype)
+            return ShapeOnly(shape, dtype) if loading else np.zeros(shape, dtype)
 
+        loading = are_given()
         with np.errstate(all="ignore"):
             arguments, named = zeros(call)
-            return layer(*arguments, **named)
+            return _types(layer, arguments, named) if loading else layer(*arguments, **named)
 
     first = probed(32)
     for leaf in bital.tree.leaves(first):
@@ -126,6 +129,17 @@ def by_probing(layer: Any, call: tuple[Any, dict[str, Any]]) -> tuple[Shape, lis
         return (shape[0], *(a if a == b else None for a, b in sizes))
 
     return map_shapes(joined, shapes), dtypes
+
+
+def _types(layer: Any, arguments: Any, named: dict[str, Any]) -> Any:
+    """What the layer returns, as types: a model file must not decide how much is computed."""
+    known = layer.weights
+    with holding(known, values_of(known)):
+        found = bital.eval_shape(lambda x, more: layer(*x, **more), arguments, named)
+    for variable in layer.weights:
+        if not isinstance(variable.value, np.ndarray):  # it was made, and assigned to, just now
+            commit([variable], [np.zeros(variable.shape, variable.dtype)])
+    return found
 
 
 def _unknown(item: Any) -> bool:

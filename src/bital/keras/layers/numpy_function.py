@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
+import bital
 from bital.errors import ArgumentError
 from bital.keras.layers.base import Layer
 from bital.keras.layers.symbolic import Symbol
@@ -86,6 +87,11 @@ def _floats(values: list[Any]) -> bool:
 
 
 def _by_name(name: Any) -> Any:
+    if name != "getitem" and f"np.{name}" not in bital.supported():
+        raise ArgumentError(
+            f"NumPyFunction({name!r:.80}): NumPy has no such function, or it is not one of arrays "
+            "that bital traces; see bital.supported()."
+        )
     found: Any = operator.getitem if name == "getitem" else np
     for part in [] if name == "getitem" else str(name).split("."):
         found = None if part.startswith("_") else getattr(found, part, None)
