@@ -230,3 +230,28 @@ def test_turns_of_a_scan_do_not_add_up() -> None:
 
     short, long = (lowered(function, np.ones(100), np.ones((n, 100))).arena for n in (3, 3000))
     assert short == long
+
+
+def test_gates_and_what_they_keep_are_one_kernel_each_way() -> None:
+    """What a scan stacks is stored by the kernel that computes it, not copied there."""
+    units, batch, steps = 16, 64, 5
+
+    def loss(u: Any, xs: Any) -> Any:
+        def step(states: Any, x: Any) -> Any:
+            h, c = states
+            z = x + h @ u
+            i, f, g, o = (np.tanh(z[:, n * units : (n + 1) * units]) for n in range(4))
+            c = f * c + i * g
+            return (o * np.tanh(c), c), None
+
+        start = np.zeros((batch, units))
+        return np.sum(bital.scan(step, (start, start), xs)[0][0])
+
+    module = lowered(
+        bital.grad(loss), np.ones((units, 4 * units)), np.ones((steps, batch, 4 * units))
+    )
+    forward, backward = (step for step in module.steps if isinstance(step, While))
+    names = [[kernel.name for kernel in kernels_of(loop.body)] for loop in (forward, backward)]
+    assert len(names[0]) <= 4, names[0]  # what is kept of h, the product, the gates, the turn
+    assert len(names[1]) <= 5, names[1]  # the gates' slopes, two products, the turn
+    assert not any("copy" in name for name in names[0] + names[1])
