@@ -30,19 +30,23 @@ from benchmarks.workloads import (
 )
 
 
-def network_class(contender: str) -> type[Network]:
-    """The class of a contender.
+def network_class(contender: str, workload: Workload | None = None) -> type[Network]:
+    """The class of a contender: its `Network`, or its `ConvNet` where there are filters.
 
     Raises
     ------
     Unavailable
-        Where something that it needs is not installed.
+        Where something that it needs is not installed, or it has no ConvNet.
     """
     try:
         module = importlib.import_module(f"benchmarks.contenders.{CONTENDERS[contender].module}")
     except ImportError as error:
         raise Unavailable(str(error)) from error
-    return module.Network
+    if workload is None or not workload.filters:
+        return module.Network
+    if not hasattr(module, "ConvNet"):
+        raise Unavailable("it has no convolutions")
+    return module.ConvNet
 
 
 def one_pass(
@@ -104,7 +108,7 @@ def serve(contender: str, workload: Workload, replies: TextIO) -> None:
         print(json.dumps(value), file=replies, flush=True)
 
     try:
-        kind = network_class(contender)
+        kind = network_class(contender, workload)
         if not sys.stdin.readline():
             return None
         wanted = [

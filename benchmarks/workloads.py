@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -11,6 +12,7 @@ import numpy as np
 # Of Adam. Some add it before they correct the bias of the second moment, others after: where it
 # is this small, all take the same steps.
 EPSILON = 1e-10
+NORMAL_EPSILON, MOMENTUM = 1e-3, 0.99  # of batch normalization: Keras's defaults
 SETTINGS = {
     "fit": "inside `fit`",
     "step": "a call from Python",
@@ -37,6 +39,11 @@ class Workload:
         At most this, for our time divided by that of the group.
     per_setting : mapping, optional
         In place of `targets`, where each setting has its own: like is then compared with like.
+    filters : tuple of int
+        Of a ConvNet: before the dense layers a convolution of 3 x 3 for each, relu, and the largest
+        of 2 x 2. The first size is that of a square image.
+    normalized : bool
+        Whether each convolution is followed by batch normalization.
     """
 
     name: str
@@ -49,6 +56,8 @@ class Workload:
     settings: Sequence[str] = ("fit", "step")
     targets: Mapping[str, float] = field(default_factory=dict)
     per_setting: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    filters: tuple[int, ...] = ()
+    normalized: bool = False
 
     @property
     def letter(self) -> str:
@@ -56,10 +65,28 @@ class Workload:
 
     def __str__(self) -> str:
         network = f"{'-'.join(map(str, self.sizes))} {self.activation}"
+        if self.filters:
+            normal = " and normalization" if self.normalized else ""
+            network = f"convolutions{normal} {self.filters}, {network}"
         if self.settings == ("predict",):
             return f"{network}, prediction of one row"
         hand = ", backward pass by hand" if self.settings == ("hand",) else ""
         return f"{network}, {self.optimizer}, batch {self.batch}{hand}"
+
+    @property
+    def side(self) -> int:
+        """Of the image."""
+        return math.isqrt(self.sizes[0])
+
+    @property
+    def dense_sizes(self) -> tuple[int, ...]:
+        """Of the dense layers; a ConvNet's first is what the convolutions leave."""
+        if not self.filters:
+            return self.sizes
+        side = self.side
+        for _ in self.filters:
+            side = (side - 2) // 2
+        return (side * side * self.filters[-1], *self.sizes[1:])
 
     @property
     def loss(self) -> str:
@@ -109,12 +136,20 @@ WORKLOADS = (
         targets={"PyTorch": 0.5, "JAX": 0.4, "Keras": 0.001},
     ),
     Workload(
+        "K", (784, 128, 10), "relu", "adam", 0.001, 64, 20, filters=(32, 64),
+        targets={"PyTorch": 0.6, "JAX": 0.35},
+    ),
+    Workload(
+        "L", (784, 128, 10), "relu", "adam", 0.001, 64, 20, filters=(32, 64), normalized=True,
+        targets={"PyTorch": 0.6, "JAX": 0.35},
+    ),
+    Workload(
         "I", (784, 300, 100, 10), "relu", "sgd", 0.01, 50, 100, settings=("hand",),
         targets={"NumPy, plain": 0.4},
     ),
 )  # fmt: skip
 MNIST = Workload("H", (784, 300, 100, 10), "relu", "adam", 0.001, 50, 1200)
-LETTERS = "ABCDEFGHIJ"  # G is the time of an import, J has functions of its own
+LETTERS = "ABCDEFGHIJKL"  # G is the time of an import, J has functions of its own
 
 Arrays = list[np.ndarray]
 
@@ -125,11 +160,20 @@ def named(name: str) -> Workload:
 
 
 def initial_weights(workload: Workload) -> Arrays:
-    """W1, b1, W2, b2, ...: float32, normal by He or Glorot, biases zero."""
+    """W1, b1, W2, b2, ...: float32, normal by He or Glorot, biases zero.
+
+    A ConvNet's kernels and biases come first, each with gamma and beta where it is normalized.
+    """
     rng = np.random.default_rng(0)
     gain = 2 if workload.activation == "relu" else 1
     result = []
-    for rows, columns in itertools.pairwise(workload.sizes):
+    for channels, filters in itertools.pairwise((1, *workload.filters)):
+        scale = np.sqrt(gain / (9 * channels))
+        result.append(rng.normal(0, scale, (3, 3, channels, filters)).astype(np.float32))
+        result.append(np.zeros(filters, np.float32))
+        if workload.normalized:
+            result += [np.ones(filters, np.float32), np.zeros(filters, np.float32)]
+    for rows, columns in itertools.pairwise(workload.dense_sizes):
         scale = np.sqrt(gain / rows)
         result.append(rng.normal(0, scale, (rows, columns)).astype(np.float32))
         result.append(np.zeros(columns, np.float32))
@@ -145,6 +189,8 @@ def samples(workload: Workload) -> tuple[np.ndarray, np.ndarray]:
     x = rng.random((rows, features), dtype=np.float32)
     x *= np.float32(0.8)
     x += np.float32(0.2) * patterns[t]
+    if workload.filters:
+        x = x.reshape(-1, workload.side, workload.side, 1)
     return x, t
 
 
@@ -156,11 +202,33 @@ def probabilities(workload: Workload, weights: Sequence[np.ndarray], x: np.ndarr
         "tanh": np.tanh,
     }[workload.activation]
     h = x.astype(np.float64)
+    if workload.filters:
+        size = (4 if workload.normalized else 2) * len(workload.filters)
+        weights, kernels = weights[size:], weights[:size]
+        parts = np.split(h, workload.steps)
+        h = np.concatenate([_convolved(workload, kernels, part) for part in parts])
     for w, b in zip(weights[:-2:2], weights[1:-2:2], strict=True):
         h = act(h @ w + b)
     z = h @ weights[-2] + weights[-1]
     p: np.ndarray = np.exp(z - z.max(axis=1, keepdims=True))
     return p / p.sum(axis=1, keepdims=True)
+
+
+def _convolved(workload: Workload, weights: Sequence[np.ndarray], x: np.ndarray) -> np.ndarray:
+    """What a ConvNet's convolutions make of a batch; each batch is normalized by itself."""
+    each = 4 if workload.normalized else 2
+    for start in range(0, len(weights), each):
+        kernel, bias, *scales = weights[start : start + each]
+        windows = np.lib.stride_tricks.sliding_window_view(x, (3, 3), axis=(1, 2))
+        x = np.tensordot(windows, kernel, axes=((4, 5, 3), (0, 1, 2))) + bias
+        if scales:
+            gamma, beta = scales
+            variance = x.var(axis=(0, 1, 2)) + NORMAL_EPSILON
+            x = (x - x.mean(axis=(0, 1, 2))) / np.sqrt(variance) * gamma + beta
+        n, height, width, filters = x.shape
+        x = np.maximum(x, 0)[:, : height // 2 * 2, : width // 2 * 2]
+        x = x.reshape(n, height // 2, 2, width // 2, 2, filters).max(axis=(2, 4))
+    return x.reshape(len(x), -1)
 
 
 def cross_entropy(p: np.ndarray, t: np.ndarray) -> float:

@@ -9,7 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks import contenders
-from benchmarks.workloads import EPSILON, Arrays, Workload, initial_weights
+from benchmarks.workloads import (
+    EPSILON,
+    MOMENTUM,
+    NORMAL_EPSILON,
+    Arrays,
+    Workload,
+    initial_weights,
+)
 
 ACTIVATIONS = {"relu": jax.nn.relu, "sigmoid": jax.nn.sigmoid, "tanh": jnp.tanh}
 UNROLL = {"`lax.scan`": 1, "`lax.scan`, unroll=4": 4}
@@ -67,6 +74,78 @@ class Network(contenders.Network):
 
     def weights(self) -> Arrays:
         return [np.asarray(w) for w in self.carry[0]]
+
+
+POOLS = {"`reduce_window`": True, "`reshape` and `max`": False}
+
+
+class ConvNet(Network):
+    """``lax`` convolutions, channels last."""
+
+    CASES: ClassVar = {
+        "fit": tuple(f"`lax.scan`, {pool}" for pool in POOLS),
+        "step": tuple(f"`jit`, {pool}" for pool in POOLS),
+    }
+
+    def __init__(self, workload: Workload, variant: str) -> None:
+        contenders.Network.__init__(self, workload, variant)
+        each = 4 if workload.normalized else 2
+        count = each * len(workload.filters)
+        pool = _pool_by_windows if POOLS[variant.partition(", ")[2]] else _pool_by_shape
+
+        def loss(weights: Any, moving: Any, x: jax.Array, t: jax.Array) -> Any:
+            seen = []
+            for start in range(0, count, each):
+                kernel, bias, *scales = weights[start : start + each]
+                x = _convolve(x, kernel) + bias
+                if scales:
+                    mean, variance = x.mean((0, 1, 2)), x.var((0, 1, 2))
+                    scale = scales[0] * jax.lax.rsqrt(variance + NORMAL_EPSILON)
+                    x = (x - mean) * scale + scales[1]
+                    seen += [mean, variance]
+                x = pool(jax.nn.relu(x))
+            x = jax.nn.relu(x.reshape(len(x), -1) @ weights[-4] + weights[-3])
+            log_p = jax.nn.log_softmax(x @ weights[-2] + weights[-1])
+            moved = [MOMENTUM * m + (1 - MOMENTUM) * s for m, s in zip(moving, seen, strict=True)]
+            return -jnp.take_along_axis(log_p, t[:, None], axis=1).mean(), moved
+
+        def step(carry: Any, batch: Any) -> Any:
+            weights, state, moving = carry
+            (value, moving), found = jax.value_and_grad(loss, has_aux=True)(weights, moving, *batch)
+            return (*_adam(workload.rate, weights, state, found), moving), value
+
+        self.compiled_step = jax.jit(step, donate_argnums=0)
+        self.compiled_scan = jax.jit(
+            lambda carry, batches: jax.lax.scan(step, carry, batches), donate_argnums=0
+        )
+        weights = [jnp.array(w) for w in initial_weights(workload)]
+        state = ([jnp.zeros_like(w) for w in weights], [jnp.zeros_like(w) for w in weights])
+        moving = []
+        for filters in workload.filters if workload.normalized else ():
+            moving += [jnp.zeros(filters), jnp.ones(filters)]
+        self.carry = (weights, (*state, jnp.float32(0)), moving)
+
+    def fit(self, x: jax.Array, t: jax.Array) -> None:
+        shape = (-1, self.workload.batch)
+        batches = (x.reshape(*shape, *x.shape[1:]), t.reshape(shape))
+        self.carry, _ = self.compiled_scan(self.carry, batches)
+        self.finish()
+
+
+def _convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    layout = ("NHWC", "HWIO", "NHWC")
+    return jax.lax.conv_general_dilated(x, kernel, (1, 1), "VALID", dimension_numbers=layout)
+
+
+def _pool_by_windows(x: jax.Array) -> jax.Array:
+    size = (1, 2, 2, 1)
+    return jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, size, size, "VALID")
+
+
+def _pool_by_shape(x: jax.Array) -> jax.Array:
+    n, height, width, filters = x.shape
+    whole = x[:, : height // 2 * 2, : width // 2 * 2]
+    return whole.reshape(n, height // 2, 2, width // 2, 2, filters).max((2, 4))
 
 
 def _sgd(rate: float, weights: Any, state: Any, found: Any) -> Any:

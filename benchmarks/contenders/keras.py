@@ -59,3 +59,44 @@ class Network(contenders.Network):
 
     def weights(self) -> Arrays:
         return self.model.get_weights()
+
+
+class ConvNet(Network):
+    """Layers as Keras has them."""
+
+    CASES: ClassVar = {
+        "fit": (MANY,) if ON_JAX else ("fit",),
+        "step": ("train_on_batch",),
+    }
+
+    def __init__(self, workload: Workload, variant: str) -> None:
+        contenders.Network.__init__(self, workload, variant)
+        act = workload.activation
+        layers: list[Any] = [keras.Input((workload.side, workload.side, 1))]
+        for filters in workload.filters:
+            if workload.normalized:
+                layers += [
+                    keras.layers.Conv2D(filters, 3),
+                    keras.layers.BatchNormalization(),
+                    keras.layers.Activation(act),
+                ]
+            else:
+                layers.append(keras.layers.Conv2D(filters, 3, activation=act))
+            layers.append(keras.layers.MaxPooling2D(2))
+        layers.append(keras.layers.Flatten())
+        layers += [keras.layers.Dense(n, act) for n in workload.sizes[1:-1]]
+        layers.append(keras.layers.Dense(workload.sizes[-1], "softmax"))
+        self.model = keras.Sequential(layers)
+        self.model.compile(
+            keras.optimizers.Adam(workload.rate, epsilon=EPSILON),
+            "sparse_categorical_crossentropy",
+            jit_compile="auto",
+            steps_per_execution=min(50, workload.steps) if variant == MANY else 1,
+        )
+        for variable, value in zip(
+            self.model.trainable_variables, initial_weights(workload), strict=True
+        ):
+            variable.assign(value)
+
+    def weights(self) -> Arrays:
+        return [np.array(variable) for variable in self.model.trainable_variables]

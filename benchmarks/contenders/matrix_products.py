@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from typing import Any, ClassVar
 
@@ -28,6 +29,9 @@ class Network(contenders.Network):
             products.append((outputs[i].T, outputs[i + 1], np.empty_like(weights[i])))
             if i:
                 products.append((outputs[i + 1], weights[i].T, deltas[i]))
+        self._prepare(products)
+
+    def _prepare(self, products: list[Any]) -> None:
         if BLAS == "numpy":
             self.call, self.products = np.matmul, products
         else:
@@ -38,6 +42,28 @@ class Network(contenders.Network):
     def step(self, x: np.ndarray, t: np.ndarray) -> None:
         for arguments in self.products:
             self.call(*arguments)
+
+
+class ConvNet(Network):
+    """Convolutions as products with matrices of patches, which lie there already."""
+
+    def __init__(self, workload: Workload, variant: str) -> None:
+        contenders.Network.__init__(self, workload, variant)
+        shapes = []
+        side, channels = workload.side, 1
+        for filters in workload.filters:
+            shapes.append((workload.batch * (side - 2) ** 2, 9 * channels, filters))
+            side, channels = (side - 2) // 2, filters
+        shapes += [(workload.batch, *sizes) for sizes in itertools.pairwise(workload.dense_sizes)]
+        rng = np.random.default_rng(0)
+        products: list[Any] = []
+        for number, (rows, inner, columns) in enumerate(shapes):
+            x, w = (rng.random(shape, np.float32) for shape in ((rows, inner), (inner, columns)))
+            delta = rng.random((rows, columns), np.float32)
+            products += [(x, w, np.empty_like(delta)), (x.T, delta, np.empty_like(w))]
+            if number:
+                products.append((delta, w.T, np.empty_like(x)))
+        self._prepare(products)
 
 
 def _transposed(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> tuple[Any, ...]:
