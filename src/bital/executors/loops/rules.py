@@ -25,6 +25,7 @@ from bital.executors.loops.nest import Nest, Reduction
 from bital.executors.loops.scalar import JOINS, NotLowered
 from bital.executors.native import product
 from bital.executors.native.copying import Map, merged
+from bital.executors.native.threads import slots
 from bital.primitives.linear import free_axes
 from bital.program import ArrayType, Atom, Equation, Var
 
@@ -182,6 +183,7 @@ def _dot(lowering: Lowering, equation: Equation) -> None:
         a_map,
         b_map,
         math.prod(x.type.shape[a] for a in bx),
+        threads=slots(),
     )
     body = Body()
     lowering.body = body

@@ -2,8 +2,9 @@
 
 A product is cut into blocks, one a task. A block's rows of A meet panels of B, a few columns each
 and packed so that they lie well, in tiles whose sums stay in registers while the loop runs over
-the inner axis [1]_ (`tiles`). Sums are cut at fixed depths of the inner axis, and how a product is
-cut does not depend on the number of threads: results are the same bits for any number.
+the inner axis [1]_ (`tiles`). Blocks are cut so that the threads at hand share them evenly. Sums
+are cut at fixed depths of the inner axis, wherever blocks end: results are the same bits for any
+number of threads.
 
 .. [1] Kazushige Goto and Robert A. van de Geijn, "Anatomy of high-performance matrix
    multiplication", ACM Transactions on Mathematical Software 34(3), 2008.
@@ -28,8 +29,9 @@ _SECOND = 512 << 10  # bytes of panels that are not far away
 _BLOCK = 256 << 10  # bytes of a block: not far away either when the rest of its task reads it
 _LINE = 64  # bytes that two tasks should not both write to
 _FLOPS = 125_000  # that make a task worth while
-_TASKS = 8  # that are enough where a block need not be smaller
-_UNEVEN = 0.06  # of the time that threads may be idle
+_TASKS = 4  # to a thread, that are enough where a block need not be smaller
+_READ_B, _READ_A, _TASK = 0.5, 0.06, 1.0  # cycles: for a column, for a row, for a task
+_BORDER = 60  # cycles that a line costs that two threads write to
 
 
 @dataclass(frozen=True)
@@ -147,6 +149,7 @@ def plan(
     b_map: Map | None = None,
     batch: int = 1,
     rows: int = 0,
+    threads: int = 2,
 ) -> ProductPlan:
     """Cut a product into tasks: one if it is tiny, else enough for many threads.
 
@@ -166,6 +169,8 @@ def plan(
         How many such products there are.
     rows : int
         Of a block, which then has all columns; 0 for what seems best.
+    threads : int
+        That share the blocks. Sums are the same for any number.
     """
     shape = Shape(dtype, vector_bytes)
     kind = "tiles"
@@ -185,7 +190,7 @@ def plan(
     depth = -(-max(1, k) // -(-max(1, k) // most))
     columns = n
     if not rows:
-        rows, columns = _cut(shape, m, n, k, depth, packed or a_map is not None, batch)
+        rows, columns = _cut(shape, m, n, k, depth, packed or a_map is not None, batch, threads)
     unit = shape.width if packed else shape.rows
     unit = 4 * unit if a_map is not None and not a_map.along else unit
     chunk = _part(rows, -(-rows * depth * shape.size // _CHUNK), unit)
@@ -211,42 +216,60 @@ def plan(
 
 
 def _cut(
-    shape: Shape, m: int, n: int, k: int, depth: int, packed: bool, batch: int
+    shape: Shape, m: int, n: int, k: int, depth: int, packed: bool, batch: int, threads: int
 ) -> tuple[int, int]:
-    """Rows and columns of a block: of those that are small enough, what costs least to bring.
+    """Rows and columns of a block: of those that are small enough, what is done first.
 
-    B is read and packed for each block down, A only read for each across; what counts is the ratio
-    of the two, as measured. Blocks of which some threads would get more than others come last.
+    Two blocks for each thread at least, where that is worth while: one may be held up.
     """
-    wanted = min(-(-_TASKS // batch), max(1, 2 * m * n * k // _FLOPS))
+    most = min(_TASKS * threads, max(1, 2 * m * n * k // _FLOPS)) if threads > 1 else 1
     line = _LINE // shape.size
     row_unit = line if n == 1 else shape.width if packed else shape.rows
     column_unit = max(line, shape.width)
     widest = max(column_unit, _SECOND // (depth * shape.size))
     least = -(-n // widest)
     found = []
-    for across in range(least, least + _TASKS):
+    for across in range(least, least + most):
         columns = _part(n, across, column_unit)
         highest = max(1, _BLOCK // (columns * shape.size * row_unit)) * row_unit
-        rows = _part(m, max(-(-m // highest), -(-wanted // across)), row_unit)
-        down, across = -(-m // rows), -(-n // columns)
-        too_few = down * across < 0.75 * wanted
-        cost = 8 * n * down + (16 if packed else 1) * m * across
-        uneven = max(_idle(m, n, rows, columns, batch, threads) for threads in (2, 4)) > _UNEVEN
-        found.append((too_few, uneven, cost, rows, columns))
-    return min(found)[3:]
+        lowest = -(-m // highest)
+        for down in range(lowest, max(lowest, most // across) + 1):
+            rows = _part(m, down, row_unit)
+            few = batch * -(-m // rows) * -(-n // columns) < min(most, 2 * threads)
+            # Beside each other, blocks share lines of C unless its rows end with one.
+            shared = columns < n and n * shape.size % _LINE
+            each_row = _READ_A + (_BORDER / k if shared and k else 0)
+            end = _end(shape, m, n, rows, columns, each_row, batch, threads)
+            found.append((few, end, rows, columns))
+    return min(found)[2:]
 
 
-def _idle(m: int, n: int, rows: int, columns: int, batch: int, threads: int) -> float:
-    """The part of the time that threads wait for the last one, if each takes the next block."""
-    ends = [0] * threads
-    batch = min(batch, 4 * threads)
-    for _ in range(batch):
+def _end(
+    shape: Shape,
+    m: int,
+    n: int,
+    rows: int,
+    columns: int,
+    each_row: float,
+    batch: int,
+    threads: int,
+) -> float:
+    """When the last thread is done, if each takes the next block; in cycles for each step along k.
+
+    A tile's sums take half a cycle a vector, four at least. What B costs to read and pack for each
+    block, and A to read, is as measured.
+    """
+    ends = [0.0] * threads
+    for _ in range(min(batch, 2 * threads)):
         for i in range(0, m, rows):
             for j in range(0, n, columns):
+                high, wide = min(rows, m - i), min(columns, n - j)
+                tiles, rest = divmod(high, shape.rows)
+                panels = wide / shape.width
+                cost = (tiles * shape.rows + (max(4, rest) if rest else 0)) * panels
                 first = ends.index(min(ends))
-                ends[first] += min(rows, m - i) * min(columns, n - j)
-    return 1 - batch * m * n / (threads * max(ends))
+                ends[first] += cost + _READ_B * wide + each_row * high + _TASK
+    return max(ends)
 
 
 def _part(length: int, parts: int, unit: int) -> int:

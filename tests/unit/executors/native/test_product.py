@@ -357,8 +357,8 @@ def test_nothing_outside_is_touched(m, n, k, end, packed):
 # --- plans ----------------------------------------------------------------------------------
 
 
-def plan_of(m, n, k, dtype=np.float32):
-    return product.plan(np.dtype(dtype), m, n, k, (k, 1), (n, 1), HERE)
+def plan_of(m, n, k, dtype=np.float32, **options):
+    return product.plan(np.dtype(dtype), m, n, k, (k, 1), (n, 1), HERE, **options)
 
 
 def test_blocks_cover_the_product_once():
@@ -376,9 +376,10 @@ def test_blocks_cover_the_product_once():
 
 
 def test_tasks():
-    """One for what is tiny, enough for many threads else, and blocks that fit a cache."""
+    """One for what is tiny, enough for the threads else, and blocks that fit a cache."""
     assert plan_of(50, 10, 100).tasks == 1
     assert plan_of(1, 1, 10).tasks == 1
+    assert plan_of(50, 300, 784, threads=1).tasks == 1
     for m, n, k in (
         (50, 300, 784),
         (784, 300, 50),
@@ -386,7 +387,8 @@ def test_tasks():
         (300, 100, 50),
         (1, 2000, 500),
     ):
-        assert 6 <= plan_of(m, n, k).tasks <= 32
+        for count in (2, 4, 8):
+            assert count <= plan_of(m, n, k, threads=count).tasks <= 8 * count
     for m, n, k in ((3000, 3000, 3000), (20_000, 30, 10), (30, 20_000, 4000)):
         for a_strides in ((k, 1), (1, m)):
             plan = product.plan(np.dtype(np.float32), m, n, k, a_strides, (n, 1), HERE)
