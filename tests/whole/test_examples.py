@@ -18,6 +18,11 @@ RUNS = {
     ),
     "03_network_by_hand": (SMALL, ["def ", "np.matmul", "test accuracy"]),
     "04_network_in_keras": (SMALL, ["hidden", "Test: loss"]),
+    "05_convolutional_network": (["--images", "1000", "--epochs", "1"], ["edges", "Test: loss"]),
+    "06_two_inputs": (
+        ["--customers", "2000", "--epochs", "3"],
+        ["wide: loss", "wide and deep: loss", "month_weight"],
+    ),
 }
 
 
@@ -25,7 +30,14 @@ def test_every_example_is_run_here():
     assert sorted(path.stem for path in EXAMPLES.glob("*.py")) == sorted(RUNS)
 
 
-@pytest.mark.parametrize("name", sorted(RUNS))
+SLOW = {"05_convolutional_network"}
+
+
+def marked(name):
+    return pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name
+
+
+@pytest.mark.parametrize("name", map(marked, sorted(RUNS)))
 def test_an_example_runs(name, tmp_path):
     options, said = RUNS[name]
     source = Path(__file__).parents[2] / "src"
