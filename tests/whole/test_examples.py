@@ -18,8 +18,8 @@ RUNS = {
     ),
     "03_network_by_hand": (SMALL, ["def ", "np.matmul", "test accuracy"]),
     "04_network_in_keras": (SMALL, ["hidden", "Test: loss"]),
-    "05_convolutional_network": (["--images", "1000", "--epochs", "1"], ["edges", "Test: loss"]),
-    "06_two_inputs": (
+    "08_convolutional_network": (["--images", "1000", "--epochs", "1"], ["edges", "Test: loss"]),
+    "09_two_inputs": (
         ["--customers", "2000", "--epochs", "3"],
         ["wide: loss", "wide and deep: loss", "month_weight"],
     ),
@@ -30,7 +30,7 @@ def test_every_example_is_run_here():
     assert sorted(path.stem for path in EXAMPLES.glob("*.py")) == sorted(RUNS)
 
 
-SLOW = {"05_convolutional_network"}
+SLOW = {"08_convolutional_network"}
 
 
 def marked(name):

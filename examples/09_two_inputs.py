@@ -5,7 +5,7 @@ the young buy if they live near, the old if they live far away). The wide way le
 straight to the answer, the deep way the second through layers; both are trained as one model. After Cheng et al., "Wide & Deep Learning for Recommender Systems", 2016, on data made here.
 Run it::
 
-    python examples/06_two_inputs.py                   # draws out/06_two_inputs.png
+    python examples/09_two_inputs.py                   # draws out/06_two_inputs.png
 """
 
 import argparse
@@ -73,7 +73,7 @@ def draw(model, file: Path) -> None:
 def main() -> None:
     """Train with and without the deep part, compare, and draw."""
     parser = argparse.ArgumentParser(description="A model with two inputs in bital.keras.")
-    parser.add_argument("--out", type=Path, default=Path("out/06_two_inputs.png"))
+    parser.add_argument("--out", type=Path, default=Path("out/09_two_inputs.png"))
     parser.add_argument("--customers", type=int, default=8000)
     parser.add_argument("--epochs", type=int, default=10)
     options = parser.parse_args()

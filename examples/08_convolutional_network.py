@@ -3,8 +3,8 @@
 The images keep their shape, and a kernel of 5 x 5 weights slides over them: what it has learned in
 one place it knows in all. Run it::
 
-    python examples/05_convolutional_network.py        # draws out/05_convolutional_network.png
-    python examples/05_convolutional_network.py --images 60000 --epochs 8
+    python examples/08_convolutional_network.py        # draws out/05_convolutional_network.png
+    python examples/08_convolutional_network.py --images 60000 --epochs 8
 """
 
 import argparse
@@ -82,7 +82,7 @@ def draw(model, image: np.ndarray, history: dict[str, list[float]], file: Path) 
 def main() -> None:
     """Train, evaluate on images that the network has never seen, and draw."""
     parser = argparse.ArgumentParser(description="A convolutional network in bital.keras.")
-    parser.add_argument("--out", type=Path, default=Path("out/05_convolutional_network.png"))
+    parser.add_argument("--out", type=Path, default=Path("out/08_convolutional_network.png"))
     parser.add_argument(
         "--images", type=int, default=10000, help="use the first of the training set"
     )
