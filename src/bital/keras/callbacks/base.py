@@ -35,6 +35,8 @@ class Callback:
     model: Any = None
     params: dict[str, Any]
     every_batch = True
+    adds: tuple[str, ...] = ()
+    """Names that the callback puts into the logs of an epoch."""
 
     def set_model(self, model: Any) -> None:
         """Take the model; called before training."""
@@ -65,6 +67,14 @@ class Callback:
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         """After the last epoch, or an error, or Ctrl-C."""
+
+    def on_error(self, error: BaseException) -> bool:
+        """Return whether a training that this error ends shall return instead of raising it.
+
+        Called before ``on_train_end``. Default: no.
+        """
+        del error
+        return False
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Before an epoch; they are counted from 0."""
@@ -133,6 +143,24 @@ class History(Callback):
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(value)
 
+    def plot(self, *names: str) -> Any:
+        """Draw the values over the epochs, training and validation together.
+
+        Needs the extra ``plot``.
+
+        Parameters
+        ----------
+        *names : str
+            Which values, without ``val_``. Default: all.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+        """
+        from bital.keras.callbacks.plotting import plot_history
+
+        return plot_history(self.history, self.epoch, names or None)
+
 
 class LambdaCallback(Callback):
     """A callback of functions, named as the hooks that they stand for.
@@ -168,7 +196,7 @@ class CallbackList:
     model : Sequential
         Handed to each callback.
     callbacks : sequence of Callback
-        A `History` is put before them.
+        A `History` is put after them, so that it keeps what they add to the logs.
     params : dict
         Handed to each callback.
 
@@ -180,11 +208,16 @@ class CallbackList:
 
     def __init__(self, model: Any, callbacks: Sequence[Any], params: dict[str, Any]) -> None:
         self.history = History()
-        self.callbacks: list[Callback] = [self.history, *callbacks]
+        self.callbacks: list[Callback] = [*callbacks, self.history]
         for callback in self.callbacks:
             if not isinstance(callback, Callback):
                 hint = " Write an instance, with ()." if isinstance(callback, type) else ""
                 raise ArgumentError(f"callbacks holds {callback!r}, which is not a Callback.{hint}")
+        added = dict.fromkeys(name for callback in callbacks for name in callback.adds)
+        if "logged" in params:
+            logged = params["logged"]
+            params["logged"] = [*logged, *(name for name in added if name not in logged)]
+        for callback in self.callbacks:
             callback.set_params(params)
             callback.set_model(model)
         self.hears_train_batches = bool(self._hearers("on_train_batch_end"))
@@ -203,7 +236,11 @@ class CallbackList:
                 stack.callback(lambda ended=callback: ended.on_train_end(self._logs))
             for callback in self.callbacks:
                 callback.on_train_begin({})
-            yield
+            try:
+                yield
+            except Exception as error:
+                if not any(callback.on_error(error) for callback in self.callbacks):
+                    raise
 
     def epoch_begin(self, epoch: int) -> None:
         """Call ``on_epoch_begin``."""

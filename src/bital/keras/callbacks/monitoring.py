@@ -11,7 +11,7 @@ from bital.keras import checks
 from bital.keras.callbacks.base import Callback, Logs
 
 
-class _Monitor(Callback):
+class Monitor(Callback):
     """Base of the callbacks that follow one value of the logs and know which way is better."""
 
     _learnt: tuple[str, ...] = ("best",)
@@ -79,7 +79,7 @@ class _Monitor(Callback):
         )
 
 
-class EarlyStopping(_Monitor):
+class EarlyStopping(Monitor):
     """Ends training when a value has not become better for some epochs.
 
     Parameters
@@ -169,7 +169,7 @@ class EarlyStopping(_Monitor):
         self.wait = 0
 
 
-class ModelCheckpoint(_Monitor):
+class ModelCheckpoint(Monitor):
     """Saves the model after epochs or steps. A file is replaced as a whole or not at all.
 
     It saves models, to be used. To go on with a training that was interrupted, see

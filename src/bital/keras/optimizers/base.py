@@ -185,6 +185,24 @@ class Optimizer:
             "var_names": list(var_names or ()),
         }
 
+    def swap_averages(self) -> None:
+        """Exchange the weights and their averages.
+
+        Raises
+        ------
+        ArgumentError
+            Without ``use_ema``.
+        """
+        if not self.rule.use_ema:
+            raise ArgumentError(
+                f"optimizer {self.name!r} keeps no averages of the weights: write "
+                f"{type(self).__name__}(..., use_ema=True)."
+            )
+        if self.state is not None and self._variables is not None:
+            averages = self.state["ema"]
+            self.state["ema"] = tuple(variable.value for variable in self._variables)
+            commit(self._variables, averages)
+
     def finalize_variable_values(self, variables: Iterable[Variable] | None = None) -> None:
         """Give the variables their averages, if ``use_ema`` keeps some; at the end of ``fit``."""
         del variables
