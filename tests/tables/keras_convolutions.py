@@ -177,3 +177,15 @@ ROWS += [
         smooth=False,
     ),
 ]
+
+ROWS += [
+    _row(f"Adaptive{kind}Pooling{rank}D{name}", SPATIAL[rank], {"output_size": size})
+    for kind in ("Max", "Average")
+    for rank, name, size in (
+        (1, "", 3),
+        (1, " longer", 9),
+        (2, "", (4, 2)),
+        (2, " even", (3, 5)),
+        (3, "", 2),
+    )
+]

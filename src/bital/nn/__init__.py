@@ -72,10 +72,12 @@ from bital.nn.piecewise import (
     sparsemax,
     threshold,
 )
-from bital.nn.pooling import avg_pool, max_pool
+from bital.nn.pooling import adaptive_avg_pool, adaptive_max_pool, avg_pool, max_pool
 
 __all__ = [
     "activations",
+    "adaptive_avg_pool",
+    "adaptive_max_pool",
     "avg_pool",
     "binary_crossentropy",
     "binary_focal_crossentropy",

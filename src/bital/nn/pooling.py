@@ -89,6 +89,62 @@ def avg_pool(x: Array, size: Any, strides: Any = None, padding: str = "valid") -
     return found.sum(axis=axes) * share
 
 
+def adaptive_max_pool(x: Array, size: Any) -> Array:
+    """Return the largest element of each of a given number of windows.
+
+    ``(n, *spatial, c) -> (n, *size, c)``: along an axis of length ``m`` window ``i`` of ``k`` goes
+    from ``floor(i * m / k)`` to ``ceil((i + 1) * m / k)``.
+
+    Parameters
+    ----------
+    x : array
+        Inputs, with 1 to 3 spatial axes and channels last.
+    size : int or tuple of int
+        How many windows along each axis.
+
+    Raises
+    ------
+    ArgumentError
+        If ``size`` is not positive.
+    ShapeError
+        If the inputs have no spatial axes, or more than 3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> adaptive_max_pool(np.arange(5.0).reshape(1, 5, 1), 2)[0, :, 0]
+    array([2., 4.])
+    """
+    return _adaptive("adaptive_max_pool", x, size, np.max)
+
+
+def adaptive_avg_pool(x: Array, size: Any) -> Array:
+    """Return the mean of each of a given number of windows: ``(n, *spatial, c) -> (n, *size, c)``.
+
+    Parameters and errors are those of `adaptive_max_pool`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> adaptive_avg_pool(np.arange(5.0).reshape(1, 5, 1), 2)[0, :, 0]
+    array([1., 3.])
+    """
+    return _adaptive("adaptive_avg_pool", x, size, np.mean)
+
+
+def _adaptive(who: str, x: Array, size: Any, reduce: Any) -> Array:
+    counts = per_axis(who, "size", size, spatial_rank(who, x))
+    for axis, count in enumerate(counts, 1):
+        before, length, after = x.shape[:axis], x.shape[axis], x.shape[axis + 1 :]
+        if length % count == 0:
+            x = reduce(x.reshape((*before, count, length // count, *after)), axis=axis + 1)
+            continue
+        cuts = [slice(i * length // count, -(-(i + 1) * length // count)) for i in range(count)]
+        skip = (slice(None),) * axis
+        x = np.stack([reduce(x[(*skip, cut)], axis=axis) for cut in cuts], axis=axis)
+    return x
+
+
 def _options(who: str, x: Array, size: Any, strides: Any, padding: Any) -> tuple[Sizes, Sizes, str]:
     rank = spatial_rank(who, x)
     size = per_axis(who, "size", size, rank)

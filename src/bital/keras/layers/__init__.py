@@ -1,6 +1,14 @@
 """Layers: Keras's names, in plain NumPy."""
 
 from bital.keras.layers.activations import ELU, LeakyReLU, PReLU, ReLU, Softmax
+from bital.keras.layers.adaptive_pooling import (
+    AdaptiveAveragePooling1D,
+    AdaptiveAveragePooling2D,
+    AdaptiveAveragePooling3D,
+    AdaptiveMaxPooling1D,
+    AdaptiveMaxPooling2D,
+    AdaptiveMaxPooling3D,
+)
 from bital.keras.layers.attention import AdditiveAttention, Attention, MultiHeadAttention
 from bital.keras.layers.base import Activated, Layer
 from bital.keras.layers.batch_normalization import (
@@ -131,6 +139,12 @@ __all__ = [
     "Activated",
     "Activation",
     "ActivityRegularization",
+    "AdaptiveAveragePooling1D",
+    "AdaptiveAveragePooling2D",
+    "AdaptiveAveragePooling3D",
+    "AdaptiveMaxPooling1D",
+    "AdaptiveMaxPooling2D",
+    "AdaptiveMaxPooling3D",
     "Add",
     "AdditiveAttention",
     "AlphaDropout",
