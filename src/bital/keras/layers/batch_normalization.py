@@ -307,9 +307,9 @@ gamma_regularizer, beta_constraint, gamma_constraint, name, trainable, dtype, in
 
     def build(self, input_shape: Shape) -> None:
         """Make gamma and beta."""
-        channels = self._make_weights(input_shape)
         if self.axis % len(input_shape) == 0:
             raise ShapeError(f"GroupNormalization {self.name!r}: axis 0 is that of the samples.")
+        channels = self._make_weights(input_shape)
         if channels % self.groups:
             raise ShapeError(
                 f"GroupNormalization {self.name!r} received inputs of shape {input_shape}: "
