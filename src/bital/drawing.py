@@ -94,6 +94,18 @@ def draw(program: Program) -> Drawing:
     return Drawing(_figure(boxes, _place(boxes, arrows)))
 
 
+def draw_boxes(
+    boxes: Sequence[tuple[Sequence[str], bool]], arrows: Sequence[tuple[int, int]]
+) -> Drawing:
+    """Draw boxes of lines, each with whether it is an input, and arrows between their numbers."""
+    if len(boxes) > _MOST:
+        raise ArgumentError(f"{len(boxes)} boxes; a picture can show at most {_MOST}")
+    made = [_Box(lines, _FORWARD, is_input) for lines, is_input in boxes]
+    ways = [(made[source], made[target]) for source, target in arrows]
+    _choose_rows(made, ways)
+    return Drawing(_figure(made, _place(made, ways)))
+
+
 def _graph(program: Program) -> tuple[list[_Box], list[Arrow]]:
     """Boxes in the order of the text, and the arrows between them."""
     program = optimize(program)
@@ -226,7 +238,7 @@ def _figure(boxes: Sequence[_Box], ways: Sequence[Sequence[_Box]]) -> Any:
         from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
     except ImportError as fault:
         raise MissingExtraError(
-            "Program.draw() needs matplotlib, which is not installed: pip install matplotlib, or "
+            "a picture needs matplotlib, which is not installed: pip install matplotlib, or "
             'install bital with its extra "plot"'
         ) from fault
     width = max((box.x + box.width / 2 for box in boxes), default=10.0) + 20

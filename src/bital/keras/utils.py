@@ -8,6 +8,7 @@ import numpy as np
 
 from bital.errors import ArgumentError, DataError
 from bital.keras import checks
+from bital.keras.models.plotting import plot_model
 from bital.keras.random_state import set_random_seed
 from bital.keras.sequences import pad_sequences, timeseries_dataset_from_array
 from bital.nn import one_hot
@@ -100,6 +101,7 @@ __all__ = [
     "image_dataset_from_directory",
     "normalize",
     "pad_sequences",
+    "plot_model",
     "set_random_seed",
     "timeseries_dataset_from_array",
     "to_categorical",

@@ -14,7 +14,7 @@ from bital.errors import ArgumentError, ModelStateError, ShapeError
 from bital.keras.layers import calling
 from bital.keras.layers.base import Layer, Shape
 from bital.keras.models.graph import Graph
-from bital.keras.models.summary import describe
+from bital.keras.models.summary import as_html, describe
 from bital.keras.models.trainer import Trainer
 
 
@@ -292,7 +292,11 @@ class Model(Trainer, Layer):
     # Looking, saving ----------------------------------------------------------------------
 
     def summary(
-        self, line_length: int | None = None, print_fn: Callable[[str], Any] | None = None
+        self,
+        line_length: int | None = None,
+        print_fn: Callable[[str], Any] | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
     ) -> None:
         """Print a table of the layers with their output shapes and parameters.
 
@@ -302,8 +306,15 @@ class Model(Trainer, Layer):
             Width of the table, at least.
         print_fn : callable, optional
             What receives the text. Default: ``print``.
+        expand_nested : bool, default False
+            Whether the layers of models within are listed too.
+        show_trainable : bool, default False
+            Whether a column says which layers ``fit`` changes.
         """
-        describe(self, line_length, print_fn)
+        describe(self, line_length, print_fn, expand_nested, show_trainable)
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
 
     def save(
         self, path: str | Path, overwrite: bool = True, include_optimizer: bool = True

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bital.errors import ArgumentError
+from bital.errors import ArgumentError, DataError
 from bital.keras import checks, losses, metrics
 from bital.keras.layers import calling
 from bital.keras.models import data
@@ -55,8 +55,6 @@ class Objective:
             Output(name, None if own is None else losses.get(own), weight)
             for name, own, weight in zip(names, found, factors, strict=True)
         ]
-        if all(output.loss is None for output in self.outputs):
-            raise ArgumentError("compile(loss=...) has no loss for any output.")
         self._requests = [
             (_lists("metrics", metric_requests, names), False),
             (_lists("weighted_metrics", weighted, names), True),
@@ -71,6 +69,8 @@ class Objective:
         DataError, ShapeError
             If they do not fit the outputs.
         """
+        if all(output.loss is None for output in self.outputs):
+            return self._unchecked(y, samples, dtype)
         given = data.outputs(model, y, name)
         labels = [name] if self.single else [f"{name}[{o.name!r}]" for o in self.outputs]
         found = tuple(
@@ -82,6 +82,15 @@ class Objective:
             )
         )
         return found[0] if self.single else found
+
+    def _unchecked(self, y: Any, samples: int, dtype: Any) -> Any:
+        """Targets for a loss of the model's own, which knows what fits, if there are any."""
+        if y is None or not self.single:
+            return y if self.single else tuple([None] * len(self.outputs) if y is None else y)
+        y = data.numbers("y", y)
+        if len(y) != samples:
+            raise DataError(f"x has {samples} samples and y has {len(y)} targets.")
+        return y if y.dtype.kind in "iub" else y.astype(dtype, copy=False)
 
     def weights(self, weights: Any, samples: int, dtype: Any, model: Any) -> Any:
         """Return checked sample weights like the targets, or None. One array is for all outputs."""

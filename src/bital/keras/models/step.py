@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 import bital
+from bital.errors import ModelStateError
 from bital.keras.layers.calling import collecting_losses
 from bital.keras.models.objective import Objective, with_mask
 from bital.keras.random_state import keys
@@ -54,7 +55,9 @@ class Steps:
         self.trainable = trainable
         self.others = others
         # A softmax or sigmoid under a logarithm is skipped: see Loss.on_logits.
-        self.losses, self.activations = objective.on_logits(model._activation_of)
+        self.own_loss = model.compute_loss if model._has_own("compute_loss") else None
+        activation_of = model._activation_of if self.own_loss is None else lambda _: None
+        self.losses, self.activations = objective.on_logits(activation_of)
 
     def zero_sums(self) -> Sums:
         """Return the sums before the first batch."""
@@ -82,13 +85,14 @@ class Steps:
         step = state["iterations"].astype(np.uint64)
         step_key = bital.random.fold_in(key, step)
 
-        def lowered(weights: tuple[Any, ...]) -> tuple[Any, tuple[Any, Any]]:
+        def forward(weights: tuple[Any, ...], *batch: Any) -> tuple[Any, tuple[Any, Any]]:
             weights = called(self.trainable, weights)
             with keys(step_key, step):
-                value, outputs, kept = self._forward(weights, others, x, y, sample_weight, True)
+                value, outputs, kept = self._forward(weights, others, *batch, True)
             return value, (outputs, kept)
 
-        (value, (outputs, kept)), gradients = bital.value_and_grad(lowered, has_aux=True)(weights)
+        batch = x, y, sample_weight
+        (value, (outputs, kept)), gradients = self.model.train_step(forward, weights, batch)
         weights, state = self.rule.update(gradients, state, weights, learning_rate)
         weights = self._constrained(weights)
         return weights, state, kept, self._add(sums, value, y, outputs, sample_weight)
@@ -187,15 +191,25 @@ class Steps:
             with collecting_losses() as added:
                 raw = frozenset(self.activations)
                 outputs, masks = self.model._apply((x,), {}, training, {}, raw)
-            values, parts = self._losses(y, outputs, masks, sample_weight)
+                values, parts = self._losses(y, outputs, masks, sample_weight)
+                if self.own_loss is not None:
+                    values = [self.own_loss(x, y, outputs, sample_weight)]
+            values = [*values, *added]
+            if not values:
+                raise ModelStateError(
+                    f"{self.model.name} has no loss: compile it with one, or let a layer or "
+                    "compute_loss add one."
+                )
             value = sum(values[1:], start=values[0])
-            for loss in added:
-                value = value + loss
             for variable in self.trainable:
                 if variable.regularizer is not None:
                     value = value + variable.regularizer(variable.value)
             kept = tuple(variable.value for variable in self.others)
             return value, parts, kept
+
+    def total(self, y: Any, outputs: Any, sample_weight: Any) -> Any:
+        """Return the sum of the losses that the model was compiled with, each times its weight."""
+        return sum(self._losses(y, outputs, None, sample_weight)[0])
 
     def _losses(self, y: Any, outputs: Any, masks: Any, sample_weight: Any) -> tuple[Any, Any]:
         """Return the losses, each times its weight; and outputs, masks and losses before that."""

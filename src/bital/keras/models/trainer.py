@@ -17,6 +17,7 @@ from bital.errors import ArgumentError, DataError, ModelStateError
 from bital.keras import checks, losses, metrics, optimizers, random_state
 from bital.keras.callbacks import Callback, CallbackList, History
 from bital.keras.callbacks.progress import reporter
+from bital.keras.layers.calling import as_shapes, by_probing, collecting_losses
 from bital.keras.models import data, interrupts, resuming
 from bital.keras.models.logs import as_result, require_finite_loss
 from bital.keras.models.objective import Objective
@@ -88,7 +89,7 @@ class Trainer(Runner):
             _map(_metric, metrics),
             _map(_metric, weighted_metrics),
         )
-        if self.built and loss is not None:
+        if self.built:
             Objective(self, *asked)  # a wrong name of an output fails here, not at the first fit
         self.loss = asked.loss
         self._request = asked
@@ -450,6 +451,8 @@ class Trainer(Runner):
     def _checked(self, x: Any, y: Any, sample_weight: Any = None) -> data.Data:
         """Check samples in memory against the model, and choose the metrics that fit."""
         x = self._features(x)
+        if self.loss is None:
+            self._require_compiled("fit")
         samples = len(data.Data(x, ()))
         objective = self._objective or Objective(self, *self._request)
         y = objective.prepared(y, samples, self.dtype, "y", self)
@@ -458,8 +461,65 @@ class Trainer(Runner):
         self._objective = objective
         return data.Data(x, y, weights)
 
+    def train_step(self, forward: Any, weights: tuple[Any, ...], batch: Any) -> Any:
+        """Return ``(loss, rest), gradients`` of one step; a subclass may define another.
+
+        The optimizer then takes its step against the gradients, and the metrics are summed. Write
+        it in NumPy and bital's transforms: it is compiled, unless ``run_eagerly``.
+
+        Parameters
+        ----------
+        forward : callable
+            ``forward(weights, x, y, sample_weight) -> (loss, rest)``; ``rest`` is to be returned as
+            it is. Weights or inputs that are changed a little give another loss.
+        weights : tuple of array
+            Values of ``trainable_weights``.
+        batch : (x, y, sample_weight)
+
+        Examples
+        --------
+        Gradients at the weights that are worst nearby (Foret et al. 2021, sharpness-aware
+        minimization):
+
+        >>> import numpy as np, bital
+        >>> from bital import keras
+        >>> class Sharp(keras.Model):
+        ...     def train_step(self, forward, weights, batch):
+        ...         value, gradients = super().train_step(forward, weights, batch)
+        ...         size = np.sqrt(sum(np.sum(g * g) for g in gradients)) + 1e-12
+        ...         worse = tuple(w + 0.05 * g / size for w, g in zip(weights, gradients))
+        ...         return value, super().train_step(forward, worse, batch)[1]
+        >>> x = keras.Input((2,))
+        >>> model = Sharp(x, keras.layers.Dense(1)(x))
+        >>> model.compile("sgd", "mse")
+        >>> model.fit(np.ones((8, 2)), np.ones(8), verbose=0).epoch
+        [0]
+        """
+        return bital.value_and_grad(forward, has_aux=True)(weights, *batch)
+
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None
+    ) -> Any:
+        """Return the loss of one batch; a subclass may define another, in NumPy.
+
+        What layers add and the penalties of weights come on top. The base class returns the losses
+        that the model was compiled with.
+        """
+        return self._steps().total(y, y_pred, sample_weight)
+
+    def _has_own(self, name: str) -> bool:
+        return getattr(type(self), name) is not getattr(Trainer, name)
+
+    def _adds_loss(self) -> bool:
+        """Whether there is something to lower without a loss of ``compile``'s."""
+        if self._has_own("compute_loss"):
+            return True
+        with collecting_losses() as found:
+            by_probing(self, ((as_shapes(self.input_shape),), {}))
+        return bool(found)
+
     def _require_compiled(self, who: str) -> None:
-        if self.optimizer is None or self.loss is None:
+        if self.optimizer is None or (self.loss is None and self.built and not self._adds_loss()):
             raise ModelStateError(
                 f"{who} needs a loss: write model.compile(optimizer='adam', loss='mse') first, or "
                 "another loss that fits the targets."
