@@ -130,7 +130,7 @@ _CHEAP = frozenset(
     }
 )
 _LARGE = 1 << 16  # bytes: what is smaller stays in a cache
-_OPERATIONS = 4
+_OPERATIONS = 8
 
 
 def _is_cheap(var: Var, made: dict[Var, Equation], stored: set[Var]) -> bool:
