@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,10 +20,8 @@ class Product:
         How one product is cut into tasks.
     left, right : (Buffer, Index)
         The first elements.
-    batch : int
-        How many.
-    steps : (int, int, int)
-        What a turn of the batch adds to the three offsets.
+    turns : tuple of (int, (int, int, int))
+        The axes of the batch: how long each is, and what a turn of it adds to the three offsets.
     images : int
         The length of the first of several axes that the rows go through: of a batch of images,
         whose pixels are rows.
@@ -36,10 +35,14 @@ class Product:
     right: Buffer
     right_index: Index
     out: Buffer
-    batch: int = 1
-    steps: tuple[int, int, int] = (0, 0, 0)
+    turns: tuple[tuple[int, tuple[int, ...]], ...] = ()
     images: int = 1
     body: Body = field(default_factory=Body)  # loads that the indices need
+
+    @property
+    def batch(self) -> int:
+        """How many."""
+        return math.prod(length for length, _ in self.turns)
 
 
 @dataclass(eq=False)

@@ -110,19 +110,18 @@ class Kernels:
             *_block(body, row_block, plan.rows_per_task, product.rows),
             *_block(body, column_block, plan.columns_per_task, product.columns),
         )
-        indices = [
-            index + index_of(turn) * step
-            for index, step in zip(
-                (product.left_index, product.right_index, Index()), product.steps, strict=True
-            )
-        ]
+        indices = [product.left_index, product.right_index, Index()]
+        for length, steps in reversed(product.turns):
+            turn, place = _divided(body, turn, length)
+            at = index_of(place)
+            indices = [index + at * step for index, step in zip(indices, steps, strict=True)]
         out, stride = product.out, product.columns
-        place = indices[2] + index_of(bounds[0]) * stride + index_of(bounds[2])
+        corner = indices[2] + index_of(bounds[0]) * stride + index_of(bounds[2])
         inside = bool(group.nests) and self._only_reader(group, product.out)
         if inside:
             stride = plan.columns_per_task
             out = Buffer(out.dtype, plan.rows_per_task * stride, "scratch", name="block")
-            place = Index()
+            corner = Index()
         packing = Buffer(product.out.dtype, plan.scratch // out.dtype.itemsize, "scratch")
         body.add(
             Multiply(
@@ -132,7 +131,7 @@ class Kernels:
                 product.right,
                 indices[1],
                 out,
-                place,
+                corner,
                 stride,
                 bounds,
                 packing,

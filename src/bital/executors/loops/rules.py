@@ -167,8 +167,8 @@ def _dot(lowering: Lowering, equation: Equation) -> None:
         _dot_by_loops(lowering, equation, x_free, y_free)
         return
     xs, ys = _contracted_in_order(lowering, x, y, xs, ys)
-    left, a_map = _matrix(lowering, x, bx, x_free, xs)
-    right, b_map = _matrix(lowering, y, by, y_free, ys)
+    left, a_map = _matrix(lowering, x, x_free, xs)
+    right, b_map = _matrix(lowering, y, y_free, ys)
     view = lowering.new_view(out)
     rows = math.prod(x.type.shape[a] for a in x_free)
     columns = math.prod(y.type.shape[a] for a in y_free)
@@ -177,8 +177,8 @@ def _dot(lowering: Lowering, equation: Equation) -> None:
         rows,
         columns,
         inner,
-        (left.strides[1], left.strides[2]),
-        (right.strides[2], right.strides[1]),
+        (left.strides[0], left.strides[1]),
+        (right.strides[1], right.strides[0]),
         4 * lowering.schedule.lanes,
         a_map,
         b_map,
@@ -196,8 +196,7 @@ def _dot(lowering: Lowering, equation: Equation) -> None:
         right.buffer,
         lowering.offset(View(right.buffer, (), right.offset, right.moving), ()),
         view.buffer,
-        math.prod(x.type.shape[a] for a in bx),
-        (left.strides[0], right.strides[0], rows * columns),
+        _turns(lowering, x, y, (bx, by), view),
         x.type.shape[x_free[0]] if sum(x.type.shape[a] > 1 for a in x_free) > 1 else 1,
         body,
     )
@@ -205,28 +204,32 @@ def _dot(lowering: Lowering, equation: Equation) -> None:
 
 
 def _matrix(
-    lowering: Lowering, atom: Atom, batch: Sequence[int], free: Sequence[int], inner: Sequence[int]
+    lowering: Lowering, atom: Atom, free: Sequence[int], inner: Sequence[int]
 ) -> tuple[View, Map | None]:
-    """An operand as (batch, free, inner): by strides, or by a map of what lies where.
-
-    It is copied only if a batch is no single stride.
-    """
+    """An operand as (free, inner): by strides, or by a map of what lies where."""
     view, shape = lowering.view(atom), atom.type.shape
-    groups = [[(shape[a], view.strides[a]) for a in group] for group in (batch, free, inner)]
+    groups = [[(shape[a], view.strides[a]) for a in group] for group in (free, inner)]
     strides = [_one_stride(group) for group in groups]
-    if strides[0] is None:
-        order = [*batch, *free, *inner]
-        steps = row_major([shape[a] for a in order])
-        moved = View(
-            lowering.buffer(atom.type),
-            tuple(steps[order.index(axis)] for axis in range(len(shape))),
-        )
-        lowering.store(atom, moved, "copy")
-        sizes = [math.prod(shape[a] for a in group) for group in (batch, free, inner)]
-        return View(moved.buffer, row_major(sizes)), None
-    map = None if None not in strides else Map(merged(groups[1]), merged(groups[2]))
+    map = None if None not in strides else Map(merged(groups[0]), merged(groups[1]))
     known = tuple(0 if stride is None else stride for stride in strides)
     return View(view.buffer, known, view.offset, view.moving), map
+
+
+def _turns(
+    lowering: Lowering, x: Atom, y: Atom, axes: tuple[Sequence[int], Sequence[int]], out: View
+) -> tuple[tuple[int, tuple[int, ...]], ...]:
+    """The axes of a batch; two through which all three go by one stride are one."""
+    found: list[tuple[int, tuple[int, ...]]] = []
+    views = lowering.view(x), lowering.view(y)
+    for place, pair in enumerate(zip(*axes, strict=True)):
+        length = x.type.shape[pair[0]]
+        steps = (*(v.strides[a] for v, a in zip(views, pair, strict=True)), out.strides[place])
+        if length == 1:
+            continue
+        if found and found[-1][1] == tuple(length * step for step in steps):
+            length *= found.pop()[0]
+        found.append((length, steps))
+    return tuple(found)
 
 
 def _contracted_in_order(
