@@ -255,3 +255,10 @@ def test_gates_and_what_they_keep_are_one_kernel_each_way() -> None:
     assert len(names[0]) <= 4, names[0]  # what is kept of h, the product, the gates, the turn
     assert len(names[1]) <= 5, names[1]  # the gates' slopes, two products, the turn
     assert not any("copy" in name for name in names[0] + names[1])
+
+
+def test_heads_of_attention_are_not_copied() -> None:
+    """A batch of several axes: the operands of products are read where they lie."""
+    q, k = (np.ones((2, 32, 4, 16)) for _ in "ab")
+    module = lowered(lambda q, k: np.einsum("bthd,bshd->bhts", q, k), q, k)
+    assert [kernel.name for kernel in kernels_of(module.steps)] == ["product"]
