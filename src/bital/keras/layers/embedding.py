@@ -96,7 +96,10 @@ class Embedding(Layer):
         if np.dtype(x.dtype).kind == "i":
             # NumPy counts negative numbers from the end: they are moved out of range instead.
             x = np.where(x < 0, x - self.input_dim, x)
-        return self.embeddings[x]
+        table = self.embeddings.value
+        if isinstance(table, np.ndarray):
+            table = np.asarray(table, like=x)  # NumPy cannot look a traced value up in an array
+        return table[x]
 
     def compute_mask(self, x: Any, mask: Any = None) -> Any:
         """Return where the inputs are not 0, with ``mask_zero``."""
