@@ -83,8 +83,13 @@ def _loop(name: str, dtypes: tuple[np.dtype[Any], ...]) -> tuple[Any, ...]:
     return tuple(ufunc.resolve_dtypes((*dtypes, *[None] * ufunc.nout)))
 
 
+# What derivatives of others are made of; no rule of their own.
+_VALUES_ALONE = ("erf", "mathieu_a", "mathieu_b")
+
+
 def _abstract_eval(*types: ArrayType, name: str, output: int) -> ArrayType:
-    require(name == "erf" or name in DERIVATIVES, lambda: f"there is no special function {name!r}")
+    known = name in DERIVATIVES or name in _VALUES_ALONE
+    require(known, lambda: f"there is no special function {name!r}")
     dtypes = tuple(type.dtype for type in types)
     loop = _loop(name, dtypes)
     require(
