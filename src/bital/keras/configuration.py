@@ -7,6 +7,7 @@ data by its type.
 
 from __future__ import annotations
 
+import functools
 import inspect
 from typing import Any, Self
 
@@ -48,6 +49,7 @@ class Configured:
         return cls(**{name: restored(value) for name, value in config.items()})
 
 
+@functools.cache
 def constructor_arguments(cls: type) -> list[str]:
     """Return the names of a constructor's arguments, through ``**options`` those of its bases."""
     found: dict[str, None] = {}

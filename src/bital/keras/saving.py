@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 
 import bital
-from bital.errors import ArgumentError, BitalError, ModelFileError, ModelStateError
+from bital.errors import ArgumentError, ModelFileError, ModelStateError
 from bital.keras import archive, losses, metrics, optimizers
 from bital.keras.archive import damaged
 from bital.keras.checkpoints import FORMAT as CHECKPOINT
@@ -345,10 +345,10 @@ def _as_file_errors(path: str | Path) -> Iterator[None]:
     """Turn what the constructors say about their arguments into what is wrong with the file."""
     try:
         yield
-    except ModelFileError:
+    except (ModelFileError, MemoryError):
         raise
-    except (BitalError, RecursionError, OverflowError) as error:
-        raise damaged(path, str(error)) from error
+    except Exception as error:  # whatever NumPy says of a config that nobody would write by hand
+        raise damaged(path, str(error) or type(error).__name__) from error
 
 
 __all__ = ["load_model", "load_weights", "save_model", "save_weights"]

@@ -14,7 +14,6 @@ nested Programs. Constants stand above the equations, values in full: the text i
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -160,6 +159,10 @@ def _decode(items: list[Any], type: ArrayType) -> np.ndarray[Any, Any]:
     return array.reshape(type.shape)
 
 
+_WORDS = {"None": None, "True": True, "False": False}
+_DTYPES: dict[str, np.dtype[Any]] = {
+    dtype.name: dtype for dtype in map(np.dtype, "?bhilqBHILQefdgFDG")
+}
 _MAX_DEPTH = 64
 _MAX_SIZE = 1 << 48  # elements of an array
 
@@ -314,8 +317,7 @@ class _Parser:
             return Literal(complex(number), _parse_dtype(dtype))
         if kind == "literal":
             number, _, dtype = value.rpartition(":")
-            parsed = float(number) if number[-3:] in ("inf", "nan") else ast.literal_eval(number)
-            return Literal(parsed, _parse_dtype(dtype))
+            return Literal(_parse_value(number), _parse_dtype(dtype))
         if value not in env:
             raise ProgramError(f"{value!r} is read before it is assigned")
         return env[value]
@@ -336,18 +338,24 @@ class _Parser:
             return _parse_dtype(value.partition(":")[2])
         if kind == "type":
             return _parse_type(value.partition(":")[2])
-        if kind == "number" and value[-3:] in ("inf", "nan"):
-            return float(value)
-        return ast.literal_eval(value)
+        if kind == "string":
+            return value[1:-1].encode("latin-1", "backslashreplace").decode("unicode_escape")
+        return _parse_value(value)
+
+
+def _parse_value(text: str) -> Any:
+    """A number or None, without Python's own parser: the text may come from a file."""
+    if text in _WORDS:
+        return _WORDS[text]
+    return int(text) if text.removeprefix("-").isdecimal() else float(text)
 
 
 def _parse_dtype(name: str) -> np.dtype[Any]:
-    dtype = np.dtype(name)
-    if dtype.name != name or dtype.kind not in "biufc":
+    if name not in _DTYPES:
         raise ProgramError(
-            f"a Program holds bool, integer, floating and complex arrays, not {dtype}"
+            f"a Program holds bool, integer, floating and complex arrays, not {name:.40}"
         )
-    return dtype
+    return _DTYPES[name]
 
 
 def _parse_type(text: str) -> ArrayType:
