@@ -264,3 +264,25 @@ def test_integer_lookup():
     assert learnt.get_vocabulary() == [-1, 5, 9, 3]
     hashing = layers.IntegerLookup(vocabulary=[1], num_oov_indices=2, oov_method="farmhash")
     assert hashing(np.array([77])).tolist() == [fingerprint(b"77") % 2]
+
+
+@pytest.mark.parametrize(
+    ("cls", "options"),
+    [
+        (layers.Rescaling, {"scale": [[1], [2, 3]]}),
+        (layers.Rescaling, {"scale": "x"}),
+        (layers.Normalization, {"mean": [[1.0], [2.0, 3.0]], "variance": [1.0]}),
+        (layers.Discretization, {"bin_boundaries": [[1], [2, 3]]}),
+        (layers.Discretization, {"num_bins": 3, "bin_boundaries": ["a"]}),
+        (layers.StringLookup, {"vocabulary": [["a"], ["b", "c"]]}),
+        (layers.StringLookup, {"vocabulary": [1, 2]}),
+        (layers.StringLookup, {"vocabulary": []}),
+        (layers.StringLookup, {"mask_token": {}}),
+        (layers.IntegerLookup, {"vocabulary": [1.5]}),
+        (layers.IntegerLookup, {"vocabulary": [2**70]}),
+        (layers.Hashing, {"num_bins": 3, "mask_value": [1]}),
+    ],
+)
+def test_nonsense_in_a_configuration(cls, options):
+    with pytest.raises(ArgumentError):
+        cls.from_config(options)

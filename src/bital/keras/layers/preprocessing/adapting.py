@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bital.errors import DataError
+from bital.errors import ArgumentError, DataError
 
 
 def batches(who: str, data: Any) -> Iterator[np.ndarray]:
@@ -34,4 +34,23 @@ def batches(who: str, data: Any) -> Iterator[np.ndarray]:
         raise DataError(f"{who}.adapt received {data!r}, without a single batch.")
 
 
-__all__ = ["batches"]
+def array_of(who: str, name: str, value: Any, kinds: str, what: str) -> np.ndarray:
+    """Return an argument as an array of one of these kinds of dtypes.
+
+    Raises
+    ------
+    ArgumentError
+        If it is none, such as lists of different lengths.
+    """
+    try:
+        array = np.asarray(value)
+    except (ValueError, OverflowError, TypeError):
+        array = np.empty(0, object)
+    if array.dtype.kind not in kinds and not (array.size == 0 and value == []):
+        text = repr(value)
+        shown = text if len(text) < 80 else text[:80] + "..."
+        raise ArgumentError(f"{who}({name}={shown}): must be {what}.")
+    return array
+
+
+__all__ = ["array_of", "batches"]

@@ -9,7 +9,7 @@ import numpy as np
 from bital.errors import ArgumentError, ModelStateError
 from bital.keras import checks
 from bital.keras.layers.base import Layer, Shape
-from bital.keras.layers.preprocessing.adapting import batches
+from bital.keras.layers.preprocessing.adapting import array_of, batches
 from bital.keras.layers.preprocessing.encoding import MODES, dense, encoded, encoded_shape
 
 
@@ -74,7 +74,7 @@ class Discretization(Layer):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Discretization:
         """Return a layer with these arguments; learnt boundaries stand beside num_bins."""
-        learnt = config["bin_boundaries"] if config.get("num_bins") is not None else None
+        learnt = config.get("bin_boundaries") if config.get("num_bins") is not None else None
         if learnt is None:
             return cls(**config)
         layer = cls(**{**config, "bin_boundaries": None})
@@ -121,9 +121,8 @@ class Discretization(Layer):
 
 
 def _boundaries(value: Any) -> list[float]:
-    bounds = np.asarray(value)
-    flat = bounds.ndim == 1 and bounds.dtype.kind in "iuf" and bool(np.all(np.isfinite(bounds)))
-    if not flat or np.any(np.diff(bounds) < 0):
+    bounds = array_of("Discretization", "bin_boundaries", value, "iuf", "a list of numbers")
+    if bounds.ndim != 1 or not np.all(np.isfinite(bounds)) or np.any(np.diff(bounds) < 0):
         raise ArgumentError(
             f"Discretization(bin_boundaries={value!r}): must be a list of increasing numbers."
         )

@@ -68,6 +68,8 @@ class Hashing(Layer):
             options = {**options, "dtype": None}
         super().__init__(**options)
         self.num_bins = checks.integer("Hashing", "num_bins", num_bins)
+        if not (mask_value is None or isinstance(mask_value, (str, int))):
+            raise ArgumentError(f"Hashing(mask_value={mask_value!r}): must be a string or integer.")
         self.mask_value = mask_value
         self.salt = salted("Hashing", salt)
         self.output_mode = checks.choice("Hashing", "output_mode", output_mode, ("int", *MODES))

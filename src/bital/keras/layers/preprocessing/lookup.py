@@ -10,7 +10,7 @@ import numpy as np
 from bital.errors import ArgumentError, DataError, ModelStateError
 from bital.keras import checks
 from bital.keras.layers.base import Layer, Shape
-from bital.keras.layers.preprocessing.adapting import batches
+from bital.keras.layers.preprocessing.adapting import array_of, batches
 from bital.keras.layers.preprocessing.encoding import MODES, dense, encoded, encoded_shape
 from bital.keras.layers.preprocessing.hashing import hashed, plain_array, salted
 
@@ -21,6 +21,7 @@ class _Lookup(Layer):
     """Base: a vocabulary, sorted once, and a binary search in it."""
 
     _integer_inputs = True
+    _token: type = str
 
     def __init__(
         self,
@@ -42,6 +43,12 @@ class _Lookup(Layer):
         if max_tokens is not None:
             self.max_tokens = checks.integer(who, "max_tokens", max_tokens, 2)
         self.num_oov_indices = checks.integer(who, "num_oov_indices", num_oov_indices, 0)
+        for token in (mask_token, oov_token):
+            if token is not None and type(token) is not self._token:
+                raise ArgumentError(
+                    f"{who}(mask_token={mask_token!r}, oov_token={oov_token!r}): must be of type "
+                    f"{self._token.__name__}, or None."
+                )
         self.mask_token = mask_token
         self.oov_token = oov_token
         if oov_token is None and self.num_oov_indices:
@@ -89,7 +96,10 @@ class _Lookup(Layer):
         tokens = self._as_tokens(vocabulary)
         special = self._special()
         whole = bool(special) and tokens[: len(special)].tolist() == special
-        weights = None if idf_weights is None else np.asarray(idf_weights, np.float64)
+        weights = None
+        if idf_weights is not None:
+            weights = array_of(who, "idf_weights", idf_weights, "iuf", "a list of numbers")
+            weights = weights.astype(np.float64)
         if (self.output_mode == "tf_idf") != (weights is not None):
             raise ArgumentError(
                 f"{who}: output_mode={self.output_mode!r} "
@@ -354,7 +364,10 @@ class StringLookup(_Lookup):
         return hashed(x, self.num_oov_indices, self.salt)
 
     def _as_tokens(self, tokens: Any) -> np.ndarray:
-        return self._as_values(np.asarray(tokens))
+        array = array_of("StringLookup", "vocabulary", tokens, "USOT", "a list of strings")
+        if array.ndim != 1:
+            raise ArgumentError(f"{self.name}: the vocabulary must be a list of strings.")
+        return np.array([], np.str_) if array.size == 0 else self._as_values(array)
 
     def _as_values(self, x: Any) -> Any:
         found = plain_array(self, x, self.encoding)
@@ -405,6 +418,8 @@ class IntegerLookup(_Lookup):
     array([[2, 0, 1]])
     """
 
+    _token = int
+
     def __init__(
         self,
         max_tokens: int | None = None,
@@ -452,8 +467,8 @@ class IntegerLookup(_Lookup):
         return hashed(plain_array(self, x), self.num_oov_indices, self.salt)
 
     def _as_tokens(self, tokens: Any) -> np.ndarray:
-        array = np.asarray(tokens)
-        if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
+        array = array_of("IntegerLookup", "vocabulary", tokens, "iu", "a list of integers")
+        if array.ndim != 1:
             raise ArgumentError(f"{self.name}: the vocabulary must be a list of integers.")
         return array.astype(self.vocabulary_dtype)
 

@@ -10,7 +10,7 @@ import numpy as np
 from bital.errors import ArgumentError, ShapeError
 from bital.keras import checks
 from bital.keras.layers.base import Layer, Shape
-from bital.keras.layers.preprocessing.adapting import batches
+from bital.keras.layers.preprocessing.adapting import array_of, batches
 
 # The smallest standard deviation that is divided by, as in Keras.
 _SMALLEST = 1e-7
@@ -98,18 +98,19 @@ class Normalization(Layer):
         axes = () if axis is None else axis if isinstance(axis, (list, tuple)) else (axis,)
         self.axis = tuple(checks.integer(who, "axis", each, low=-32) for each in axes)
         self.invert = checks.boolean(who, "invert", invert)
-        if (mean is None) != (variance is None) or np.shape(mean) != np.shape(variance):
+        self.input_mean = None if mean is None else _numbers(who, "mean", mean)
+        self.input_variance = None if variance is None else _numbers(who, "variance", variance)
+        if np.shape(self.input_mean) != np.shape(self.input_variance) or (
+            (mean is None) != (variance is None)
+        ):
             raise ArgumentError(
                 f"{who}(mean={mean!r}, variance={variance!r}): give both, in one shape, or none "
                 "and call adapt(data)."
             )
-        self.input_mean, self.input_variance = mean, variance
-        if mean is not None:
-            self.input_mean = _numbers(who, "mean", mean)
-            self.input_variance = _numbers(who, "variance", variance)
-        if np.ndim(mean) > len(self.axis):
+        if np.ndim(self.input_mean) > len(self.axis):
             raise ArgumentError(
-                f"{who}(mean=...): a mean of {np.ndim(mean)} axes needs as many in axis={axis!r}."
+                f"{who}(mean=...): a mean of {np.ndim(self.input_mean)} axes needs as many in "
+                f"axis={axis!r}."
             )
 
     def build(self, input_shape: Shape) -> None:
@@ -238,11 +239,11 @@ def _numbers(who: str, name: str, value: Any) -> Any:
     ArgumentError
         If it holds anything but finite numbers.
     """
-    if np.ndim(value) == 0:
-        return checks.number(who, name, value)
-    array = np.asarray(value)
-    if array.dtype.kind not in "iuf" or not np.all(np.isfinite(array)):
-        raise ArgumentError(f"{who}({name}={value!r}): must be finite numbers.")
+    array = array_of(who, name, value, "iuf", "numbers")
+    if array.ndim == 0:
+        return checks.number(who, name, value.item() if isinstance(value, np.ndarray) else value)
+    if not np.all(np.isfinite(array)):
+        raise ArgumentError(f"{who}({name}={value!r}): must be finite.")
     return array.astype(np.float64).tolist()
 
 
