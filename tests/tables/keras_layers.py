@@ -259,7 +259,7 @@ ROWS += [
         lambda k: k.layers.MultiHeadAttention(num_heads=2, key_dim=3),
         [(2, 4, 5), (2, 6, 7)],
         spread=True,
-        tolerance=1e-6,  # Keras takes this softmax in float32
+        tolerance=1e-3,  # Keras takes this softmax in float32, and a slope is 0 but for that
     ),
     Row(
         "MultiHeadAttention causal, gate, sizes",
