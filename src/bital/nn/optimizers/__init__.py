@@ -16,6 +16,7 @@ from bital.nn.optimizers.adaptive import (
 )
 from bital.nn.optimizers.base import Optimizer
 from bital.nn.optimizers.descent import SGD, Adadelta, Adagrad, Ftrl, Lion, RMSprop
+from bital.nn.optimizers.lbfgs import LBFGSResult, minimize_lbfgs
 from bital.nn.optimizers.matrices import Adafactor, Muon
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "AdamW",
     "Adamax",
     "Ftrl",
+    "LBFGSResult",
     "Lamb",
     "Lion",
     "Muon",
@@ -34,4 +36,5 @@ __all__ = [
     "Optimizer",
     "RMSprop",
     "ScheduleFreeAdamW",
+    "minimize_lbfgs",
 ]
