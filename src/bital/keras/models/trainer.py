@@ -252,6 +252,7 @@ class Trainer(Runner):
                 session.at(epoch + 1, 0, logs=logs)
                 if self.stop_training:
                     break
+        self.optimizer.finalize_variable_values()
         return self.history
 
     def evaluate(

@@ -206,7 +206,7 @@ class Optimizer:
     def finalize_variable_values(self, variables: Iterable[Variable] | None = None) -> None:
         """Give the variables their averages, if ``use_ema`` keeps some; at the end of ``fit``."""
         del variables
-        if self.rule.use_ema and self.state is not None:
+        if self.rule.use_ema and self.state is not None and self.iterations:
             averages = [np.array(average) for average in self.state["ema"]]
             commit(self._variables or (), averages)
 
