@@ -1,6 +1,7 @@
 """Every example runs as its text says, and draws its picture where it is told to."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,9 @@ RUNS = {
     ),
     "03_network_by_hand": (SMALL, ["def ", "np.matmul", "test accuracy"]),
     "04_network_in_keras": (SMALL, ["hidden", "Test: loss"]),
+    "05_pretraining": ([], ["over 5 seeds"]),
+    "06_sunspots": ([], ["53 years from 1956 to 2008"]),
+    "07_characters": ([], ["200000 characters"]),
     "08_convolutional_network": (["--images", "1000", "--epochs", "1"], ["edges", "Test: loss"]),
     "09_two_inputs": (
         ["--customers", "2000", "--epochs", "3"],
@@ -30,7 +34,13 @@ def test_every_example_is_run_here():
     assert sorted(path.stem for path in EXAMPLES.glob("*.py")) == sorted(RUNS)
 
 
-SLOW = {"08_convolutional_network"}
+SLOW = {"05_pretraining", "06_sunspots", "07_characters", "08_convolutional_network"}
+# What the examples on real data have to reach: a number in their text, and its bounds.
+FIGURES = {
+    "05_pretraining": (r"\(from (-?[\d.]+)%", 0.5, 10),  # the least margin over the seeds
+    "06_sunspots": (r"(\d+)% less", 35, 100),
+    "07_characters": (r"not seen: ([\d.]+),", 0.5, 2.3),
+}
 
 
 def marked(name):
@@ -47,12 +57,15 @@ def test_an_example_runs(name, tmp_path):
         env={**os.environ, "PYTHONPATH": str(source), "PYTHONIOENCODING": "utf-8"},
         capture_output=True,
         encoding="utf-8",
-        timeout=120,
+        timeout=1200 if name in SLOW else 120,
     )
     assert result.returncode == 0, result.stderr
     assert result.stderr == ""
     for text in said:
         assert text in result.stdout
+    if name in FIGURES:
+        pattern, low, high = FIGURES[name]
+        assert low <= float(re.search(pattern, result.stdout)[1]) <= high, result.stdout
     with Image.open(tmp_path / "out" / f"{name}.png") as picture:
         assert min(picture.size) > 300
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
