@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from benchmarks import eager, report, running, whole
+from benchmarks import eager, report, running, sequences, whole
 from benchmarks.contenders import CONTENDERS
 from benchmarks.running import LeftOut
 from benchmarks.workloads import LETTERS, WORKLOADS
@@ -71,6 +71,12 @@ def main() -> None:
         _trainings(results, chosen)
     if "J" in chosen.workloads:
         _eager(results, chosen)
+    for letter, network in sequences.LETTERS.items():
+        if letter in chosen.workloads:
+            _say(f"{letter}: {sequences.TITLES[network]}")
+            found, missing = sequences.measure(network, chosen.rounds, chosen.seconds)
+            results.sequences[letter] = found
+            results.left_out += [LeftOut(who, why, False) for who, why in missing]
     text = report.write(results)
     if chosen.out:
         chosen.out.write_text(text, encoding="utf-8")

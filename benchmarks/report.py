@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks import eager
+from benchmarks import eager, sequences
 from benchmarks.contenders import CONTENDERS, OURS
 from benchmarks.running import LeftOut, Outcome, Timing
 from benchmarks.whole import GOAL
@@ -44,12 +44,13 @@ class Results:
     sizes: dict[str, int] = field(default_factory=dict)
     trainings: dict[str, list[dict[str, float]]] = field(default_factory=dict)
     eager: list[dict[str, Any]] = field(default_factory=list)
+    sequences: dict[str, list[sequences.Result]] = field(default_factory=dict)
     left_out: list[LeftOut] = field(default_factory=list)
 
     def all_left_out(self) -> Iterator[tuple[str, LeftOut]]:
         for name, outcome in self.outcomes.items():
             yield from ((name, left) for left in outcome.left_out)
-        yield from (("G, H, J", left) for left in self.left_out)
+        yield from (("G, H, J, M, N, O", left) for left in self.left_out)
 
 
 def machine() -> str:
@@ -86,6 +87,7 @@ def write(results: Results) -> str:
         *_imports(results),
         *_trainings(results),
         *_eager(results),
+        *_sequences(results),
         *_ways(),
         *_missing(results),
     ]
@@ -242,6 +244,13 @@ def _eager(results: Results) -> Iterator[str]:
     )
     head = ("case", "contender", "us a gradient", "lowest to highest", "bital / this", "target")
     yield table(head, list(eager.rows(results.eager)), texts=2)
+
+
+def _sequences(results: Results) -> Iterator[str]:
+    for letter, found in results.sequences.items():
+        yield f"## {letter}: {sequences.TITLES[sequences.LETTERS[letter]]}"
+        yield "One call a step, on one batch; the floor is the matrix products of a step alone."
+        yield table(sequences.HEAD, list(sequences.rows(found)))
 
 
 def _ways() -> Iterator[str]:

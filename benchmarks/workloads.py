@@ -149,7 +149,7 @@ WORKLOADS = (
     ),
 )  # fmt: skip
 MNIST = Workload("H", (784, 300, 100, 10), "relu", "adam", 0.001, 50, 1200)
-LETTERS = "ABCDEFGHIJKL"  # G is the time of an import, J has functions of its own
+LETTERS = "ABCDEFGHIJKLMNO"  # G is the time of an import; J, M, N, O have functions of their own
 
 Arrays = list[np.ndarray]
 

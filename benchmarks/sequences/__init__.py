@@ -31,6 +31,15 @@ TITLES = {
     "gru": "GRU(128) over 28 steps of 28, dense 10, batch 64, Adam",
     "transformer": "character transformer, 4 layers of 128, 4 heads, 64 tokens, batch 32, Adam",
 }
+HEAD = (
+    "contender",
+    "ms a step",
+    "lowest to highest",
+    "bital / this",
+    "target",
+    "loss after 10 steps",
+    "peak memory, MiB",
+)
 LETTERS = {"M": "lstm", "N": "gru", "O": "transformer"}
 BATCH, STEPS, FEATURES, UNITS, CLASSES = 64, 28, 28, 128, 10  # of the recurrent networks
 LAYERS, DIM, HEADS, TOKENS, ROWS, VOCABULARY = 4, 128, 4, 64, 32, 65  # of the transformer
@@ -123,15 +132,18 @@ class _Process:
         return json.loads(line)
 
 
-def measure(network: str, rounds: int, seconds: float) -> tuple[list[Result], list[str]]:
+def measure(
+    network: str, rounds: int, seconds: float
+) -> tuple[list[Result], list[tuple[str, str]]]:
     """All contenders in turns; and who is missing, with the reason."""
-    found, missing = [], []
+    found: list[tuple[_Process, Result]] = []
+    missing = []
     for contender in CONTENDERS:
         process = _Process(contender, network)
         try:
             found.append((process, Result(network, contender, process.ask("loss"), 0, [])))
         except RuntimeError as error:
-            missing.append(f"{contender}: {error}")
+            missing.append((contender, str(error)))
     for _ in range(rounds):
         for process, result in found:
             result.times.append(process.ask(seconds))
@@ -159,15 +171,3 @@ def rows(results: list[Result]) -> Iterator[list[str]]:
         loss = "" if result.loss is None else f"{result.loss:.5f}"
         end = [ratio, "" if target is None else f"{target:g}", loss, f"{result.peak:.0f}"]
         yield [result.contender, f"{result.median:.2f}", spread, *end]
-
-
-def main(names: list[str], rounds: int, seconds: float) -> None:
-    """Print a table for each network."""
-    for name in names:
-        results, missing = measure(LETTERS[name], rounds, seconds)
-        print(f"## {name}: {TITLES[LETTERS[name]]}\n")
-        heads = ["", "ms a step", "lowest to highest", "bital / it", "at most", "loss", "peak, MiB"]
-        print("|" + "|".join(heads) + "|\n" + "|---" * len(heads) + "|")
-        for row in rows(results):
-            print("|" + "|".join(row) + "|")
-        print(*(f"\nMissing: {each}" for each in missing), sep="\n")
