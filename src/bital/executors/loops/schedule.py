@@ -14,6 +14,7 @@ from bital.executors.loops.kernels import Kernels
 from bital.executors.loops.nest import Grid, Nest, in_row
 
 _WIDEST = 1024  # columns of a product that goes by images
+_IMAGES = 4  # that make enough tasks
 _WINDOW = 12  # how many entries a nest is moved up at most
 
 
@@ -119,7 +120,7 @@ class Schedule:
         """Whether a nest goes through the images of a product, and stays within each."""
         product = group.product
         assert product is not None
-        if product.batch != 1 or product.images == 1 or product.columns > _WIDEST:
+        if product.batch != 1 or product.images < _IMAGES or product.columns > _WIDEST:
             return False
         if group.nests and not group.by_images:
             return False
