@@ -100,8 +100,7 @@ def test_stateful_batches_are_one_long_sequence(kind, x):
     whole = layer(x)
     kept = kind(4, return_sequences=True, stateful=True, dtype="float64")
     kept.build((3, None, 2))
-    for mine, theirs in zip(kept.cell.weights, layer.weights, strict=True):
-        mine.assign(theirs.value)
+    kept.set_weights(layer.get_weights())
     parts = [kept(x[:, :2]), kept(x[:, 2:])]
     np.testing.assert_allclose(np.concatenate(parts, axis=1), whole, rtol=1e-12)
     kept.reset_state()
@@ -197,6 +196,9 @@ def test_a_cell_of_the_users_own(x):
 
     y = layers.RNN(Sum(), return_sequences=True, dtype="float64")(x)
     np.testing.assert_allclose(y, 2 * np.cumsum(x, axis=1), rtol=1e-12)
+    both = layers.Bidirectional(layers.RNN(Sum(), return_sequences=True), dtype="float64")(x)
+    back = 2 * np.cumsum(x[:, ::-1], axis=1)[:, ::-1]
+    np.testing.assert_allclose(both, np.concatenate([y, back], axis=-1), rtol=1e-12)
     last, state = layers.RNN(Sum(), return_state=True, dtype="float64")(x)
     np.testing.assert_allclose(last, 2 * np.sum(x, axis=1), rtol=1e-12)
     np.testing.assert_allclose(state, np.sum(x, axis=1), rtol=1e-12)

@@ -135,6 +135,18 @@ class RNN(Layer):
                 "is one number."
             )
 
+    @property
+    def weights(self) -> list[Variable]:
+        """The cell's, then the states that a stateful layer keeps."""
+        return [*self.cell.weights, *self._variables]
+
+    def set_weights(self, weights: Any) -> None:
+        """Replace all weights; those of a stateful layer without its states too, as in Keras."""
+        values = list(weights)
+        if self._variables and len(values) == len(self.cell.weights):
+            values += [variable.value for variable in self._variables]
+        super().set_weights(values)
+
     # States -------------------------------------------------------------------------------
 
     def get_initial_state(self, batch_size: int) -> list[Any]:

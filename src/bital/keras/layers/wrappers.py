@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -190,7 +191,13 @@ class Bidirectional(Layer):
 def _again(layer: Any, prefix: str, **changes: Any) -> Any:
     """A new layer made as this one was."""
     name = f"{prefix}_{layer.name.removeprefix(prefix + '_')}"
-    return type(layer).from_config({**layer.get_config(), "name": name, **changes})
+    if layer.built:
+        return type(layer).from_config({**layer.get_config(), "name": name, **changes})
+    new = copy.deepcopy(layer)  # also with a cell of the user's own
+    new.name, new.auto_named = name, False
+    for argument, value in changes.items():
+        setattr(new, argument, value)
+    return new
 
 
 class TimeDistributed(Layer):
