@@ -223,7 +223,8 @@ def test_a_stateful_layer_is_carried_through_fit(x):
     model = keras.Sequential([layers.LSTM(3, stateful=True), layers.Dense(1)])
     model.build((3, 6, 2))
     model.compile("sgd", "mse")
-    model.fit(x, np.zeros((3, 1)), batch_size=3, epochs=1, shuffle=False, verbose=0)
+    two = np.concatenate([x, x])
+    model.fit(two, np.zeros((6, 1)), batch_size=3, epochs=1, shuffle=False, verbose=0)
     assert any(np.any(w.numpy()) for w in model.layers[0].non_trainable_weights)
 
 

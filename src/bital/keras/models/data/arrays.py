@@ -94,7 +94,8 @@ def features(
         if x.ndim == 1 and expected[1:] == (1,):
             x = x[:, np.newaxis]
         fits = x.ndim == len(expected)
-        if not fits or any(e not in (None, n) for e, n in zip(expected, x.shape, strict=True)):
+        sizes = zip(expected[1:], x.shape[1:], strict=False)  # of a sample: batches are cut later
+        if not fits or any(e not in (None, n) for e, n in sizes):
             raise ShapeError(_shape_message(name, x.shape, expected, layer))
     require_finite(name, x, dtype)
     return x
