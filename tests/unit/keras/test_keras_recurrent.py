@@ -120,7 +120,7 @@ def test_states_are_weights_that_training_does_not_change_by_gradients(x):
 
 def test_stateful_without_a_batch_size_says_what_to_write(x):
     layer = layers.GRU(2, stateful=True)
-    with pytest.raises(ModelStateError, match="batch, time, features"):
+    with pytest.raises(ModelStateError, match="batch_size=32"):
         bital.jit(layer)(x)
 
 
@@ -219,13 +219,18 @@ def test_masking_and_time_distributed_in_a_model(x):
     np.testing.assert_allclose(y[1], alone[0], rtol=1e-5)
 
 
-def test_a_stateful_layer_is_carried_through_fit(x):
-    model = keras.Sequential([layers.LSTM(3, stateful=True), layers.Dense(1)])
-    model.build((3, 6, 2))
+def test_a_stateful_layer_is_carried_through_fit(x, tmp_path):
+    lstm = layers.LSTM(3, stateful=True, batch_size=3)
+    model = keras.Sequential([layers.Input((6, 2)), lstm, layers.Dense(1)])
     model.compile("sgd", "mse")
     two = np.concatenate([x, x])
     model.fit(two, np.zeros((6, 1)), batch_size=3, epochs=1, shuffle=False, verbose=0)
-    assert any(np.any(w.numpy()) for w in model.layers[0].non_trainable_weights)
+    states = [w.numpy() for w in model.layers[0].non_trainable_weights]
+    assert all(np.any(state) for state in states)
+    model.save(tmp_path / "model.safetensors")
+    again = keras.models.load_model(tmp_path / "model.safetensors")
+    for state, kept in zip(states, again.layers[0].non_trainable_weights, strict=True):
+        np.testing.assert_array_equal(state, kept.numpy())
 
 
 def test_the_compiled_program_does_not_grow_with_the_sequence():

@@ -43,6 +43,8 @@ class RNN(Layer):
         Taken for Keras's sake, without effect: a loop is compiled once, for any length.
     zero_output_for_mask : bool, default False
         With ``return_sequences``: whether the outputs of masked steps are 0, not repeated.
+    batch_size : int, optional
+        The number of samples of a stateful layer's batches, where no data said it yet.
     name, trainable, dtype, input_shape
         As in `Layer`.
 
@@ -81,6 +83,7 @@ class RNN(Layer):
         stateful: bool = False,
         unroll: bool = False,
         zero_output_for_mask: bool = False,
+        batch_size: int | None = None,
         **options: Any,
     ) -> None:
         who = type(self).__name__
@@ -101,6 +104,7 @@ class RNN(Layer):
         self.zero_output_for_mask = checks.boolean(
             who, "zero_output_for_mask", zero_output_for_mask
         )
+        self.batch_size = batch_size and checks.integer(who, "batch_size", batch_size)
         self.states: list[Any] | None = None
 
     def build(self, input_shape: Shape) -> None:
@@ -114,8 +118,9 @@ class RNN(Layer):
         self._require_sequences(input_shape)
         if not self.cell.built:
             self.cell.build((input_shape[0], *input_shape[2:]))
-        if self.stateful and input_shape[0] is not None:
-            self._make_states(input_shape[0])
+        batch_size = self.batch_size if input_shape[0] is None else input_shape[0]
+        if self.stateful and batch_size is not None:
+            self._make_states(batch_size)
 
     def check_input(self, input_shape: Shape) -> None:
         """Raise `ShapeError` unless these are sequences of what the cell was built for."""
@@ -167,6 +172,7 @@ class RNN(Layer):
         self.reset_state()
 
     def _make_states(self, batch_size: int) -> None:
+        self.batch_size = batch_size
         leaves, structure = bital.tree.flatten(self.get_initial_state(batch_size))
         kept = [
             self.add_weight(value.shape, _first(value), trainable=False, name=f"state_{number}")
@@ -182,7 +188,7 @@ class RNN(Layer):
                 raise ModelStateError(
                     f"{type(self).__name__} {self.name!r} is stateful: its states are weights, one "
                     "row a sample, and the number of samples is not known. Write "
-                    "layer.build((batch, time, features)) before training."
+                    f"{type(self).__name__}(..., stateful=True, batch_size=32)."
                 )
             self._make_states(batch)
         if given is None:
@@ -362,7 +368,7 @@ class SimpleRNN(_CellLayer):
         steps of a sequence.
     seed : int, optional
         Of the dropout.
-    return_sequences, return_state, go_backwards, stateful, unroll, zero_output_for_mask
+    return_sequences, return_state, go_backwards, stateful, unroll, zero_output_for_mask, batch_size
         As in `RNN`.
     implementation, use_cudnn
         Taken for Keras's sake, without effect.
@@ -435,7 +441,7 @@ class LSTM(_CellLayer):
         Whether the bias of the forget gate starts from 1.
     kernel_regularizer, ..., bias_constraint, dropout, recurrent_dropout, seed
         As in `SimpleRNN`.
-    return_sequences, return_state, go_backwards, stateful, unroll, zero_output_for_mask
+    return_sequences, return_state, go_backwards, stateful, unroll, zero_output_for_mask, batch_size
         As in `RNN`.
     implementation, use_cudnn
         Taken for Keras's sake, without effect.
@@ -515,7 +521,7 @@ class GRU(_CellLayer):
         Whether the reset gate acts after the product with the state (as in cuDNN) or before it.
     kernel_regularizer, ..., bias_constraint, dropout, recurrent_dropout, seed
         As in `SimpleRNN`.
-    return_sequences, return_state, go_backwards, stateful, unroll, zero_output_for_mask
+    return_sequences, return_state, go_backwards, stateful, unroll, zero_output_for_mask, batch_size
         As in `RNN`.
     implementation, use_cudnn
         Taken for Keras's sake, without effect.
