@@ -41,7 +41,14 @@ def test_both_languages_show_the_same_code_and_commands():
                 assert strip[0] == strip[1]
 
 
-@pytest.mark.parametrize("number", [0, 1], ids=["gradient", "keras"])
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(0, id="gradient"),
+        pytest.param(1, id="keras"),
+        pytest.param(2, id="convolutions", marks=pytest.mark.slow),
+    ],
+)
 def test_the_code_runs(tmp_path, number):
     source = blocks("README.md", "python")[number]
     result = subprocess.run(
@@ -50,7 +57,7 @@ def test_the_code_runs(tmp_path, number):
         env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "PYTHONIOENCODING": "utf-8"},
         capture_output=True,
         encoding="utf-8",
-        timeout=120,
+        timeout=300,
     )
     assert result.returncode == 0, result.stderr
     assert result.stderr == ""
@@ -60,7 +67,8 @@ def test_the_code_runs(tmp_path, number):
         assert "np.matmul" in text
         compile(text, "README", "exec")
     else:
-        assert (tmp_path / "digits.safetensors").is_file()
+        name = ("digits", "both")[number - 1]
+        assert (tmp_path / f"{name}.safetensors").is_file()
 
 
 @pytest.mark.parametrize("name", READMES)
@@ -79,7 +87,7 @@ def test_every_command_and_option_that_is_shown_exists():
         for line in block.splitlines()
         if "bital " in line
     ]
-    assert len(shown) == 5
+    assert len(shown) == 7
     for words in shown:
         assert words[0] == "bital"
         usage = CliRunner().invoke(cli, [words[1], "--help"]).output
