@@ -21,7 +21,7 @@ from bital.keras.layers.calling import as_shapes, by_probing, collecting_losses
 from bital.keras.models import data, interrupts, resuming
 from bital.keras.models.logs import as_result, require_finite_loss
 from bital.keras.models.objective import Objective
-from bital.keras.models.running import LOOKING_BATCH, Runner, Source
+from bital.keras.models.running import LOOKING_BATCH, Run, Runner, Source
 
 
 class Request(NamedTuple):
@@ -195,39 +195,23 @@ class Trainer(Runner):
         train = train.by_class(class_weight, self.dtype).in_place(self.dtype)
         self._require_trainable("fit")
         looking = data.batch_size("fit", validation_batch_size, max(size, LOOKING_BATCH))
-        steps = train.steps(size)
-        listeners = CallbackList(
-            self,
-            [*(callbacks or []), *reporter(verbose, epochs, steps)],
-            {
-                "epochs": epochs,
-                "steps": steps,
-                "validated": test is not None,
-                "logged": self._log_names(test is not None),
-            },
-        )
+        known = {"epochs": epochs, "steps": train.steps(size), "validated": test is not None}
+        known["logged"] = self._log_names(test is not None)
+        bar = reporter(verbose, epochs, known["steps"])
+        listeners = CallbackList(self, [*(callbacks or []), *bar], known)
         self.history = listeners.history
         self.stop_training = False
-        resume = resuming.asked(resume, callbacks)
-        told = None
-        if resume is not None and not train.repeatable:
-            raise ArgumentError(
-                f"fit(resume=...): a {type(x).__name__} cannot go back to where a training stopped."
-                " Give arrays, or an object with __getitem__ and __len__ that makes batches."
-            )
+        resume, told = resuming.asked(resume, callbacks), None
         if resume is not None:
-            told = resuming.describe(
-                self,
-                train.whole(),
-                test and test.whole(),
+            told = self._told(
+                train,
+                test,
                 batch_size=size,
                 validation_batch_size=looking,
                 validation_freq=every,
                 shuffle=shuffle,
                 initial_epoch=first,
                 seed=given,
-                executor=config.executor_name(self.executor),
-                run_eagerly=self.run_eagerly,
             )
         with (
             interrupts.deferred() as interrupt,
@@ -237,16 +221,13 @@ class Trainer(Runner):
         ):
             run = self._run(listeners, interrupt, session)
             place, seed = session.start(first, seed)
-            key = bital.random.key(seed)
             last = place.epoch if self.stop_training and not place.batch else epochs
             for epoch in range(place.epoch, last):
                 listeners.epoch_begin(epoch)
                 order = train.order(seed, epoch) if shuffle else None
-                logs = self._train_epoch(train, size, order, key, epoch, run)
+                logs = self._train_epoch(train, size, order, bital.random.key(seed), epoch, run)
                 if test is not None and (epoch + 1) % every == 0:
-                    found = self._test_epoch(test, looking, run)
-                    logs |= {f"val_{name}": value for name, value in found.items()}
-                    interrupt.check()
+                    logs |= self._validated(test, looking, run)
                 session.leave()
                 listeners.epoch_end(epoch, logs)
                 session.at(epoch + 1, 0, logs=logs)
@@ -407,6 +388,27 @@ class Trainer(Runner):
     def _checked_batch(self, who: str, x: Any, y: Any, sample_weight: Any) -> data.Data:
         self._require_compiled(who)
         return self._checked(data.plain("x", x), data.plain("y", y), sample_weight)
+
+    def _validated(self, test: Source, size: int, run: Run) -> dict[str, float]:
+        found = self._test_epoch(test, size, run)
+        run.interrupt.check()
+        return {f"val_{name}": value for name, value in found.items()}
+
+    def _told(self, train: Source, test: Source | None, **arguments: Any) -> dict[str, Any]:
+        """What makes this training the one that it is."""
+        if not train.repeatable:
+            raise ArgumentError(
+                "fit(resume=...): a generator or iterable cannot go back to where a training "
+                "stopped. Give arrays, or an object that makes batches by __getitem__ and __len__."
+            )
+        return resuming.describe(
+            self,
+            train.whole(),
+            test and test.whole(),
+            **arguments,
+            executor=config.executor_name(self.executor),
+            run_eagerly=self.run_eagerly,
+        )
 
     def _inputs_only(self, x: Any, y: Any = None, sample_weight: Any = None) -> data.Data:
         return data.Data(self._features(x), ())
