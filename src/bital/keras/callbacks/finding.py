@@ -42,9 +42,11 @@ class LearningRates:
         axes = new_axes(axes)
         axes.plot(self.rates, self.losses)
         axes.axvline(self.suggestion, color="tab:red", linestyle="--", linewidth=1)
-        axes.annotate(
-            f" {self.suggestion:.2g}", (self.suggestion, self.losses.max()), color="tab:red"
-        )
+        # The last losses may be far above the others: what matters is the way down.
+        top = self.losses[: int(np.argmin(self.losses)) + 1].max()
+        room = 0.1 * (top - self.losses.min()) or 0.1
+        axes.set_ylim(self.losses.min() - room, top + room)
+        axes.annotate(f" {self.suggestion:.2g}", (self.suggestion, top), color="tab:red")
         axes.set(xscale="log", xlabel="learning rate", ylabel="loss (running mean)")
         return axes
 
@@ -109,6 +111,8 @@ def find_learning_rate(
     optimizer.build(model.trainable_weights)
     kept = model.get_weights(), tree.map(np.array, optimizer.state), optimizer.learning_rate
     rates = np.geomspace(low, high, steps)
+    # Momentum from a training before would go on lowering the loss at any rate.
+    optimizer.state = optimizer.rule.init(tuple(v.value for v in model.trainable_weights))
     try:
         losses = _losses(model, x, y, rates, min(size, len(x)), seed)
     finally:
@@ -120,9 +124,16 @@ def find_learning_rate(
             f"low={low / 100:g}, or scale the inputs."
         )
     rates, means = rates[: len(losses)], np.array(losses)
+    return LearningRates(rates, means, float(rates[_steepest(means)]))
+
+
+def _steepest(means: np.ndarray) -> int:
+    """The middle of the window in which the loss falls most, without the noise of the beginning."""
     until = max(int(np.argmin(means)) + 1, 3)
-    slopes = np.gradient(means[:until], np.log(rates[:until]))
-    return LearningRates(rates, means, float(rates[int(np.argmin(slopes))]))
+    width = max(1, until // 6)
+    falls = means[width:until] - means[: until - width]
+    skipped = min(width, len(falls) - 1)
+    return skipped + int(np.argmin(falls[skipped:])) + width // 2
 
 
 def _losses(model: Any, x: Any, y: Any, rates: Any, size: int, seed: int) -> list[float]:
