@@ -31,7 +31,18 @@ from bital.keras.variables import Variable
 def __getattr__(name: str) -> Any:
     if name in ("datasets", "pretraining"):  # imported when they are asked for
         return importlib.import_module(f"bital.keras.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    hint = f" ({_INSTEAD[name]})" if name in _INSTEAD else ""
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")
+
+
+_INSTEAD = {  # what Keras has under its first level, and bital elsewhere
+    "ops": "NumPy is the language: write np.exp(x), np.sum(x, axis=-1), x @ w",
+    "backend": "NumPy is the language: arrays are NumPy's; bital.config chooses the executor",
+    "random": "bital.random has random numbers by keys, np.random those of plain arrays",
+    "preprocessing": "layers that prepare data are in keras.layers, pad_sequences in keras.utils",
+    "applications": "there are no trained networks to download",
+    "Function": "a functional model is keras.Model(inputs, outputs)",
+}
 
 
 __all__ = [
