@@ -299,3 +299,30 @@ def test_initializers_of_arrays_and_axes():
         made((3, 2))
     drawn = keras.initializers.HeUniform(seed=0, input_axes=[0], output_axes=[1, 2])((6, 50, 50))
     assert np.abs(drawn).max() == pytest.approx(1.0, rel=0.01)
+
+
+def test_lbfgs_of_a_model():
+    """Linear regression beside least squares; the loss is that of ``evaluate``, penalty and all."""
+    x, y = draw("numbers"), draw("row of numbers")
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)], dtype="float64")
+    model.compile("adam", "mse", executor="numpy")
+    found = optimizers.fit_lbfgs(model, x, y, tolerance=1e-8)
+    assert found.converged
+    best = np.linalg.lstsq(np.column_stack([x, np.ones(SAMPLES)]), y)[0]
+    np.testing.assert_allclose(np.concatenate([w.ravel() for w in model.get_weights()]), best)
+    assert found.value == pytest.approx(model.evaluate(x, y, verbose=0))
+    assert model.optimizer.iterations == 0
+    with pytest.raises(ArgumentError, match="fit_lbfgs"):
+        optimizers.get("L-BFGS")
+
+
+def test_fit_ends_with_the_averages():
+    x, y = draw("numbers"), draw("row of numbers")
+    seen = []
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)], dtype="float64")
+    model.compile(optimizers.SGD(0.1, use_ema=True, ema_momentum=0.5), "mse", executor="numpy")
+    look = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: seen.append(model.get_weights()[0])
+    )
+    model.fit(x, y, epochs=2, batch_size=SAMPLES, verbose=0, callbacks=[look])
+    np.testing.assert_allclose(model.get_weights()[0], 0.5 * (seen[0] + seen[1]))

@@ -9,6 +9,7 @@ from bital.errors import ArgumentError
 from bital.keras import checks
 from bital.keras.optimizers import schedules
 from bital.keras.optimizers.base import Optimizer
+from bital.keras.optimizers.full_batch import fit_lbfgs
 from bital.keras.variables import Variable
 from bital.keras.vocabulary import Vocabulary
 from bital.nn import optimizers as rules
@@ -252,6 +253,11 @@ def get(identifier: Any) -> Optimizer:
     >>> get("adam").learning_rate
     0.001
     """
+    if isinstance(identifier, str) and identifier.lower().replace("-", "") == "lbfgs":
+        raise ArgumentError(
+            f"optimizer {identifier!r}: L-BFGS takes all samples in each step, and has no batches. "
+            "Compile with any optimizer and call keras.optimizers.fit_lbfgs(model, x, y)."
+        )
     if isinstance(identifier, str) and identifier.lower() == "lossscaleoptimizer":
         raise ArgumentError(
             f"optimizer {identifier!r}: gradients are computed in float32 or float64, which need "
@@ -260,4 +266,4 @@ def get(identifier: Any) -> Optimizer:
     return VOCABULARY.get(identifier)
 
 
-__all__ = [*(cls.__name__ for cls in _ALL), "Optimizer", "get", "schedules"]
+__all__ = [*(cls.__name__ for cls in _ALL), "Optimizer", "fit_lbfgs", "get", "schedules"]

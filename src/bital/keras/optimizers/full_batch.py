@@ -1,0 +1,83 @@
+"""L-BFGS for models: the whole data set in every step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import bital
+from bital.keras.variables import commit, values_of
+from bital.nn.optimizers import LBFGSResult, minimize_lbfgs
+
+
+def fit_lbfgs(
+    model: Any,
+    x: Any,
+    y: Any,
+    sample_weight: Any = None,
+    max_iterations: int = 200,
+    tolerance: float = 1e-5,
+    memory: int = 10,
+    callback: Callable[[int, float], Any] | None = None,
+) -> LBFGSResult:
+    """Train a compiled model on all samples at once by L-BFGS, in place of ``fit``.
+
+    For small networks and data sets: no learning rate, few iterations, a precise end. Each
+    evaluation is one call of a compiled program on all samples. The optimizer that the model was
+    compiled with is left as it is. Layers compute as in training; what is random in them, as in
+    ``Dropout``, is drawn once.
+
+    Parameters
+    ----------
+    model : Model
+        Compiled with a loss.
+    x, y, sample_weight
+        As in ``fit``: arrays.
+    max_iterations, tolerance, memory, callback
+        See ``bital.nn.optimizers.minimize_lbfgs``.
+
+    Returns
+    -------
+    LBFGSResult
+        The model's trainable weights are then ``weights``.
+
+    Raises
+    ------
+    DataError, ShapeError, ModelStateError
+        As ``fit``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bital import keras
+    >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)], dtype="float64")
+    >>> model.compile(loss="mse")
+    >>> x = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [2.0, 1.0]])
+    >>> keras.optimizers.fit_lbfgs(model, x, x @ [3.0, -2.0] + 0.5, tolerance=1e-9).converged
+    True
+    >>> model.get_weights()[1].round(6)
+    array([0.5])
+    """
+    samples = model._data("fit_lbfgs", x, y, sample_weight).in_place(model.dtype)
+    model._require_trainable("fit_lbfgs")
+    steps = model._steps()
+    arrays, others = samples.whole(), values_of(steps.others)
+
+    def loss(weights: Any, arrays: Any, others: Any) -> Any:
+        inputs, targets, counts = arrays
+        value, _, _ = steps._forward(
+            weights, others, model._as_inputs(inputs), targets, counts, True
+        )
+        return value
+
+    slope = model._jit(bital.value_and_grad(loss))
+    found = minimize_lbfgs(
+        lambda weights: slope(weights, arrays, others),
+        values_of(steps.trainable),
+        max_iterations,
+        tolerance,
+        memory,
+        callback,
+    )
+    commit(steps.trainable, found.weights)
+    return found
