@@ -6,7 +6,7 @@ the last tenth of the text, which it has not seen, beside those of the frequenci
 characters. Run it::
 
     python examples/07_characters.py                   # draws out/07_characters.png
-    python examples/07_characters.py --epochs 2
+    python examples/07_characters.py --epochs 2       # from the fifth on it learns by heart
 """
 
 import argparse
@@ -84,7 +84,7 @@ def main() -> None:
         description="A character model of Python's language reference."
     )
     parser.add_argument("--out", type=Path, default=Path("out/07_characters.png"))
-    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--characters", type=int, default=400, help="to write")
     parser.add_argument("--size", type=int, default=200_000, help="characters of text to read")
     options = parser.parse_args()
