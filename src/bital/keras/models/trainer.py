@@ -195,12 +195,7 @@ class Trainer(Runner):
         train = train.by_class(class_weight, self.dtype).in_place(self.dtype)
         self._require_trainable("fit")
         looking = data.batch_size("fit", validation_batch_size, max(size, LOOKING_BATCH))
-        known = {"epochs": epochs, "steps": train.steps(size), "validated": test is not None}
-        known["logged"] = self._log_names(test is not None)
-        bar = reporter(verbose, epochs, known["steps"])
-        listeners = CallbackList(self, [*(callbacks or []), *bar], known)
-        self.history = listeners.history
-        self.stop_training = False
+        listeners = self._listeners(callbacks, verbose, epochs, train.steps(size), test)
         resume, told = resuming.asked(resume, callbacks), None
         if resume is not None:
             told = self._told(
@@ -388,6 +383,18 @@ class Trainer(Runner):
     def _checked_batch(self, who: str, x: Any, y: Any, sample_weight: Any) -> data.Data:
         self._require_compiled(who)
         return self._checked(data.plain("x", x), data.plain("y", y), sample_weight)
+
+    def _listeners(
+        self, callbacks: Any, verbose: Any, epochs: int, steps: int | None, test: Source | None
+    ) -> CallbackList:
+        """The callbacks of a training that begins."""
+        told = {"epochs": epochs, "steps": steps, "validated": test is not None}
+        told["logged"] = self._log_names(test is not None)
+        bar = reporter(verbose, epochs, steps)
+        listeners = CallbackList(self, [*(callbacks or []), *bar], told)
+        self.history = listeners.history
+        self.stop_training = False
+        return listeners
 
     def _validated(self, test: Source, size: int, run: Run) -> dict[str, float]:
         found = self._test_epoch(test, size, run)
