@@ -1,5 +1,8 @@
 """Where samples come from: tables, generators, objects that make batches, arrays on disk."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -270,3 +273,43 @@ class TestTables:
         mixed = frames.DataFrame({"a": [1, 2], "b": ["x", "y"]})
         with pytest.raises(DataError, match=r"x\['b'\]"):
             made().fit(mixed, Y[:2], verbose=0)
+
+
+_LARGE = """
+import resource, sys
+import numpy as np
+import bital
+from bital import keras
+
+rows, width = {rows}, 256
+x = np.load(sys.argv[1], mmap_mode="r")
+model = keras.Sequential([keras.Input((width,)), keras.layers.Dense(1)])
+model.compile("sgd", "mse", executor="{executor}")
+model.fit(np.zeros((64, width), np.float32), np.zeros((64, 1)), batch_size=32, verbose=0)
+with open("/proc/self/statm") as file:
+    mapped = int(file.read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (mapped + {allowed}, mapped + {allowed}))
+try:
+    np.array(x)
+except MemoryError:
+    pass
+else:
+    raise SystemExit("the array fits into memory: the test says nothing")
+model.fit(x, np.zeros((rows, 1), np.float32), batch_size=1024, verbose=0, validation_split=0.1)
+print(model.optimizer.iterations)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc, sets RLIMIT_AS")
+@pytest.mark.parametrize("chosen", ["numpy", "native"])
+def test_an_array_larger_than_the_memory_that_is_allowed(tmp_path, chosen):
+    """Shuffled, validated, on a sparse file of 1 GB, with 384 MB of memory to be had."""
+    rows = 1 << 20
+    path = tmp_path / "large.npy"
+    np.lib.format.open_memmap(path, "w+", np.float32, (rows, 256))
+    program = _LARGE.format(rows=rows, executor=chosen, allowed=384 << 20)
+    command = [sys.executable, "-c", program, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=500)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [str(2 + -(-int(rows * 0.9) // 1024))]
