@@ -33,6 +33,7 @@ from bital.errors import ArgumentError, ModelFileError, ModelStateError
 from bital.keras import archive, losses, metrics, optimizers
 from bital.keras.archive import damaged
 from bital.keras.checkpoints import FORMAT as CHECKPOINT
+from bital.keras.functions import OwnFunction
 from bital.keras.layers.base import LAYERS
 from bital.keras.models.model import Model
 from bital.keras.variables import Variable, commit, values_from
@@ -181,6 +182,9 @@ def _state_of(optimizer: optimizers.Optimizer) -> Iterator[tuple[str, Any]]:
 
 def _rehearse(model: Model) -> None:
     """Let the functions in a model see the types of their arguments; nothing is computed."""
+    for variable in model.weights:
+        for item in (variable.regularizer, variable.constraint):
+            _see(item, variable.value)
     shapes: list[Any] = []
     x = bital.tree.map(lambda shape: shape, _examples(model, shapes))
     if any(None in shape[1:] for shape in shapes):
@@ -190,9 +194,13 @@ def _rehearse(model: Model) -> None:
     if model.optimizer is None or len(single) != 1:
         return
     for item in bital.tree.leaves((model._request.loss, model._request.metrics)):
-        function = getattr(item, "function", None)
-        if function is not None:
-            bital.eval_shape(lambda y, p, call=function: call(y, p), single[0], single[0])
+        _see(item, single[0], single[0])
+
+
+def _see(item: Any, *args: Any) -> None:
+    function = getattr(item, "function", None)
+    if isinstance(function, OwnFunction):
+        bital.eval_shape(function, *args)
 
 
 def _examples(model: Model, shapes: list[Any]) -> Any:
