@@ -143,18 +143,18 @@ class Loss(Configured):
 
 
 class Elementwise(Loss):
-    """Base of the losses whose targets look like the outputs: ``function(targets, outputs, ...)``.
+    """Base of the losses whose targets look like the outputs: ``_function(targets, outputs, ...)``.
 
     What follows are attributes of the loss, by the names in ``arguments``.
     """
 
-    function: ClassVar[Callable[..., Any]]
+    _function: ClassVar[Callable[..., Any]]
     arguments: ClassVar[tuple[str, ...]] = ()
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return one value for each sample."""
         options = {name: getattr(self, name) for name in self.arguments}
-        return type(self).function(align(y_true, y_pred), y_pred, **options)
+        return type(self)._function(align(y_true, y_pred), y_pred, **options)
 
     def prepare(self, y: np.ndarray, output_shape: tuple[Any, ...], dtype: Any) -> np.ndarray:
         """Return floating targets of the outputs' shape."""

@@ -22,7 +22,7 @@ class MeanSquaredError(Elementwise):
     5.0
     """
 
-    function = nn.mean_squared_error
+    _function = nn.mean_squared_error
 
 
 class MeanAbsoluteError(Elementwise):
@@ -34,7 +34,7 @@ class MeanAbsoluteError(Elementwise):
     2.0
     """
 
-    function = nn.mean_absolute_error
+    _function = nn.mean_absolute_error
 
 
 class MeanAbsolutePercentageError(Elementwise):
@@ -46,7 +46,7 @@ class MeanAbsolutePercentageError(Elementwise):
     37.5
     """
 
-    function = nn.mean_absolute_percentage_error
+    _function = nn.mean_absolute_percentage_error
 
 
 class MeanSquaredLogarithmicError(Elementwise):
@@ -58,7 +58,7 @@ class MeanSquaredLogarithmicError(Elementwise):
     0.4805
     """
 
-    function = nn.mean_squared_logarithmic_error
+    _function = nn.mean_squared_logarithmic_error
 
 
 class LogCosh(Elementwise):
@@ -70,7 +70,7 @@ class LogCosh(Elementwise):
     0.4338
     """
 
-    function = nn.log_cosh
+    _function = nn.log_cosh
 
 
 class Hinge(Elementwise):
@@ -82,7 +82,7 @@ class Hinge(Elementwise):
     1.0
     """
 
-    function = nn.hinge
+    _function = nn.hinge
 
 
 class SquaredHinge(Elementwise):
@@ -94,7 +94,7 @@ class SquaredHinge(Elementwise):
     1.25
     """
 
-    function = nn.squared_hinge
+    _function = nn.squared_hinge
 
 
 class CategoricalHinge(Elementwise):
@@ -106,7 +106,7 @@ class CategoricalHinge(Elementwise):
     1.5
     """
 
-    function = nn.categorical_hinge
+    _function = nn.categorical_hinge
 
 
 class Poisson(Elementwise):
@@ -118,7 +118,7 @@ class Poisson(Elementwise):
     1.0
     """
 
-    function = nn.poisson
+    _function = nn.poisson
 
 
 class Huber(Elementwise):
@@ -130,7 +130,7 @@ class Huber(Elementwise):
     1.5
     """
 
-    function = nn.huber
+    _function = nn.huber
     arguments = ("delta",)
 
     def __init__(
@@ -158,7 +158,7 @@ class Pinball(Elementwise):
     0.5
     """
 
-    function = nn.pinball
+    _function = nn.pinball
     arguments = ("quantile",)
 
     def __init__(
@@ -204,7 +204,7 @@ class CosineSimilarity(Elementwise):
     -0.6
     """
 
-    function = nn.cosine_similarity
+    _function = nn.cosine_similarity
     arguments = ("axis",)
 
     def __init__(
@@ -226,7 +226,7 @@ class KLDivergence(Elementwise):
     0.1438
     """
 
-    function = nn.kl_divergence
+    _function = nn.kl_divergence
     undoes = "softmax"
 
     def on_logits(self) -> Loss:
@@ -254,7 +254,7 @@ class Dice(Elementwise):
     0.5
     """
 
-    function = nn.dice
+    _function = nn.dice
     arguments = ("axis",)
 
     def __init__(
@@ -276,7 +276,7 @@ class Tversky(Elementwise):
     0.5
     """
 
-    function = nn.tversky
+    _function = nn.tversky
     arguments = ("alpha", "beta", "axis")
 
     def __init__(

@@ -101,18 +101,18 @@ class Metric(Configured):
 
 
 class OfFunction(Metric):
-    """Base: the mean of ``function(y_true, y_pred, ...)``.
+    """Base: the mean of ``_function(y_true, y_pred, ...)``.
 
     What follows are attributes of the metric, by the names in ``arguments``.
     """
 
-    function: ClassVar[Callable[..., Any]]
+    _function: ClassVar[Callable[..., Any]]
     arguments: ClassVar[tuple[str, ...]] = ()
 
     def values(self, y_true: Any, y_pred: Any) -> Any:
         """Return one value for each sample."""
         options = {name: getattr(self, name) for name in self.arguments}
-        return type(self).function(align(y_true, y_pred), y_pred, **options)
+        return type(self)._function(align(y_true, y_pred), y_pred, **options)
 
 
 class FunctionMetric(Metric):

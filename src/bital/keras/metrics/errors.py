@@ -24,7 +24,7 @@ class MeanSquaredError(OfFunction):
     """
 
     direction = "min"
-    function = nn.mean_squared_error
+    _function = nn.mean_squared_error
 
 
 class MeanAbsoluteError(OfFunction):
@@ -37,7 +37,7 @@ class MeanAbsoluteError(OfFunction):
     """
 
     direction = "min"
-    function = nn.mean_absolute_error
+    _function = nn.mean_absolute_error
 
 
 class MeanAbsolutePercentageError(OfFunction):
@@ -50,7 +50,7 @@ class MeanAbsolutePercentageError(OfFunction):
     """
 
     direction = "min"
-    function = nn.mean_absolute_percentage_error
+    _function = nn.mean_absolute_percentage_error
 
 
 class MeanSquaredLogarithmicError(OfFunction):
@@ -63,7 +63,7 @@ class MeanSquaredLogarithmicError(OfFunction):
     """
 
     direction = "min"
-    function = nn.mean_squared_logarithmic_error
+    _function = nn.mean_squared_logarithmic_error
 
 
 class Hinge(OfFunction):
@@ -76,7 +76,7 @@ class Hinge(OfFunction):
     """
 
     direction = "min"
-    function = nn.hinge
+    _function = nn.hinge
 
 
 class SquaredHinge(OfFunction):
@@ -89,7 +89,7 @@ class SquaredHinge(OfFunction):
     """
 
     direction = "min"
-    function = nn.squared_hinge
+    _function = nn.squared_hinge
 
 
 class CategoricalHinge(OfFunction):
@@ -102,7 +102,7 @@ class CategoricalHinge(OfFunction):
     """
 
     direction = "min"
-    function = nn.categorical_hinge
+    _function = nn.categorical_hinge
 
 
 class Poisson(OfFunction):
@@ -115,7 +115,7 @@ class Poisson(OfFunction):
     """
 
     direction = "min"
-    function = nn.poisson
+    _function = nn.poisson
 
 
 class KLDivergence(OfFunction):
@@ -128,7 +128,7 @@ class KLDivergence(OfFunction):
     """
 
     direction = "min"
-    function = nn.kl_divergence
+    _function = nn.kl_divergence
 
 
 class RootMeanSquaredError(MeanSquaredError):
@@ -155,7 +155,7 @@ class LogCoshError(OfFunction):
     """
 
     direction = "min"
-    function = nn.log_cosh
+    _function = nn.log_cosh
 
     def __init__(self, name: str | None = "logcosh") -> None:
         super().__init__(name)
@@ -219,7 +219,7 @@ class BinaryCrossentropy(_Crossentropy):
     0.6931
     """
 
-    function = nn.binary_crossentropy
+    _function = nn.binary_crossentropy
 
 
 class CategoricalCrossentropy(_Crossentropy):
@@ -231,7 +231,7 @@ class CategoricalCrossentropy(_Crossentropy):
     0.6931
     """
 
-    function = nn.categorical_crossentropy
+    _function = nn.categorical_crossentropy
 
 
 class SparseCategoricalCrossentropy(Metric):
@@ -287,7 +287,7 @@ class CosineSimilarity(OfFunction):
     """
 
     direction = "max"
-    function = nn.cosine_similarity
+    _function = nn.cosine_similarity
     arguments = ("axis",)
 
     def __init__(self, name: str | None = None, axis: int = -1) -> None:
