@@ -211,7 +211,7 @@ def main(kind, count, seed, paths):
     for path in paths:
         if "checkpoint" not in path:
             keras.models.load_model(path)  # imports what loading needs
-    b"x".decode("unicode_escape")  # a module of its own
+    b"x".decode("unicode_escape"), np.ma  # modules of the standard library and NumPy, on demand
     attempt = loader(kind, paths, rng)
     documented = DOCUMENTED.get(kind, ModelFileError)
     sys.addaudithook(audit)
