@@ -35,8 +35,6 @@ REFUSED = {
     "lora_alpha",
     "quantization_config",
     "registered_name",
-    "kernel_constraint",
-    "bias_constraint",
 }
 
 
