@@ -114,7 +114,13 @@ def _train_options(command: Callable[..., None]) -> Callable[..., None]:
 @executor_option
 @click.pass_context
 def train(
-    ctx: click.Context, data: str, out: Path | None, resume: Path | None, quiet: bool, **chosen: Any
+    ctx: click.Context,
+    /,
+    data: str,
+    out: Path | None,
+    resume: Path | None,
+    quiet: bool,
+    **chosen: Any,
 ) -> None:
     """Train a classifier of handwritten digits, and write a run folder.
 
@@ -122,7 +128,7 @@ def train(
     them is the one that is kept. Ctrl-C stops after the current batch and keeps the best model so
     far; the exit status is then 130. --resume goes on with such a run.
     """
-    from bital.cli import run_folder
+    from bital.cli import networks, run_folder
     from bital.cli import train as training
 
     if resume is not None:
@@ -134,7 +140,7 @@ def train(
         rate = options.RATES[chosen["optimizer"]] if rate is None else rate
         chosen["threads"] = chosen["threads"] or training.default_threads(name)
         chosen = options.complete(chosen)
-        settings = training.Settings(executor=name, learning_rate=rate, **chosen)
+        settings = networks.Settings(executor=name, learning_rate=rate, **chosen)
         folder = run_folder.create(out, name=data) if resume is None else unfinished
         outcome = training.run(settings, folder, not quiet, click.echo)
     _echo_outcome(outcome, folder)

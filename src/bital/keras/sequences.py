@@ -12,6 +12,52 @@ from bital.errors import ArgumentError, DataError
 from bital.keras import checks
 
 
+class PyDataset:
+    """Batches by number: the base that Keras has for them; ``fit`` asks for the two methods alone.
+
+    Define ``__len__``, the number of batches, and ``__getitem__(i)``, which returns ``(x, y)`` or
+    ``(x, y, sample_weight)``. ``fit`` shuffles the numbers and reads ahead.
+
+    Parameters
+    ----------
+    workers, use_multiprocessing, max_queue_size
+        Taken for Keras's sake, without effect: one thread reads ahead.
+
+    Examples
+    --------
+    >>> class Squares(PyDataset):
+    ...     def __len__(self):
+    ...         return 4
+    ...
+    ...     def __getitem__(self, i):
+    ...         x = np.arange(8.0)[:, np.newaxis] + 8 * i
+    ...         return x, x**2
+    >>> Squares().num_batches
+    4
+    """
+
+    def __init__(
+        self, workers: int = 1, use_multiprocessing: bool = False, max_queue_size: int = 10
+    ) -> None:
+        self.workers = checks.integer("PyDataset", "workers", workers)
+        self.use_multiprocessing = use_multiprocessing
+        self.max_queue_size = max_queue_size
+
+    def __len__(self) -> int:
+        raise NotImplementedError(f"{type(self).__name__}: define __len__, the number of batches.")
+
+    def __getitem__(self, index: int) -> Any:
+        raise NotImplementedError(f"{type(self).__name__}: define __getitem__(i), batch i.")
+
+    @property
+    def num_batches(self) -> int:
+        """How many batches there are."""
+        return len(self)
+
+    def on_epoch_end(self) -> None:
+        """Called after each epoch."""
+
+
 def pad_sequences(
     sequences: Sequence[Any],
     maxlen: int | None = None,

@@ -10,7 +10,7 @@ from bital.errors import ArgumentError, DataError
 from bital.keras import checks
 from bital.keras.models.plotting import plot_model
 from bital.keras.random_state import set_random_seed
-from bital.keras.sequences import pad_sequences, timeseries_dataset_from_array
+from bital.keras.sequences import PyDataset, pad_sequences, timeseries_dataset_from_array
 from bital.nn import one_hot
 
 
@@ -98,6 +98,7 @@ def image_dataset_from_directory(directory: Any, *arguments: Any, **options: Any
 
 
 __all__ = [
+    "PyDataset",
     "image_dataset_from_directory",
     "normalize",
     "pad_sequences",

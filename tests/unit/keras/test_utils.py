@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from bital import keras
 from bital.errors import ArgumentError, DataError
 from bital.keras import utils
 
@@ -70,3 +71,27 @@ def test_beside_keras(monkeypatch):
     x = rng.normal(size=(4, 5))
     for order in (1, 2):
         np.testing.assert_allclose(utils.normalize(x, 1, order), theirs.normalize(x, 1, order))
+
+
+def test_batches_by_number_have_keras_base():
+    class Sums(utils.PyDataset):
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, i):
+            x = np.random.default_rng(i).normal(size=(8, 2))
+            return x, x.sum(axis=1)
+
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse", executor="numpy")
+    losses = model.fit(Sums(workers=2), epochs=3, verbose=0).history["loss"]
+    assert losses[0] > losses[1] > losses[2]
+    with pytest.raises(NotImplementedError, match="define __len__"):
+        utils.PyDataset().num_batches  # noqa: B018
+
+
+def test_what_keras_has_elsewhere_is_told():
+    with pytest.raises(AttributeError, match=r"NumPy is the language: write np\.exp"):
+        keras.ops  # noqa: B018
+    with pytest.raises(AttributeError, match=r"no attribute 'nothing'$"):
+        keras.nothing  # noqa: B018
