@@ -209,7 +209,7 @@ def test_an_lstm_needs_a_layer(invoke, tmp_path):
 
 def test_any_number_of_convolutions_fits():
     preset = options.PRESETS["cnn"]
-    settings = train.Settings(
+    settings = networks.Settings(
         (2,) * 6, *list(asdict(preset).values())[1:], "cnn", "adam", 0.1, 0, "numpy", 1
     )
     model = networks.build(settings, 10)
