@@ -11,7 +11,8 @@ from typing import Any
 from bital import keras
 from bital.cli.options import Preset
 
-layers, schedules = keras.layers, keras.optimizers.schedules
+layers = keras.layers
+schedules: Any = keras.optimizers.schedules
 
 SIDE = 28
 
@@ -37,13 +38,8 @@ class Settings(Preset):
 def build(settings: Settings, steps_per_epoch: int) -> Any:
     """The untrained, compiled network; its optimizer follows the schedule by itself."""
     keras.utils.set_random_seed(settings.seed)
-    model = keras.Sequential(
-        [
-            keras.Input((SIDE * SIDE,)),
-            *_HIDDEN[settings.model](settings),
-            layers.Dense(10, activation="softmax"),
-        ]
-    )
+    parts: list[Any] = [keras.Input((SIDE * SIDE,)), *_HIDDEN[settings.model](settings)]
+    model = keras.Sequential([*parts, layers.Dense(10, activation="softmax")])
     optimizer = type(keras.optimizers.get(settings.optimizer))
     rate = rates(settings, steps_per_epoch)
     model.compile(
