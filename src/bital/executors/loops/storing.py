@@ -115,10 +115,16 @@ def stored_in(program: Program, made: dict[Var, Equation]) -> set[Var]:
                     _store_base(atom, made, stored)
             elif name not in _EVALUATES or (name == "gather" and place == 0):
                 _store_base(atom, made, stored)
+    depths: dict[Atom, int] = {}
     for equation in program.equations:
-        shared = [var for var in equation.outputs if uses[var] > 1 and var not in stored]
-        if shared and name_of(equation) in LAZY - VIEWS:
-            stored.update(var for var in shared if not _is_cheap(var, made, stored))
+        if (name := name_of(equation)) not in LAZY:
+            continue
+        (out,) = equation.outputs
+        depth = 1 + max(depths.get(atom, 0) for atom in equation.inputs)
+        deep = depth > _DEEPEST and name not in VIEWS
+        if deep or (uses[out] > 1 and name not in VIEWS and not _is_cheap(out, made, stored)):
+            stored.add(out)
+        depths[out] = 0 if out in stored else depth
     return stored
 
 
@@ -130,6 +136,7 @@ _CHEAP = frozenset(
     }
 )
 _LARGE = 1 << 16  # bytes: what is smaller stays in a cache
+_DEEPEST = 100  # formulas within formulas: they are evaluated recursively
 _OPERATIONS = 8
 
 

@@ -262,3 +262,16 @@ def test_heads_of_attention_are_not_copied() -> None:
     q, k = (np.ones((2, 32, 4, 16)) for _ in "ab")
     module = lowered(lambda q, k: np.einsum("bthd,bshd->bhts", q, k), q, k)
     assert [kernel.name for kernel in kernels_of(module.steps)] == ["product"]
+
+
+def test_a_formula_may_be_of_any_length() -> None:
+    """It is evaluated recursively, and cut where that would go too deep."""
+
+    def long(x: Any) -> Any:
+        for number in range(250):
+            x = np.maximum(x, number % 7) - 0.5 * x
+        return x
+
+    x = np.linspace(-1, 1, 5)
+    with bital.config.executor("native"):
+        np.testing.assert_array_equal(bital.jit(long)(x), long(x))
