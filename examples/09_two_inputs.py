@@ -2,10 +2,11 @@
 
 Some facts tell at once (the month: presents are bought in December), others only together (here
 the young buy if they live near, the old if they live far away). The wide way leads the first
-straight to the answer, the deep way the second through layers; both are trained as one model. After Cheng et al., "Wide & Deep Learning for Recommender Systems", 2016, on data made here.
+straight to the answer, the deep way the second through layers; both are trained as one model.
+After Cheng et al., "Wide & Deep Learning for Recommender Systems", 2016, on data made here.
 Run it::
 
-    python examples/09_two_inputs.py                   # draws out/06_two_inputs.png
+    python examples/09_two_inputs.py                   # draws out/09_two_inputs.png
 """
 
 import argparse

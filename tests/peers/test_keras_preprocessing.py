@@ -24,4 +24,3 @@ def test_boundaries_of_discretization(bins, sizes):
     ours = layers.Discretization(num_bins=bins)
     ours.adapt(iter(parts))
     np.testing.assert_allclose(ours.bin_boundaries, keras.bin_boundaries, rtol=1e-6)
-

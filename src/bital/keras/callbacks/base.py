@@ -248,10 +248,13 @@ class CallbackList:
             callback.on_epoch_begin(epoch, {})
 
     def epoch_end(self, epoch: int, logs: Logs) -> None:
-        """Call ``on_epoch_end``."""
+        """Call ``on_epoch_end``; the history has the epoch whatever another callback raises."""
         self._logs = logs
-        for callback in self.callbacks:
-            callback.on_epoch_end(epoch, logs)
+        try:
+            for callback in self.callbacks[:-1]:
+                callback.on_epoch_end(epoch, logs)
+        finally:
+            self.history.on_epoch_end(epoch, logs)
 
     def train_batch_begin(self, batch: int) -> None:
         """Call ``on_train_batch_begin`` where it is defined."""
