@@ -3,7 +3,7 @@
 The images keep their shape, and a kernel of 5 x 5 weights slides over them: what it has learned in
 one place it knows in all. Run it::
 
-    python examples/08_convolutional_network.py        # draws out/05_convolutional_network.png
+    python examples/08_convolutional_network.py        # draws out/08_convolutional_network.png
     python examples/08_convolutional_network.py --images 60000 --epochs 8
 """
 
