@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import os
@@ -158,12 +159,17 @@ def _write(path: Path, code: bytes) -> None:
 
 
 def _prune(folder: Path) -> None:
-    found = [(entry.stat(), entry.path) for entry in os.scandir(folder)]
+    found = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            with contextlib.suppress(FileNotFoundError):  # another process has removed it
+                found.append((entry.stat(), entry.path))
     total = sum(stat.st_size for stat, _ in found)
     for stat, path in sorted(found, key=lambda each: each[0].st_mtime):
         if total <= _KEPT:
             return
-        os.unlink(path)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
         total -= stat.st_size
 
 

@@ -163,6 +163,16 @@ def test_the_oldest_go_first(folder: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert sum(path.stat().st_size for path in folder.iterdir()) <= compiler._KEPT
 
 
+def test_what_another_process_removes_meanwhile(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiler.load(TEXT)
+    (folder / "gone.part").symlink_to(folder / "nothing")  # listed, and not there
+    monkeypatch.setattr(compiler, "_KEPT", 0)
+    compiler._prune(folder)
+    assert [path.name for path in folder.iterdir()] == ["gone.part"]
+
+
 def test_some_of_the_writes_look_for_what_is_old(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
