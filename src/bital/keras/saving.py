@@ -67,7 +67,7 @@ def save_weights(model: Model, path: str | Path, overwrite: bool = True) -> None
     _write(path, overwrite, None, None, _weights(model))
 
 
-def load_model(path: str | Path, compile: bool = True) -> Model:
+def load_model(path: str | Path, compile: bool = True, **others: Any) -> Model:
     """Return the model that ``model.save(path)`` wrote.
 
     Parameters
@@ -83,7 +83,16 @@ def load_model(path: str | Path, compile: bool = True) -> Model:
         If the file is damaged, is not a model of bital, or describes what bital does not have.
     FileNotFoundError
         If there is no file.
+    ArgumentError
+        For Keras's ``custom_objects`` and ``safe_mode``: a file holds functions as what they
+        compute, never code, and has no unsafe mode.
     """
+    if others:
+        raise ArgumentError(
+            f"load_model({', '.join(f'{name}=...' for name in others)}): a model file holds your "
+            "functions as what they compute, so leave this out. A model with layer classes of your "
+            "own is built by your code, and then reads model.load_weights(path)."
+        )
     document, tensors = archive.read(path, {FORMAT: VERSION})
     return _loaded(path, document, tensors, compile)
 

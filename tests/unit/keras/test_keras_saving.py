@@ -533,3 +533,8 @@ def test_any_json_value_anywhere_in_the_metadata(saved, data):
     except ModelFileError:
         return
     assert np.isfinite(model.predict(X)).all()
+
+
+def test_what_keras_asks_for_when_code_is_loaded(tmp_path):
+    with pytest.raises(ArgumentError, match=r"custom_objects=\.\.\.\): .* load_weights"):
+        load_model(tmp_path / "m.safetensors", custom_objects={"f": abs})
