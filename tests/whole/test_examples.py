@@ -47,7 +47,7 @@ def marked(name):
     return pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name
 
 
-@pytest.mark.parametrize("name", map(marked, sorted(RUNS)))
+@pytest.mark.parametrize("name", [marked(name) for name in sorted(RUNS)])
 def test_an_example_runs(name, tmp_path):
     options, said = RUNS[name]
     source = Path(__file__).parents[2] / "src"
