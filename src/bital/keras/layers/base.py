@@ -265,20 +265,15 @@ class Layer(Weighted, Configured):
         if not self.built:
             self._build_for(shape, further)
         self.check_input(shape)
-        training = calling.training_now.get() if training is None else training
-        if "training" in self._call_names:
-            further["training"] = training
-        further |= {name: mask for name, mask in masks.items() if name in self._call_names}
         self._added_losses = []
-        token = calling.training_now.set(training)
-        try:
-            with bital.named_scope(self.name):
-                outputs, mask = self._called(x, further, masks.get("mask"), raw)
-                if self.activity_regularizer is not None:
-                    for output in bital.tree.leaves(outputs):
-                        self.add_loss(self.activity_regularizer(output) / output.shape[0])
-        finally:
-            calling.training_now.reset(token)
+        with calling.training_as(training) as training, bital.named_scope(self.name):
+            if "training" in self._call_names:
+                further["training"] = training
+            further |= {name: mask for name, mask in masks.items() if name in self._call_names}
+            outputs, mask = self._called(x, further, masks.get("mask"), raw)
+            if self.activity_regularizer is not None:
+                for output in bital.tree.leaves(outputs):
+                    self.add_loss(self.activity_regularizer(output) / output.shape[0])
         return outputs, mask
 
     def _called(

@@ -17,8 +17,19 @@ from bital.keras.variables import are_given, commit, holding, values_of
 Shape = Any
 """Sizes with the batch first, None where the data decide; or a list or dict of such tuples."""
 
-training_now: ContextVar[bool] = ContextVar("bital_keras_training", default=False)
+_training: ContextVar[bool] = ContextVar("bital_keras_training", default=False)
 _losses: ContextVar[list[Any] | None] = ContextVar("bital_keras_losses", default=None)
+
+
+@contextmanager
+def training_as(training: bool | None) -> Iterator[bool]:
+    """Let layers within the block train, or not; None: as those around it do."""
+    chosen = _training.get() if training is None else training
+    token = _training.set(chosen)
+    try:
+        yield chosen
+    finally:
+        _training.reset(token)
 
 
 @contextmanager
@@ -168,6 +179,6 @@ __all__ = [
     "is_shape",
     "map_shapes",
     "shapes_of",
-    "training_now",
+    "training_as",
     "without_batch",
 ]
