@@ -177,6 +177,7 @@ SMALL = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", sorted(SMALL))
 def test_networks_for_pictures(invoke, small, tmp_path, model):
     """They take the same images, and every command works with their runs."""

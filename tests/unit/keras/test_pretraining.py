@@ -159,6 +159,7 @@ def test_gaussian_samples():
     assert counts == 4000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("persistent", [False, True])
 def test_a_machine_learns_a_distribution(persistent):
     """Four of sixteen patterns: their probability grows from 1/4 to most of it."""
