@@ -1,7 +1,7 @@
 """The table of layers: a row for each layer, and for each way of making it that matters.
 
 A row holds one constructor expression. ``tests/unit/keras/test_layer_rows.py`` runs it with
-``bital.keras`` alone, ``tests/peers/test_keras_layers.py`` runs the same expression with Keras 3
+``bital.keras`` alone, ``tests/peers/test_keras3_layers.py`` runs the same expression with Keras 3
 too and compares. To add a layer, add a row here; the tests do the rest.
 """
 

@@ -1,7 +1,7 @@
 """The table of losses: a row for each, and for each way of making it that matters.
 
 ``tests/unit/keras/test_training_rows.py`` runs a row with ``bital.keras`` alone,
-``tests/peers/test_keras_training.py`` runs the same expression with Keras 3 too and compares.
+``tests/peers/test_keras3_training.py`` runs the same expression with Keras 3 too and compares.
 """
 
 from __future__ import annotations

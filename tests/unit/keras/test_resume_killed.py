@@ -60,7 +60,7 @@ def finished(children, folder, result):
     return json.loads(result.read_text())
 
 
-def killed(children, folder, result, rng):
+def killed(children, folder, result, rng, longest):
     """Kill a training: before its first step, within, or while a checkpoint is being written."""
     number = children.start(folder, result)
     kind = rng.choice(["early", "any", "any", "writing", "writing"])
@@ -69,7 +69,7 @@ def killed(children, folder, result, rng):
     else:
         while (line := children.line()) != "training":
             assert line, children.process.stderr.readline()
-        time.sleep(rng.random() * 0.08)
+        time.sleep(rng.random() * longest)
     deadline = time.monotonic() + 0.2
     while kind == "writing" and time.monotonic() < deadline:
         if any(name.endswith(".part") for name in os.listdir(folder)):
@@ -90,11 +90,14 @@ def test_killed_twenty_times(tmp_path, name, record_property):
     rng = random.Random(time.time_ns())
     children = Children(name)
     try:
+        start = time.monotonic()
         whole = finished(children, "-", tmp_path / "whole.json")
         assert children.line() == "training"
+        # So long that the trainings get on, and so short that none comes to its end.
+        longest = (time.monotonic() - start) / 12
         writing, folder, result = 0, tmp_path / "run", tmp_path / "killed.json"
         for _ in range(KILLS):
-            writing += killed(children, folder, result, rng)
+            writing += killed(children, folder, result, rng, longest)
             assert not result.exists(), "the training was at its end before the last kill"
         newest = max((tmp_path / "run").glob("checkpoint-*.safetensors"))
         reached = checkpoints.load(newest)["epoch"]

@@ -1,6 +1,6 @@
 """The tables of losses, metrics, optimizers and schedules, by bital alone.
 
-Beside Keras they stand in ``tests/peers/test_keras_training.py``.
+Beside Keras they stand in ``tests/peers/test_keras3_training.py``.
 """
 
 import json
