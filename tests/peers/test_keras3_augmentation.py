@@ -1,13 +1,10 @@
 """Images moved by the parameters that Keras 3 draws, and resized, beside Keras."""
 
-import os
-
 import numpy as np
 import pytest
 
 from bital.keras import layers
 
-os.environ.setdefault("KERAS_BACKEND", "jax")
 theirs = pytest.importorskip("keras")
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 

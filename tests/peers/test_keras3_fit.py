@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +11,6 @@ import pytest
 
 import bital.keras as ours
 
-os.environ.setdefault("KERAS_BACKEND", "jax")
 jax = pytest.importorskip("jax")
 theirs = pytest.importorskip("keras")
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]

@@ -8,7 +8,6 @@ constraints, the result of ``compute_output_shape``, and the configuration.
 from __future__ import annotations
 
 import importlib
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,7 +19,6 @@ import bital
 import bital.keras
 from bital.keras.variables import holding
 
-os.environ.setdefault("KERAS_BACKEND", "jax")
 jax = pytest.importorskip("jax")
 theirs = pytest.importorskip("keras")
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]

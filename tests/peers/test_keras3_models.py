@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,6 @@ import pytest
 import bital
 import bital.keras
 
-os.environ.setdefault("KERAS_BACKEND", "jax")
 pytest.importorskip("jax")
 theirs = pytest.importorskip("keras")
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]

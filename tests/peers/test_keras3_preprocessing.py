@@ -1,13 +1,10 @@
 """What layers learn from data, beside Keras 3."""
 
-import os
-
 import numpy as np
 import pytest
 
 from bital.keras import layers
 
-os.environ.setdefault("KERAS_BACKEND", "jax")
 theirs = pytest.importorskip("keras")
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 

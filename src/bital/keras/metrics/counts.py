@@ -78,10 +78,14 @@ class _Counts(Metric):
     wanted: tuple[int, ...]
     """Places in what `counts` returns."""
 
-    def __init__(self, thresholds: Any, name: str | None, default: float = 0.5) -> None:
+    _default = 0.5
+    """The threshold where none is given."""
+
+    def __init__(self, thresholds: Any = None, name: str | None = None) -> None:
         super().__init__(name)
         self.thresholds = list(thresholds) if isinstance(thresholds, tuple) else thresholds
-        self._sorted, self._places = _thresholds(type(self).__name__, self.thresholds, default)
+        who = type(self).__name__
+        self._sorted, self._places = _thresholds(who, self.thresholds, self._default)
 
     def zero_sums(self) -> Any:
         """Return zeros, one for each threshold."""
@@ -119,9 +123,6 @@ class TruePositives(_Counts):
     direction = "max"
     wanted = (0,)
 
-    def __init__(self, thresholds: Any = None, name: str | None = None) -> None:
-        super().__init__(thresholds, name)
-
 
 class FalsePositives(_Counts):
     """How many outputs above the threshold whose target is 0: the sum of their weights.
@@ -139,9 +140,6 @@ class FalsePositives(_Counts):
 
     direction = "min"
     wanted = (1,)
-
-    def __init__(self, thresholds: Any = None, name: str | None = None) -> None:
-        super().__init__(thresholds, name)
 
 
 class TrueNegatives(_Counts):
@@ -161,9 +159,6 @@ class TrueNegatives(_Counts):
     direction = "max"
     wanted = (2,)
 
-    def __init__(self, thresholds: Any = None, name: str | None = None) -> None:
-        super().__init__(thresholds, name)
-
 
 class FalseNegatives(_Counts):
     """How many outputs not above the threshold whose target is 1: the sum of their weights.
@@ -182,9 +177,6 @@ class FalseNegatives(_Counts):
     direction = "min"
     wanted = (3,)
 
-    def __init__(self, thresholds: Any = None, name: str | None = None) -> None:
-        super().__init__(thresholds, name)
-
 
 class _Share(_Counts):
     direction = "max"
@@ -196,7 +188,9 @@ class _Share(_Counts):
         class_id: int | None = None,
         name: str | None = None,
     ) -> None:
-        super().__init__(thresholds, name, 0.5 if top_k is None else _OUT)
+        if top_k is not None:
+            self._default = _OUT
+        super().__init__(thresholds, name)
         who = type(self).__name__
         self.top_k = None if top_k is None else checks.integer(who, "top_k", top_k)
         self.class_id = None if class_id is None else checks.integer(who, "class_id", class_id, 0)

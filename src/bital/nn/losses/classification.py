@@ -10,8 +10,8 @@ from bital.nn.activations import Array, log_softmax, sigmoid, softplus
 from bital.nn.losses.common import (
     EPSILON,
     as_array,
-    check_smoothing,
     pair,
+    smoothed,
     sparse_message,
 )
 
@@ -115,9 +115,7 @@ def categorical_crossentropy(
     array([0.69314718])
     """
     targets, outputs = pair("categorical_crossentropy", targets, outputs)
-    check_smoothing("categorical_crossentropy", label_smoothing)
-    if label_smoothing:
-        targets = targets * (1 - label_smoothing) + label_smoothing / outputs.shape[axis]
+    targets = smoothed("categorical_crossentropy", targets, label_smoothing, outputs.shape[axis])
     if from_logits:
         logs = log_softmax(outputs, axis)
     else:
@@ -164,13 +162,15 @@ def binary_crossentropy(
     array([0.69314718])
     """
     targets, outputs = pair("binary_crossentropy", targets, outputs)
-    check_smoothing("binary_crossentropy", label_smoothing)
-    if label_smoothing:
-        targets = targets * (1 - label_smoothing) + 0.5 * label_smoothing
+    targets = smoothed("binary_crossentropy", targets, label_smoothing, 2)
+    return np.mean(_binary_losses(targets, outputs, from_logits), axis=axis)
+
+
+def _binary_losses(targets: Array, outputs: Array, from_logits: bool) -> Array:
     if from_logits:
-        return np.mean(softplus(outputs) - outputs * targets, axis=axis)
+        return softplus(outputs) - outputs * targets
     share = np.clip(outputs, EPSILON, 1 - EPSILON)
-    return -np.mean(targets * np.log(share) + (1 - targets) * np.log(1 - share), axis=axis)
+    return -(targets * np.log(share) + (1 - targets) * np.log(1 - share))
 
 
 def binary_focal_crossentropy(
@@ -215,17 +215,12 @@ def binary_focal_crossentropy(
     array([0.1733])
     """
     targets, outputs = pair("binary_focal_crossentropy", targets, outputs)
-    check_smoothing("binary_focal_crossentropy", label_smoothing)
-    if label_smoothing:
-        targets = targets * (1 - label_smoothing) + 0.5 * label_smoothing
+    targets = smoothed("binary_focal_crossentropy", targets, label_smoothing, 2)
     if from_logits:
-        losses = softplus(outputs) - outputs * targets
         wrong = targets * sigmoid(-outputs) + (1 - targets) * sigmoid(outputs)
     else:
-        share = np.clip(outputs, EPSILON, 1 - EPSILON)
-        losses = -(targets * np.log(share) + (1 - targets) * np.log(1 - share))
         wrong = targets * (1 - outputs) + (1 - targets) * outputs
-    losses = np.power(wrong, gamma) * losses
+    losses = np.power(wrong, gamma) * _binary_losses(targets, outputs, from_logits)
     if apply_class_balancing:
         losses = (targets * alpha + (1 - targets) * (1 - alpha)) * losses
     return np.mean(losses, axis=axis)
@@ -270,9 +265,9 @@ def categorical_focal_crossentropy(
     array([0.0433])
     """
     targets, outputs = pair("categorical_focal_crossentropy", targets, outputs)
-    check_smoothing("categorical_focal_crossentropy", label_smoothing)
-    if label_smoothing:
-        targets = targets * (1 - label_smoothing) + label_smoothing / outputs.shape[axis]
+    targets = smoothed(
+        "categorical_focal_crossentropy", targets, label_smoothing, outputs.shape[axis]
+    )
     if from_logits:
         logs = log_softmax(outputs, axis)
         share = np.exp(logs)

@@ -57,8 +57,10 @@ def sparse_message(
     return text + "Give every output its own label."
 
 
-def check_smoothing(name: str, value: float) -> None:
+def smoothed(name: str, targets: Array, value: float, classes: int) -> Array:
+    """Targets of which the part ``value`` is spread evenly over the classes."""
     if not 0 <= value <= 1:
         raise ArgumentError(
             f"{name}(label_smoothing={value!r}): must lie between 0 and 1, for instance 0.1."
         )
+    return targets * (1 - value) + value / classes if value else targets
