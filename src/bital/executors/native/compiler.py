@@ -50,7 +50,7 @@ class Machine:
 
     def __init__(self, code: bytes) -> None:
         # An engine owns its module and its target machine; the code it finds in its "cache".
-        self._engine = llvm.create_mcjit_compiler(_module(""), _target_machine())
+        self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target_machine())
         self._engine.set_object_cache(None, lambda _: code)
         self._engine.finalize_object()
 
@@ -83,17 +83,14 @@ def load(text: str, careful: bool = True) -> Machine:
 def _compile(text: str, careful: bool) -> bytes:
     """Optimise LLVM IR and make an object file of it."""
     machine = _target_machine(*host(), level=1 if careful else 0)
-    module = _module(text)
-    if careful:
-        options = llvm.create_pipeline_tuning_options(speed_level=2)
-        # A builder is for one run: it keeps what the last one registered.
-        _passes().run(module, llvm.create_pass_builder(machine, options))
-    return bytes(machine.emit_object(module))
-
-
-def _module(text: str) -> Any:
-    """LLVM IR in a context of its own: the global one keeps every constant it ever met."""
-    return llvm.parse_assembly(text, llvm.create_context())
+    # LLVM's global context keeps every constant that it ever met; one of our own must outlive its
+    # module, and the garbage collector keeps no order.
+    with llvm.create_context() as context, llvm.parse_assembly(text, context) as module:
+        if careful:
+            options = llvm.create_pipeline_tuning_options(speed_level=2)
+            # A builder is for one run: it keeps what the last one registered.
+            _passes().run(module, llvm.create_pass_builder(machine, options))
+        return bytes(machine.emit_object(module))
 
 
 @functools.cache
