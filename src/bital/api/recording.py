@@ -5,9 +5,11 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
+import linecache
 import re
 import textwrap
 import threading
+import tokenize
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Hashable, Sequence
@@ -238,9 +240,13 @@ def _matched(names: Any, argument: Any) -> list[str] | None:
 @functools.cache
 def _unpacked_names(code: CodeType | None) -> dict[str, Any]:
     """``{"params": ("W1", "b1")}`` for a function that says ``W1, b1 = params``; nested too."""
+    if code is None:
+        return {}
+    # inspect.getsource looks through every module that is loaded, which takes tens of milliseconds.
+    lines = linecache.getlines(code.co_filename)[code.co_firstlineno - 1 :]
     try:
-        parsed = ast.parse(textwrap.dedent(inspect.getsource(code)))  # type: ignore[arg-type]
-    except (OSError, TypeError, SyntaxError):
+        parsed = ast.parse(textwrap.dedent("".join(inspect.getblock(lines))))
+    except (SyntaxError, tokenize.TokenError):
         return {}
     return {
         node.value.id: _target_names(node.targets[0])
