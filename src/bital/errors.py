@@ -485,3 +485,18 @@ class BroadcastWarning(UserWarning):
 
         bital.jit(lambda y, p: np.mean((y[:, np.newaxis] - p) ** 2))(np.ones(3), np.ones((3, 1)))
     """
+
+
+class TableWarning(UserWarning):
+    """A column of a table is not what it should be: ids, dates as text, a leaked target.
+
+    Fails::
+
+        encoder = bital.tables.TableEncoder()
+        encoder.fit({"when": ["31.12.2024", "1.1.2025"]})  # dates, and only text to a program
+
+    Works::
+
+        encoder = bital.tables.TableEncoder()
+        encoder.fit({"when": np.array(["2024-12-31", "2025-01-01"], "datetime64[D]")})
+    """

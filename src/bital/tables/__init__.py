@@ -1,0 +1,6 @@
+"""Tables: columns of numbers, categories, booleans and dates become what networks read."""
+
+from bital.tables.columns import is_table as is_table
+from bital.tables.encoder import Encoded as Encoded
+from bital.tables.encoder import TableEncoder as TableEncoder
+from bital.tables.encoding import Column as Column

@@ -1,0 +1,53 @@
+"""The usual faults of tables, told before training: ids, dates as text, targets that cannot be."""
+
+from __future__ import annotations
+
+import re
+
+from bital.tables.statistics import Statistics
+
+ID_ROWS = 50
+_ID_NAME = re.compile(r"(^|[\W_])(id|uuid|guid|key|index|row|nr|no)s?$|(?<=[a-z])(Id|ID)$", re.I)
+_DATE = re.compile(
+    r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([ T]\d{1,2}:\d{2}.*)?"
+    r"|\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d{2})( .*)?"
+    r"|\d{1,2}[ -](jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[ -]\d{2,4}",
+    re.I,
+)
+
+
+def looks_like_id(known: Statistics) -> str:
+    """Return a warning if a column tells rows apart and nothing else, or nothing."""
+    if known.present < ID_ROWS or known.distinct < 0.99 * known.present:
+        return ""
+    way = f"Pass kinds={{{known.name!r}: {{kind!r}}}} if it means something."
+    if known.kind == "text":
+        return (
+            f"column {known.name!r} is left out: (nearly) all of its {known.present:,} texts are "
+            f"different, as ids and remarks are. {way.format(kind='category')}"
+        )
+    if known.kind != "number" or not known.whole:
+        return ""
+    moments = known.moments[""]
+    consecutive = moments.high - moments.low == known.present - 1
+    if consecutive or _ID_NAME.search(known.name):
+        what = "row numbers" if consecutive else "whole numbers that are all different, as ids are"
+        return f"column {known.name!r} is left out: it holds {what}. {way.format(kind='number')}"
+    return ""
+
+
+def written_dates(known: Statistics) -> str:
+    """Return a warning if all categories of a column are dates, or nothing."""
+    texts = list(known.counts or ())
+    if not texts or not all(_DATE.fullmatch(text.strip()) for text in texts):
+        return ""
+    iso = all(re.match(r"\d{4}-\d\d-\d\d($|[ T])", text.strip()) for text in texts)
+    way = (
+        f"pass kinds={{{known.name!r}: 'date'}}"
+        if iso
+        else "write them as 2024-12-31, or use pandas.to_datetime or str.to_date of polars"
+    )
+    return (
+        f"column {known.name!r} holds dates as text, such as {texts[0]!r}, which are categories "
+        f"without order: {way}."
+    )
