@@ -201,8 +201,8 @@ class Perceptron(ClassifierMixin, BaseEstimator):
         classes = unique_labels(y)
         if len(classes) < 2:
             raise DataError(
-                f"Perceptron.fit: all rows of y have one class, {classes[0]!r}; a threshold unit "
-                "tells one class from others, so y needs two classes or more"
+                f"Perceptron.fit: all rows of y have one class, {classes.tolist()[0]!r}; a "
+                "threshold unit tells one class from others, so y needs two classes or more"
             )
         if not (self.warm_start and hasattr(self, "coef_")):
             self._start(classes, X.shape[1])
@@ -503,9 +503,9 @@ def _present(
     def row(unit: Unit, given: tuple[Array, Array]) -> tuple[Unit, tuple[Array, Array]]:
         coef, bias, *l1 = unit
         x, step = given
-        margin = step * (coef @ x + bias)
+        total = coef @ x + bias
         concerned = step != 0
-        wrong = concerned & (margin <= 0)
+        wrong = concerned & (step * total <= 0)
         move = np.where(wrong, step, 0.0)
         kept = np.where(concerned, decay, 1.0)
         coef = coef * kept[:, np.newaxis] + np.multiply.outer(move, x)
@@ -515,7 +515,7 @@ def _present(
             up, down = due[:, np.newaxis] + l1[1], due[:, np.newaxis] - l1[1]
             less = np.where(coef > 0, np.maximum(coef - up, 0.0), np.minimum(coef + down, 0.0))
             unit = less, unit[1], due, l1[1] + less - coef
-        return unit, (wrong, np.maximum(-margin, 0.0))
+        return unit, (wrong, np.where(wrong, np.abs(total), 0.0))
 
     unit, (wrong, loss) = bital.scan(row, unit, (x, steps))
     return unit, wrong, loss
