@@ -1,0 +1,401 @@
+"""What `DNNClassifier` and `DNNRegressor` share."""
+
+from __future__ import annotations
+
+import numbers
+import warnings
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, is_classifier
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from bital.errors import ArgumentError, DataError
+from bital.keras.layers import Dense
+from bital.sklearn import network
+from bital.sklearn.inputs import ArrayInputs, TableInputs, check_columns, is_mixed, rows_of
+from bital.sklearn.training import Progress, Training
+
+SMALL = 2e9
+"""Multiplications of a training below which compiling machine code does not pay."""
+
+
+class DNN(BaseEstimator):
+    """Base of the estimators: checks, encodes, builds, trains and predicts.
+
+    Subclasses know targets: `_begin_targets`, `_encode_targets`, `_loss`, `_last`.
+    """
+
+    # Training -----------------------------------------------------------------------------
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, validation_data: Any = None) -> DNN:
+        """Train on all samples, ``max_iter`` epochs at most.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix, ``(samples, columns)``, or data frame
+        y : array-like, ``(samples,)`` or ``(samples, targets)``
+        sample_weight : array-like, ``(samples,)``, optional
+            A sample of weight 2 counts as two samples.
+        validation_data : (X, y) or (X, y, sample_weight), optional
+            Samples to measure on after each epoch, and for ``early_stopping``.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError
+            If something does not fit; nothing has been trained then.
+        """
+        return self._run(self._begin(X, y, sample_weight, validation_data))
+
+    def _run(self, training: Training) -> DNN:
+        try:
+            training.run()
+        except KeyboardInterrupt:
+            self._end(training)
+            raise
+        return self._end(training)
+
+    def _begin(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        validation_data: Any = None,
+        *,
+        incremental: bool = False,
+        classes: Any = None,
+    ) -> Training:
+        """Check and encode the data, and build and compile the model, or take the one there is."""
+        anew = not (hasattr(self, "model_") and (incremental or self.warm_start))
+        X, y = self._checked(X, y, anew)
+        if anew:
+            self._begin_targets(y, classes)
+        weights = self._sample_weights(sample_weight, X, y)
+        X, y, weights = _counted(X, y, weights)
+        held = self._held_out(X, y, weights, validation_data)
+        if held is not None and validation_data is None:
+            X, y, weights, held = held
+        if anew:
+            self._inputs = self._learnt_inputs(X, weights)
+            self._scale_targets(y, weights)
+        x, targets = self._inputs.transform(X), self._encode_targets(y)
+        size = self._batch_size(len(y))
+        if anew:
+            mean = 1.0 if weights is None else weights.mean()
+            self._start(size, len(y), mean, weights is not None)
+        arguments = self._arguments(size, len(y), incremental)
+        arguments["sample_weight"] = weights
+        if held is not None:
+            arguments["validation_data"] = (
+                self._inputs.transform(held[0]),
+                self._encode_targets(held[1]),
+                *held[2:],
+            )
+        self._follow(anew, incremental, held is not None, len(y))
+        arguments["callbacks"] = [*(self.callbacks or []), self._progress]
+        model = self._model
+        return Training(
+            model,
+            x,
+            targets,
+            arguments,
+            self._progress,
+            self.solver,
+            self.tol,
+            model.history,
+        )
+
+    def _end(self, training: Training) -> DNN:
+        """Set what a fitted estimator has."""
+        self.model_ = training.model
+        if not all(np.isfinite(w).all() for w in self.model_.get_weights()):
+            raise DataError(
+                "Solver produced non-finite parameter weights. The input data may contain large "
+                "values and need to be preprocessed."
+            )
+        logs = training.logs
+        for name, values in logs.items():
+            self.history_.setdefault(name, []).extend(values)
+        self.loss_curve_ = self.history_.get("loss", [])
+        self.n_iter_ = len(logs.get("loss", ()))
+        self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else None
+        if training.lbfgs is not None:
+            self.n_iter_ = training.lbfgs.iterations
+        self.t_ += self.n_iter_ * training.progress.size
+        progress = training.progress
+        self.validation_loss_curve_ = self.history_.get("val_loss")
+        self.validation_scores_ = self.history_.get(f"val_{self._score_name}")
+        self.best_loss_ = self.best_validation_score_ = None
+        if progress.score:
+            self.best_validation_score_ = progress.best
+        elif self.loss_curve_:
+            self.best_loss_ = min(self.loss_curve_) if progress.best is None else -progress.best
+        self.n_layers_ = len(network.hidden_sizes(self)) + 2
+        self._warn_unless_converged(training)
+        return self
+
+    def _warn_unless_converged(self, training: Training) -> None:
+        epochs = training.arguments["epochs"] - training.arguments["initial_epoch"]
+        at_end = training.lbfgs is None and self.n_iter_ == epochs == self.max_iter
+        open_end = self.steps is None and self.learning_rate != "cosine" and self.tol > 0
+        if at_end and open_end and epochs > 1 and not training.progress.stopped:
+            warnings.warn(
+                f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the "
+                "optimization hasn't converged yet.",
+                ConvergenceWarning,
+                stacklevel=5,
+            )
+
+    @available_if(lambda self: self._solver_takes_batches())
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        validation_data: Any = None,
+    ) -> DNN:
+        """Train for one epoch on these samples, from where the estimator is.
+
+        ``early_stopping`` works here too: a part of each call's samples is held out, or
+        ``validation_data`` are given; when the score has not risen for ``n_iter_no_change`` calls
+        the best weights are put back, and later calls change nothing.
+
+        Parameters and errors as in `fit`.
+        """
+        training = self._begin(X, y, sample_weight, validation_data, incremental=True)
+        return self._run(training)
+
+    def _solver_takes_batches(self) -> bool:
+        if isinstance(self.solver, str) and self.solver == "lbfgs":
+            raise AttributeError(
+                "partial_fit is only available for stochastic optimizers. lbfgs is not stochastic."
+            )
+        return True
+
+    # Pieces of _begin ---------------------------------------------------------------------
+
+    def _checked(self, X: Any, y: Any, anew: bool) -> tuple[Any, Any]:
+        """Return inputs and targets that scikit-learn's checks have passed."""
+        if self._reads_table(X, anew):
+            check_columns(self, X, reset=anew)
+            return X, self._checked_targets(y, X)
+        return validate_data(
+            self,
+            X,
+            y,
+            accept_sparse="csr",
+            multi_output=True,
+            y_numeric=not is_classifier(self),
+            dtype=(np.float64, np.float32),
+            reset=anew,
+        )
+
+    def _reads_table(self, X: Any, anew: bool) -> bool:
+        if not anew:
+            return isinstance(self._inputs, TableInputs)
+        return is_mixed(X)
+
+    def _learnt_inputs(self, X: Any, weights: Any) -> Any:
+        if is_mixed(X):
+            return TableInputs.fit(X, np.float32)
+        return ArrayInputs(self.standardize, X.dtype).fit(X, weights)
+
+    def _inputs_of(self, X: Any) -> Any:
+        """Return inputs for a prediction as the network reads them."""
+        check_is_fitted(self, "model_")
+        if isinstance(self._inputs, TableInputs):
+            check_columns(self, X, reset=False)
+        else:
+            X = validate_data(
+                self, X, accept_sparse="csr", dtype=(np.float64, np.float32), reset=False
+            )
+        return self._inputs.transform(X)
+
+    def _sample_weights(self, sample_weight: Any, X: Any, y: Any) -> np.ndarray | None:
+        if sample_weight is None:
+            return None
+        return _check_sample_weight(sample_weight, X, dtype=np.float64)
+
+    def _held_out(self, X: Any, y: Any, weights: Any, given: Any) -> Any:
+        """Return validation data ``(X, y[, weights])``; or all four parts of a split."""
+        if given is not None:
+            return self._checked_validation(given)
+        if not self.early_stopping:
+            return None
+        rows = np.arange(len(y))
+        train, test = train_test_split(
+            rows,
+            random_state=check_random_state(self.random_state),
+            test_size=self.validation_fraction,
+            stratify=self._strata(y),
+        )
+        if len(test) < 2:
+            raise DataError(
+                "The validation set is too small. Increase 'validation_fraction' or the size of "
+                "your dataset."
+            )
+        held = [rows_of(X, test), rows_of(y, test)]
+        if weights is not None:
+            held.append(weights[test])
+            weights = weights[train]
+        return rows_of(X, train), rows_of(y, train), weights, held
+
+    def _checked_validation(self, given: Any) -> list[Any]:
+        if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
+            raise ArgumentError("validation_data must be (X, y) or (X, y, sample_weight).")
+        X, y = self._checked(given[0], given[1], False)
+        return [X, y, *(_check_sample_weight(w, X, dtype=np.float64) for w in given[2:])]
+
+    def _strata(self, y: Any) -> Any:
+        return None
+
+    def _batch_size(self, samples: int) -> int:
+        if self.batch_size == "auto":
+            return min(200, samples)
+        if not isinstance(self.batch_size, numbers.Integral) or self.batch_size < 1:
+            raise ArgumentError(f"batch_size={self.batch_size!r} must be a positive int or 'auto'.")
+        if self.batch_size > samples:
+            warnings.warn(
+                "Got `batch_size` less than 1 or larger than sample size. It is going to be "
+                "clipped",
+                stacklevel=5,
+            )
+        return int(min(self.batch_size, samples))
+
+    def _start(self, size: int, samples: int, mean: float, weighted: bool) -> None:
+        """Build and compile a network with new weights."""
+        draw = check_random_state(self.random_state)
+        seeds = draw.randint(np.iinfo(np.int32).max, size=2)
+        loss = self._loss(weighted)
+        lbfgs = isinstance(self.solver, str) and self.solver == "lbfgs"
+        penalty = network.penalty(self.alpha, mean * (samples if lbfgs else size), loss)
+        self._model = network.build(
+            self,
+            self._inputs.spec(),
+            self._outputs(),
+            self._last(),
+            self._inputs.dtype,
+            int(seeds[0]),
+            penalty,
+        )
+        self._seed = int(seeds[1])
+        metrics = [self._metric()] if self.early_stopping else None
+        self._model.compile(
+            network.make_optimizer(self),
+            loss,
+            weighted_metrics=metrics,
+            executor=self._executor(size, samples),
+        )
+        self.history_: dict[str, list[float]] = {}
+        self.t_ = 0
+
+    def _executor(self, size: int, samples: int) -> str | None:
+        """Return the executor: NumPy's where machine code would take longer to make than to run."""
+        if self.executor is not None:
+            return self.executor
+        return None
+
+    def _epochs(self, size: int, samples: int) -> int:
+        if self.steps is None:
+            return int(self.max_iter)
+        return -(-int(self.steps) // -(-samples // size))
+
+    def _arguments(self, size: int, samples: int, incremental: bool) -> dict[str, Any]:
+        """Return what ``model.fit`` is told."""
+        done = len(self.history_.get("loss", ()))
+        epochs = 1 if incremental else self._epochs(size, samples)
+        return {
+            "batch_size": size,
+            "epochs": done + epochs,
+            "initial_epoch": done,
+            "shuffle": bool(self.shuffle),
+            "seed": self._seed,
+            "verbose": int(self.verbose) if self.verbose else 0,
+        }
+
+    def _follow(self, anew: bool, incremental: bool, validated: bool, samples: int) -> None:
+        """Make what follows the training; ``partial_fit`` goes on with the one there is."""
+        if anew or not incremental:
+            score = self.early_stopping and validated
+            sgd = isinstance(self.solver, str) and self.solver == "sgd"
+            self._progress = Progress(
+                f"val_{self._score_name}" if score else "loss",
+                score,
+                self.tol,
+                self.n_iter_no_change,
+                self.learning_rate if sgd or self.learning_rate == "cosine" else "constant",
+                self.power_t,
+                score and self.restore_best,
+            )
+        self._progress.size = samples
+
+    # Looking ------------------------------------------------------------------------------
+
+    def _predicted(self, X: Any) -> Any:
+        """Return the network's outputs."""
+        x = self._inputs_of(X)
+        if hasattr(x, "inputs"):
+            rows = range(0, len(x), 1024)
+            found = [self.model_.predict(x[r : r + 1024], verbose=0) for r in rows]
+            return np.concatenate(found)
+        return self.model_.predict(x, verbose=0)
+
+    @property
+    def coefs_(self) -> list[np.ndarray]:
+        """Matrices of the layers, ``(in, out)`` each."""
+        return [layer.kernel.value for layer in self._dense_layers("coefs_")]
+
+    @coefs_.setter
+    def coefs_(self, values: list[np.ndarray]) -> None:
+        for layer, value in zip(self._dense_layers("coefs_"), values, strict=True):
+            layer.set_weights([value, layer.bias.value])
+
+    @property
+    def intercepts_(self) -> list[np.ndarray]:
+        """Biases of the layers, ``(out,)`` each."""
+        return [layer.bias.value for layer in self._dense_layers("intercepts_")]
+
+    @intercepts_.setter
+    def intercepts_(self, values: list[np.ndarray]) -> None:
+        for layer, value in zip(self._dense_layers("intercepts_"), values, strict=True):
+            layer.set_weights([layer.kernel.value, value])
+
+    def _dense_layers(self, name: str) -> list[Dense]:
+        if not hasattr(self, "model_"):
+            raise AttributeError(f"{type(self).__name__} has no {name} before it is fitted.")
+        return [layer for layer in self.model_.layers if isinstance(layer, Dense)]
+
+    @property
+    def n_outputs_(self) -> int:
+        """Number of outputs of the network."""
+        self._dense_layers("n_outputs_")
+        return sum(self._outputs())
+
+    @property
+    def out_activation_(self) -> str:
+        """Activation of the outputs, by scikit-learn's name."""
+        self._dense_layers("out_activation_")
+        return {"sigmoid": "logistic", "linear": "identity"}.get(self._last(), self._last())
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+def _counted(X: Any, y: Any, weights: Any) -> tuple[Any, Any, Any]:
+    """Return the samples whose weight is not 0: the others are as if they were not there."""
+    if weights is None or np.all(weights != 0):
+        return X, y, weights
+    rows = np.flatnonzero(weights)
+    if not len(rows):
+        raise DataError("sample_weight is 0 for all samples: there is nothing to train on.")
+    return rows_of(X, rows), rows_of(y, rows), weights[rows]

@@ -1,0 +1,224 @@
+"""From what users hand over to arrays that the network reads: learnt in ``fit``, kept with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import validate_data
+
+from bital.errors import DataError, ModelFileError
+
+DENSE_LIMIT = 1 << 28
+"""Bytes up to which a sparse matrix becomes a dense one; larger ones do so batch by batch."""
+
+
+class ArrayInputs:
+    """Numbers in columns, each moved to mean 0 and scaled to variance 1.
+
+    Parameters
+    ----------
+    standardize : bool
+        Whether they are; else they stay as they are.
+    dtype : dtype
+        Of the network.
+    """
+
+    kind = "array"
+
+    def __init__(self, standardize: bool, dtype: Any) -> None:
+        self.standardize = standardize
+        self.dtype = np.dtype(dtype)
+        self.mean: np.ndarray | None = None
+        self.scale: np.ndarray | None = None
+
+    def fit(self, x: Any, weights: np.ndarray | None = None) -> ArrayInputs:
+        """Learn the columns' means and deviations, in float64."""
+        self.columns = x.shape[1]
+        if self.standardize:
+            self.mean, self.scale = moments(x, weights)
+        return self
+
+    def transform(self, x: Any) -> Any:
+        """Return ``(samples, columns)`` as the network reads it."""
+        if hasattr(x, "toarray"):
+            if x.shape[0] * x.shape[1] * self.dtype.itemsize > DENSE_LIMIT:
+                return SparseRows(self, x)
+            x = x.toarray()
+        if self.mean is None:
+            return np.asarray(x, self.dtype)
+        x = np.subtract(x, self.mean, dtype=np.float64)
+        x /= self.scale
+        return x.astype(self.dtype, copy=False)
+
+    def spec(self) -> dict[str, Any]:
+        """Return what the network has to be built for."""
+        return {"numbers": self.columns, "categories": {}}
+
+    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """Return plain data and arrays from which `from_state` makes the same."""
+        document = {
+            "kind": self.kind,
+            "standardize": self.standardize,
+            "dtype": self.dtype.name,
+            "columns": self.columns,
+        }
+        return document, {"mean": self.mean, "scale": self.scale} if self.standardize else {}
+
+    @classmethod
+    def from_state(cls, document: dict[str, Any], arrays: dict[str, np.ndarray]) -> ArrayInputs:
+        """Return what `state` described."""
+        made = cls(document["standardize"] is True, document["dtype"])
+        made.columns = int(document["columns"])
+        if made.standardize:
+            made.mean, made.scale = arrays["mean"], arrays["scale"]
+        return made
+
+
+class SparseRows:
+    """The rows of a sparse matrix that would be too large as a dense one, made when needed."""
+
+    def __init__(self, inputs: ArrayInputs, x: Any) -> None:
+        self.inputs, self.x = inputs, x.tocsr()
+        self.shape = x.shape
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: Any) -> Any:
+        return self.inputs.transform(self.x[rows].toarray())
+
+
+class TableInputs:
+    """Columns of a data frame through a `bital.tables.TableEncoder`.
+
+    Categories become rows of embedding tables. Columns whose vectors have one size share a table,
+    each with its part of the rows, so that the network has few lookups.
+    """
+
+    kind = "table"
+
+    def __init__(self, encoder: Any, dtype: Any) -> None:
+        self.encoder = encoder
+        self.dtype = np.dtype(dtype)
+        self._place()
+
+    @classmethod
+    def fit(cls, x: Any, dtype: Any) -> TableInputs:
+        """Learn the columns of a table."""
+        from bital.tables import TableEncoder
+
+        return cls(TableEncoder().fit(x), dtype)
+
+    def _place(self) -> None:
+        self.groups: dict[int, list[int]] = {}
+        for column, size in enumerate(self.encoder.category_sizes_):
+            self.groups.setdefault(_vector_size(size), []).append(column)
+
+    def transform(self, x: Any) -> Any:
+        """Return a dict of the network's inputs."""
+        encoded = self.encoder.transform(x)
+        found: dict[str, Any] = {}
+        if encoded.numbers.shape[1]:
+            found["numbers"] = encoded.numbers.astype(self.dtype, copy=False)
+        sizes = np.array(self.encoder.category_sizes_, int)
+        for size, columns in self.groups.items():
+            starts = np.cumsum([0, *sizes[columns][:-1]])
+            found[f"categories_{size}"] = (encoded.categories[:, columns] + starts).astype(np.int32)
+        return found
+
+    def spec(self) -> dict[str, Any]:
+        """Return what the network has to be built for: rows, columns of each vector size."""
+        sizes = np.array(self.encoder.category_sizes_, int)
+        return {
+            "numbers": len(self.encoder.number_names_),
+            "categories": {
+                size: (int(sizes[columns].sum()), len(columns))
+                for size, columns in self.groups.items()
+            },
+        }
+
+    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """Return plain data and arrays from which `from_state` makes the same."""
+        document, arrays = self.encoder.state()
+        return {"kind": self.kind, "dtype": self.dtype.name, "encoder": document}, arrays
+
+    @classmethod
+    def from_state(cls, document: dict[str, Any], arrays: dict[str, np.ndarray]) -> TableInputs:
+        """Return what `state` described."""
+        from bital.tables import TableEncoder
+
+        return cls(TableEncoder.from_state(document["encoder"], arrays), document["dtype"])
+
+
+def from_state(document: Any, arrays: dict[str, np.ndarray]) -> Any:
+    """Return the inputs that a file describes.
+
+    Raises
+    ------
+    ModelFileError
+        If it describes none.
+    """
+    kinds = {"array": ArrayInputs, "table": TableInputs}
+    if not isinstance(document, dict) or document.get("kind") not in kinds:
+        raise ModelFileError("the file does not say how inputs become numbers")
+    return kinds[document["kind"]].from_state(document, arrays)
+
+
+def moments(x: Any, weights: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and deviation of each column, ``(samples, columns) -> (columns,)`` twice.
+
+    A column that is constant, up to rounding, has the deviation 1.
+    """
+    total = x.shape[0] if weights is None else weights.sum()
+    shares = np.full(x.shape[0], 1.0) if weights is None else weights
+    if hasattr(x, "toarray"):
+        mean = np.asarray(x.T @ shares).ravel() / total
+        square = np.asarray(x.multiply(x).T @ shares).ravel() / total - mean**2
+    else:
+        mean = shares @ x / total
+        square = shares @ np.square(np.subtract(x, mean)) / total
+    if not np.isfinite(square).all():
+        raise DataError(
+            "X holds numbers whose squares are too large for float64. Scale them before."
+        )
+    small = np.finfo(np.float64).eps * len(shares) * (1 + mean**2)
+    scale = np.where(square <= small, 1.0, np.sqrt(np.maximum(square, small)))
+    return mean, scale
+
+
+def is_mixed(X: Any) -> bool:
+    """Return whether X is a table with columns that are not all numbers, or with missing values."""
+    from bital.tables import is_table
+
+    if isinstance(X, np.ndarray) or hasattr(X, "toarray") or not is_table(X):
+        return False
+    if isinstance(X, Mapping):
+        return True
+    values = np.asarray(X)
+    return values.dtype.kind not in "biuf" or (values.dtype.kind == "f" and np.isnan(values).any())
+
+
+def check_columns(estimator: Any, X: Any, reset: bool) -> None:
+    """Let scikit-learn learn, or compare, the names and the number of a table's columns."""
+    if not isinstance(X, Mapping):
+        validate_data(estimator, X, skip_check_array=True, reset=reset)
+    elif reset:
+        estimator.feature_names_in_ = np.array(list(X), object)
+        estimator.n_features_in_ = len(X)
+
+
+def rows_of(values: Any, rows: np.ndarray) -> Any:
+    """Return the rows at these places of an array, a sparse matrix or a table."""
+    if isinstance(values, Mapping):
+        return {name: np.asarray(column)[rows] for name, column in values.items()}
+    if type(values).__module__.startswith("pyarrow"):
+        return values.take(rows)
+    return _safe_indexing(values, rows)
+
+
+def _vector_size(rows: int) -> int:
+    """A power of two near ``1.6 rows^0.56`` (Howard and Gugger 2020), at most 64."""
+    return int(min(64, 2 ** max(1, round(np.log2(1.6 * rows**0.56)))))

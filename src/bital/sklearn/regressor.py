@@ -1,0 +1,141 @@
+"""`DNNRegressor`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import RegressorMixin
+from sklearn.utils.validation import column_or_1d
+
+from bital.errors import DataError
+from bital.keras.losses import Loss
+from bital.sklearn import network
+from bital.sklearn.base import DNN
+from bital.sklearn.inputs import moments
+
+
+class DNNRegressor(RegressorMixin, DNN):
+    """A network for numbers."""
+
+    _score_name = "r2_score"
+
+    def __init__(
+        self,
+        loss: Any = "squared_error",
+        hidden_layer_sizes: Any = (100,),
+        activation: Any = "relu",
+        *,
+        hidden_units: Any = None,
+        quantile: Any = 0.5,
+        delta: float = 1.0,
+        solver: Any = "adam",
+        alpha: float = 0.0001,
+        dropout: Any = 0.0,
+        batch_size: Any = "auto",
+        learning_rate: str = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        steps: int | None = None,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float = 1e-4,
+        verbose: Any = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        monitor: str = "auto",
+        restore_best: bool = True,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: float = 10,
+        max_fun: int = 15000,
+        standardize: bool = True,
+        callbacks: Any = None,
+        executor: str | None = None,
+    ) -> None:
+        given = locals()
+        self.__dict__.update({k: v for k, v in given.items() if k not in ("self", "__class__")})
+
+    def _checked_targets(self, y: Any, X: Any) -> Any:
+        return np.asarray(y, np.float64)
+
+    def _begin_targets(self, y: Any, classes: Any) -> None:
+        self._targets = _columns(y).shape[1]
+        self._flat = np.ndim(y) == 1 or y.shape[1] == 1
+
+    def _scale_targets(self, y: Any, weights: Any) -> None:
+        """Learn what brings the targets to mean 0 and variance 1, where the loss allows it."""
+        self._offset, self._factor = np.zeros(self._targets), np.ones(self._targets)
+        if not self.standardize:
+            return
+        mean, scale = moments(_columns(y), weights)
+        if self.loss == "poisson":  # the same loss for any unit, up to a constant
+            self._factor = np.where(mean > 0, mean, 1.0)
+        else:
+            self._offset, self._factor = mean, scale
+
+    def _encode_targets(self, y: Any) -> Any:
+        y = _columns(y)
+        if y.shape[1] != self._targets:
+            raise DataError(
+                f"y has {y.shape[1]} columns and the estimator was fitted with {self._targets}."
+            )
+        if self.loss == "poisson" and np.any(y < 0):
+            raise DataError("loss='poisson' needs targets that are not negative.")
+        return ((y - self._offset) / self._factor).astype(self._inputs.dtype)
+
+    def _loss(self, weighted: bool) -> Any:
+        options: dict[str, Any] = {}
+        if self.loss == "quantile":
+            options["quantile"] = self.quantile
+        elif self.loss == "huber":
+            options["delta"] = self.delta
+        loss = self.loss
+        if callable(loss) and not isinstance(loss, (Loss, type)):
+            loss = _in_users_units(loss, self._offset, self._factor)
+        return network.make_loss(loss, weighted, **options)
+
+    def _outputs(self) -> list[int]:
+        several = self.loss == "quantile" and np.ndim(self.quantile) == 1
+        return [len(self.quantile) if several else self._targets]
+
+    def _last(self) -> str:
+        return "exponential" if self.loss == "poisson" else "linear"
+
+    def _metric(self) -> Any:
+        return "r2_score"
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return predictions: ``(samples, columns) -> (samples,)`` or ``(samples, targets)``."""
+        found = self._predicted(X) * self._factor + self._offset
+        return found[:, 0] if self._flat and found.shape[1] == 1 else found
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.regressor_tags.poor_score = False
+        tags.target_tags.multi_output = True
+        return tags
+
+
+def _in_users_units(function: Any, offset: np.ndarray, factor: np.ndarray) -> Any:
+    """A loss of targets and predictions as the user knows them, for the network's."""
+
+    def loss(y_true: Any, y_pred: Any) -> Any:
+        dtype = y_pred.dtype
+        shift, scale = offset.astype(dtype), factor.astype(dtype)
+        return function(y_true * scale + shift, y_pred * scale + shift)
+
+    loss.__name__ = getattr(function, "__name__", "loss")
+    return loss
+
+
+def _columns(y: Any) -> np.ndarray:
+    y = np.asarray(y)
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = column_or_1d(y, warn=True)
+    return y.reshape(len(y), -1).astype(np.float64)

@@ -1,0 +1,159 @@
+"""One training of an estimator: what `_begin` makes, the model runs and `_end` reads."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+from sklearn.exceptions import ConvergenceWarning
+
+from bital.keras import optimizers
+from bital.keras.callbacks import Callback
+
+
+class Progress(Callback):
+    """Follows one value, changes the learning rate, ends training, keeps the best weights.
+
+    An epoch counts as better by scikit-learn's rule: the loss falls by more than ``tol``, or the
+    score rises by ``tol``. More than ``patience`` epochs in a row without that are the end. It
+    goes on from one training to the next, as ``partial_fit`` needs it.
+
+    Parameters
+    ----------
+    monitor : str
+        Name of the value in the logs.
+    score : bool
+        Whether more of it is better.
+    tol, patience : float
+    rates : {"constant", "invscaling", "adaptive", "cosine"}
+    power : float
+        Exponent of "invscaling".
+    restore : bool
+        Whether the best weights are put back at the end.
+    """
+
+    def __init__(
+        self,
+        monitor: str,
+        score: bool,
+        tol: float,
+        patience: float,
+        rates: str = "constant",
+        power: float = 0.5,
+        restore: bool = False,
+    ) -> None:
+        self.monitor, self.score, self.tol, self.patience = monitor, score, tol, patience
+        self.rates, self.power, self.restore = rates, power, restore
+        self.best: float | None = None
+        self.best_weights: list[Any] | None = None
+        self.waited = self.epochs = self.samples = self.size = 0
+        self.stopped = False
+        self.first_rate: float | None = None
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Note the learning rate that the others follow from."""
+        if self.first_rate is None:
+            self.first_rate = self.model.optimizer.learning_rate
+        self.begun = self.epochs
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Compare, and set the learning rate of the next epoch."""
+        self.epochs += 1
+        self.samples += self.size
+        value = logs[self.monitor]
+        self._compare(value if self.score else -value)
+        if self.waited > self.patience:
+            self.waited = 0
+            if self.rates == "adaptive" and self.model.optimizer.learning_rate > 1e-6:
+                self.model.optimizer.learning_rate /= 5
+            else:
+                self.stopped = self.model.stop_training = True
+        self._set_rate(epoch)
+
+    def _compare(self, value: float) -> None:
+        known = -math.inf if self.best is None else self.best
+        better = value >= known + self.tol if self.score else value > known + self.tol
+        self.waited = 0 if better or self.best is None else self.waited + 1
+        if value > known:
+            self.best = value
+            if self.restore:
+                self.best_weights = self.model.get_weights()
+
+    def _set_rate(self, epoch: int) -> None:
+        if self.rates == "invscaling":
+            factor = (self.samples + 1) ** -self.power
+        elif self.rates == "cosine":
+            share = min(1.0, (self.epochs - self.begun) / self.params["epochs"])
+            factor = 0.5 * (1 + math.cos(math.pi * share))
+        else:
+            return
+        self.model.optimizer.learning_rate = self.first_rate * max(factor, 1e-9)
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Put the best weights back."""
+        if self.best_weights is not None:
+            self.model.set_weights(self.best_weights)
+
+
+@dataclass
+class Training:
+    """A model and the data that it is about to be trained with.
+
+    ``model.fit(x, y, **arguments)`` is the training; `run` does that, or L-BFGS.
+
+    Attributes
+    ----------
+    model : bital.keras.Model
+        Built and compiled.
+    x, y : array, or dict or list of arrays
+        As the model reads them.
+    arguments : dict
+        Keyword arguments of ``model.fit``.
+    progress : Progress
+    lbfgs : LBFGSResult or None
+    """
+
+    model: Any
+    x: Any
+    y: Any
+    arguments: dict[str, Any]
+    progress: Progress
+    solver: Any = "adam"
+    tol: float = 0.0
+    before: Any = None
+    lbfgs: Any = None
+
+    @property
+    def sample_weight(self) -> Any:
+        """Weights of the samples, ``(samples,)``, or None."""
+        return self.arguments.get("sample_weight")
+
+    def run(self) -> None:
+        """Train the model; not one that has come to its end in a ``partial_fit`` before."""
+        if isinstance(self.solver, str) and self.solver == "lbfgs":
+            self._run_lbfgs()
+        elif not self.progress.stopped:
+            self.model.fit(self.x, self.y, **self.arguments)
+
+    def _run_lbfgs(self) -> None:
+        limit = self.arguments["epochs"]
+        found = optimizers.fit_lbfgs(
+            self.model, self.x, self.y, self.sample_weight, limit, max(self.tol, 1e-12)
+        )
+        self.lbfgs = found
+        if not found.converged and found.iterations >= limit:
+            warnings.warn(
+                f"lbfgs has not come to an end in {limit} iterations. Raise max_iter.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+
+    @property
+    def logs(self) -> dict[str, list[float]]:
+        """Values by epoch, of this training alone."""
+        if self.lbfgs is not None:
+            return {"loss": [float(value) for value in self.lbfgs.values[1:] or self.lbfgs.values]}
+        history = self.model.history
+        return {} if history is self.before else history.history
