@@ -51,6 +51,7 @@ _LAZY = {
     "keras": "bital.keras",
     "nn": "bital.nn",
     "random": "bital.random",
+    "tune": "bital.tune",
     "tables": "bital.tables",
 }
 

@@ -303,6 +303,34 @@ class CheckpointError(BitalError, RuntimeError):
     """
 
 
+class StudyError(BitalError, RuntimeError):
+    """A study of hyperparameters on disk that this search cannot go on with.
+
+    Fails::
+
+        def build(units):
+            model = keras.Sequential([keras.layers.Dense(units), keras.layers.Dense(1)])
+            model.compile("sgd", "mse")
+            return model
+
+        data = {"X": np.ones((8, 3)), "y": np.ones(8), "cv": 2, "storage": "study.journal"}
+        bital.tune.search(build, {"units": [1, 2]}, n_trials=2, **data)
+        bital.tune.search(build, {"units": [1, 9]}, n_trials=4, **data)  # another space
+
+    Works::
+
+        def build(units):
+            model = keras.Sequential([keras.layers.Dense(units), keras.layers.Dense(1)])
+            model.compile("sgd", "mse")
+            return model
+
+        data = {"X": np.ones((8, 3)), "y": np.ones(8), "cv": 2, "storage": "study.journal"}
+        bital.tune.search(build, {"units": [1, 2]}, n_trials=2, **data)
+        bital.tune.search(build, {"units": [1, 2]}, n_trials=4, **data)  # two more trials
+        bital.tune.search(build, {"units": [1, 9]}, n_trials=4, name="second", **data)
+    """
+
+
 class NonFiniteLossError(BitalError, FloatingPointError):
     """The loss became NaN or infinite during training.
 
@@ -408,6 +436,25 @@ class ImageFileError(BitalError, ValueError):
 
         np.save("digits.npy", np.zeros((5, 28, 28)))
         $ bital predict runs/mnist-1 digits.npy
+    """
+
+
+class TableFileError(BitalError, ValueError):
+    """A file that does not exist, or does not hold a table with names of its columns.
+
+    Fails::
+
+        from pathlib import Path
+
+        Path("points.csv").write_text("1.5,2\\n3,4\\n")
+        bital.tables.read_table("points.csv")
+
+    Works::
+
+        from pathlib import Path
+
+        Path("points.csv").write_text("x,y\\n1.5,2\\n3,4\\n")
+        bital.tables.read_table("points.csv")
     """
 
 

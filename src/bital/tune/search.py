@@ -1,0 +1,415 @@
+"""The search itself: studies, workers, the loop over trials."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bital.errors import ArgumentError, NonFiniteLossError, StudyError
+from bital.tune import ledger
+from bital.tune.data import Data
+from bital.tune.objectives import EstimatorObjective, ModelObjective, Outcome, Watch
+from bital.tune.optional import load_joblib, load_optuna
+from bital.tune.result import EPOCHS, FAILURE, SCORES, Result, finished
+from bital.tune.space import Space
+from bital.tune.storage import open_storage
+
+SEARCH = "bital:search"
+SAMPLERS = ("tpe", "random", "grid")
+PRUNERS = ("median", "halving", "hyperband")
+
+
+class Job(NamedTuple):
+    """What a worker needs; it is sent to other processes."""
+
+    objective: Any
+    space: Space
+    storage: Any
+    name: str
+    sampler: Any
+    pruner: Any
+    seed: int
+    n_trials: int
+    deadline: float | None
+    verbose: int
+    parallel: bool
+
+
+def search(
+    learner: Any,
+    space: Any,
+    X: Any,
+    y: Any = None,
+    *,
+    sampler: Any = "tpe",
+    n_trials: int | None = None,
+    timeout: float | None = None,
+    cv: Any = None,
+    validation_data: Any = None,
+    scoring: Any = None,
+    direction: str | None = None,
+    pruner: Any = "median",
+    storage: Any = None,
+    name: str = "search",
+    seed: int = 0,
+    n_jobs: int = 1,
+    refit: bool = True,
+    fit_params: Mapping[str, Any] | None = None,
+    verbose: int = 0,
+) -> Result:
+    """Search for hyperparameters, with Optuna.
+
+    Parameters
+    ----------
+    learner : estimator or callable
+        An estimator with scikit-learn's methods, a pipeline too; or a function that takes
+        hyperparameters as keyword arguments and returns a compiled model of `bital.keras`.
+    space : dict or callable
+        The hyperparameters: ``{"units": [32, 64], "dropout": (0.0, 0.5), "learning_rate":
+        Log(1e-4, 1e-1)}``; see `Space`. For a function that builds, ``batch_size`` and ``epochs``
+        are arguments of ``fit`` unless it takes them.
+    X, y
+        Samples, ``(n, ...)``, and targets.
+    sampler : {"tpe", "random", "grid"} or sampler of Optuna's, default "tpe"
+        How values are chosen: by a model of what was good (Bergstra et al. 2011), at random, or
+        all combinations.
+    n_trials : int, optional
+        Trials of the whole study, those that it holds already included. Default: 20, or the whole
+        grid.
+    timeout : float, optional
+        No trial is begun after so many seconds.
+    cv : int, float, splitter or iterable, default 5
+        Folds, as in scikit-learn; a float holds out that share once.
+    validation_data : (X, y), optional
+        What trials are scored on, in place of folds.
+    scoring : str or callable, optional
+        For estimators as in scikit-learn; default: their ``score``. For models the name of the
+        loss or of a metric, default ``"loss"``; or a function of (model, x, y), of which more is
+        better.
+    direction : {"maximize", "minimize"}, optional
+        Default: as the score has it.
+    pruner : {"median", "halving", "hyperband"}, pruner of Optuna's, or None, default "median"
+        Which trials end early. They report their score after epochs, and after folds.
+    storage : str, path, storage of Optuna's, or None
+        Where the study is kept: a file, the URL of a database, or None for memory. A study that is
+        there already goes on; several processes may work on it at once.
+    name : str, default "search"
+        The name of the study in its storage.
+    seed : int, default 0
+        What the sampler draws, and start weights of models that are built by a function. An
+        estimator has its own ``random_state``.
+    n_jobs : int, default 1
+        Processes that run trials; -1 for one a processor. Each gets its share of the threads.
+    refit : bool, default True
+        Whether the best is trained on all samples in the end.
+    fit_params : dict, optional
+        Further arguments of ``fit``, such as ``epochs`` and ``callbacks``.
+    verbose : int, default 0
+        1: a line for each trial.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    ArgumentError, DataError
+        If something does not fit; no trial has been begun then.
+    StudyError
+        If the storage holds another search under this name.
+    MissingExtraError
+        If Optuna (or, for estimators and folds, scikit-learn) is not installed.
+
+    Notes
+    -----
+    A training whose loss is no longer finite is a failed trial. Any other error ends the search;
+    its trial counts as unfinished, and is begun again by the next call.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bital import keras, tune
+    >>> def build(learning_rate):
+    ...     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    ...     model.compile(keras.optimizers.SGD(learning_rate), "mse")
+    ...     return model
+    >>> x = np.random.default_rng(0).normal(size=(60, 3))
+    >>> result = tune.search(build, {"learning_rate": [1e-4, 0.1]}, x, x.sum(axis=1),
+    ...                      sampler="grid", cv=0.25, fit_params={"epochs": 5})
+    >>> result.best_params
+    {'learning_rate': 0.1}
+    """
+    optuna = load_optuna()
+    places = Space(space)
+    objective = _objective(learner, X, y, cv, validation_data, scoring, fit_params, seed)
+    objective.check(places.distributions)
+    workers = _workers(n_jobs)
+    if direction not in (None, "maximize", "minimize"):
+        raise ArgumentError(f"search(direction={direction!r}): must be 'maximize' or 'minimize'.")
+    direction = direction or objective.direction
+    grid = len(places.grid()) if isinstance(sampler, str) and sampler == "grid" else None
+    n_trials = _count(n_trials, grid)
+    _sampler(sampler, places, seed, False)  # a wrong name fails here
+    deadline = None if timeout is None else time.time() + timeout
+    with _quiet(optuna), _shared(storage, workers) as place:
+        job = Job(objective, places, place, name, sampler, _pruner(pruner), seed, n_trials,
+                  deadline, verbose, workers > 1)  # fmt: skip
+        study = _open(job, direction)
+        if workers == 1:
+            _work(study, job)
+        else:
+            joblib = load_joblib()
+            joblib.Parallel(n_jobs=workers)(joblib.delayed(_join)(job) for _ in range(workers))
+        if storage is None and workers > 1:  # its file goes away
+            study = _copied(study, place)
+        result = Result(study, places)
+        if refit:
+            _refit(result, objective)
+    return result
+
+
+def _objective(
+    learner: Any, X: Any, y: Any, cv: Any, validation: Any, scoring: Any, arguments: Any, seed: int
+) -> Any:
+    estimator = hasattr(learner, "get_params") and hasattr(learner, "fit")
+    if not estimator and (not callable(learner) or hasattr(learner, "fit")):
+        hint = (
+            " Write a function that builds and compiles it: each trial trains a new one."
+            if hasattr(learner, "fit")
+            else ""
+        )
+        raise ArgumentError(
+            f"search({type(learner).__name__}): the first argument must be an estimator or a "
+            f"function that returns a compiled model.{hint}"
+        )
+    arguments = dict(arguments or {})
+    if not estimator:
+        labels = np.asarray(y) if y is not None and not isinstance(y, (dict, tuple)) else None
+        classes = labels is not None and labels.ndim == 1 and labels.dtype.kind in "biu"
+        data = Data(X, y, cv, validation, classes, seed)
+        return ModelObjective(learner, data, scoring, arguments, seed)
+    from sklearn.base import is_classifier
+
+    data = Data(X, y, cv, validation, is_classifier(learner), seed)
+    return EstimatorObjective(learner, data, scoring, arguments)
+
+
+def _count(n_trials: int | None, grid: int | None) -> int:
+    if n_trials is None:
+        return 20 if grid is None else grid
+    if not isinstance(n_trials, (int, np.integer)) or isinstance(n_trials, bool) or n_trials < 1:
+        raise ArgumentError(f"search(n_trials={n_trials!r}): must be a positive integer.")
+    return int(n_trials) if grid is None else min(int(n_trials), grid)
+
+
+def _workers(n_jobs: int) -> int:
+    if not isinstance(n_jobs, int) or n_jobs == 0 or n_jobs < -1:
+        raise ArgumentError(f"search(n_jobs={n_jobs!r}): must be a positive integer, or -1.")
+    return load_joblib().cpu_count() if n_jobs == -1 else n_jobs
+
+
+def _sampler(sampler: Any, space: Space, seed: int, parallel: bool) -> Any:
+    """The sampler: a new one of Optuna's for each trial, so that nothing depends on the past."""
+    samplers = load_optuna().samplers
+    if isinstance(sampler, samplers.BaseSampler):
+        return sampler
+    if sampler not in SAMPLERS:
+        raise ArgumentError(
+            f"search(sampler={sampler!r}): must be one of {', '.join(map(repr, SAMPLERS))}, or a "
+            "sampler of Optuna's."
+        )
+    if sampler == "grid":
+        points = space.grid()
+        return ledger.sampler_of_places(lambda i: ledger.fixed_sampler(points[i % len(points)]))
+
+    def make(place: int) -> Any:
+        number = int(np.random.SeedSequence([seed, place]).generate_state(1)[0])
+        if sampler == "random":
+            return samplers.RandomSampler(seed=number)
+        return samplers.TPESampler(seed=number, constant_liar=parallel)
+
+    return ledger.sampler_of_places(make)
+
+
+def _pruner(pruner: Any) -> Any:
+    pruners = load_optuna().pruners
+    if pruner is None or isinstance(pruner, pruners.BasePruner):
+        return pruner
+    made = {
+        "median": lambda: pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=2),
+        "halving": lambda: pruners.SuccessiveHalvingPruner(),
+        "hyperband": lambda: pruners.HyperbandPruner(),
+    }
+    if pruner not in made:
+        raise ArgumentError(
+            f"search(pruner={pruner!r}): must be one of {', '.join(map(repr, PRUNERS))}, a pruner "
+            "of Optuna's, or None."
+        )
+    return made[pruner]()
+
+
+@contextmanager
+def _quiet(optuna: Any) -> Iterator[None]:
+    """Without Optuna's lines and its warnings about arguments that are new."""
+    level = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(max(level, logging.WARNING))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            yield
+    finally:
+        optuna.logging.set_verbosity(level)
+
+
+@contextmanager
+def _shared(storage: Any, workers: int) -> Iterator[Any]:
+    """A storage that all workers reach; a file for a while, where none was asked for."""
+    optuna = load_optuna()
+    if isinstance(storage, optuna.storages.InMemoryStorage) and workers > 1:
+        raise ArgumentError(
+            f"search(storage=InMemoryStorage(), n_jobs={workers}): other processes cannot reach "
+            "it. Give a path, or None."
+        )
+    if storage is not None or workers == 1:
+        yield os.fspath(storage) if isinstance(storage, os.PathLike) else storage
+        return
+    with tempfile.TemporaryDirectory(prefix="bital-tune-") as folder:
+        yield str(Path(folder) / "study.journal")
+
+
+def _open(job: Job, direction: str | None) -> Any:
+    """The study, a new one or that of before; a worker joins one that is there (no direction)."""
+    optuna = load_optuna()
+    sampler = _sampler(job.sampler, job.space, job.seed, job.parallel)
+    pruner = job.pruner or optuna.pruners.NopPruner()
+    opened = open_storage(job.storage)
+    if direction is None:
+        return optuna.load_study(
+            study_name=job.name, storage=opened, sampler=sampler, pruner=pruner
+        )
+    study = optuna.create_study(
+        study_name=job.name,
+        storage=opened,
+        sampler=sampler,
+        pruner=pruner,
+        direction=direction,
+        load_if_exists=True,
+    )
+    asked = {
+        "space": job.space.describe(),
+        "data": job.objective.data.describe(),
+        **job.objective.describe(),
+    }
+    there = study.user_attrs.get(SEARCH)
+    if there is None and not study.get_trials(deepcopy=False):
+        study.set_user_attr(SEARCH, asked)
+        there = asked
+    told = {"direction": study.direction.name.lower(), **(there or {})}
+    wrong = [name for name, value in {**asked, "direction": direction}.items()
+             if told.get(name) != value]  # fmt: skip
+    if wrong:
+        raise StudyError(
+            f"search(storage=..., name={job.name!r}): the study that is there differs in "
+            + "; ".join(
+                f"{name}: {told.get(name)} there, {({**asked, 'direction': direction})[name]} here"
+                for name in wrong
+            )
+            + ". Give it another name, or another storage."
+        )
+    return study
+
+
+def _join(job: Job) -> None:
+    """What a worker of its own process does."""
+    optuna = load_optuna()
+    with _quiet(optuna):
+        _work(_open(job, None), job)
+
+
+def _work(study: Any, job: Job) -> None:
+    """Run trials until the study has enough."""
+    while job.deadline is None or time.time() < job.deadline:
+        claimed = ledger.claim(study, job.n_trials)
+        if claimed is None:
+            return
+        _run(study, job, *claimed)
+
+
+def _run(study: Any, job: Job, trial: Any, place: int) -> None:
+    """One trial, to whatever end."""
+    optuna = load_optuna()
+    state = optuna.trial.TrialState
+    begun = time.perf_counter()
+    watch, told, failure, end = Watch(trial), "pruned", "", state.PRUNED
+    outcome, score = Outcome([], []), None
+    try:
+        params = job.space.suggest(trial)
+        with ledger.beating(trial, job.storage is not None):
+            outcome = job.objective.evaluate(params, watch, job.pruner is not None)
+        score = float(np.mean(outcome.scores))
+        if np.isfinite(score):
+            end, told = state.COMPLETE, f"{score:.5g}"
+        else:
+            failure, score = f"the score is {score}", None
+    except optuna.TrialPruned:
+        pass
+    except NonFiniteLossError as error:
+        failure = str(error).splitlines()[0]
+    except optuna.exceptions.UpdateFinishedTrialError:
+        return  # others took this process for dead, and the place is theirs
+    except BaseException:
+        ledger.leave(study, trial.number)
+        raise
+    notes = {SCORES: watch.scores, EPOCHS: outcome.epochs, FAILURE: failure}
+    with suppress(ValueError, optuna.exceptions.OptunaError):
+        for name, value in notes.items():
+            if value:
+                trial.set_user_attr(name, value)
+        study.tell(trial, score, state=end)
+        if job.verbose:
+            _say(study, job, place, f"failed: {failure}" if failure else told, params, begun)
+
+
+def _say(study: Any, job: Job, place: int, told: str, params: Any, begun: float) -> None:
+    try:
+        best = f", best {study.best_value:.5g}"
+    except ValueError:
+        best = ""
+    values = "  ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}"
+                       for k, v in params.items())  # fmt: skip
+    print(
+        f"trial {place + 1} ({finished(study)} of {job.n_trials} done): {told}{best}  "
+        f"{time.perf_counter() - begun:.1f} s  {values}",
+        flush=True,
+    )
+
+
+def _copied(study: Any, storage: Any) -> Any:
+    """The study in memory."""
+    optuna = load_optuna()
+    names = {"from_study_name": study.study_name, "to_study_name": study.study_name}
+    memory = optuna.storages.InMemoryStorage()
+    optuna.copy_study(from_storage=open_storage(storage), to_storage=memory, **names)
+    return optuna.load_study(study_name=study.study_name, storage=memory)
+
+
+def _refit(result: Result, objective: Any) -> None:
+    optuna = load_optuna()
+    complete = (optuna.trial.TrialState.COMPLETE,)
+    if not result.study.get_trials(deepcopy=False, states=complete):
+        return
+    best = result.study.best_trial
+    fitted = objective.refit(result.best_params, best.user_attrs.get(EPOCHS, []))
+    if isinstance(objective, EstimatorObjective):
+        result.best_estimator = fitted
+    else:
+        result.best_model = fitted
