@@ -20,11 +20,12 @@ def looks_like_id(known: Statistics) -> str:
     """Return a warning if a column tells rows apart and nothing else, or nothing."""
     if known.present < ID_ROWS or known.distinct < 0.99 * known.present:
         return ""
-    way = f"Pass kinds={{{known.name!r}: {{kind!r}}}} if it means something."
+    kind = "category" if known.kind == "text" else "number"
+    way = f"Pass kinds={{{known.name!r}: {kind!r}}} if it means something."
     if known.kind == "text":
         return (
             f"column {known.name!r} is left out: (nearly) all of its {known.present:,} texts are "
-            f"different, as ids and remarks are. {way.format(kind='category')}"
+            f"different, as ids and remarks are. {way}"
         )
     if known.kind != "number" or not known.whole:
         return ""
@@ -32,7 +33,7 @@ def looks_like_id(known: Statistics) -> str:
     consecutive = moments.high - moments.low == known.present - 1
     if consecutive or _ID_NAME.search(known.name):
         what = "row numbers" if consecutive else "whole numbers that are all different, as ids are"
-        return f"column {known.name!r} is left out: it holds {what}. {way.format(kind='number')}"
+        return f"column {known.name!r} is left out: it holds {what}. {way}"
     return ""
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import difflib
 import math
 import numbers
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -397,3 +398,10 @@ def _unlike(name: str, came: str, kind: str, shown: str) -> DataError:
         f"column {name!r} holds {_WORDS[came]}, such as {shown}, where {_WORDS[kind]} are needed. "
         f"{_HINTS[kind]}; or fit with kinds={{{name!r}: 'category'}}, or leave the column out."
     )
+
+
+def near(name: str, names: Iterable[str]) -> str:
+    """Return a hint at names that are like one, with a space before, or nothing."""
+    folded = {other.casefold().strip(): other for other in names}
+    close = difflib.get_close_matches(name.casefold().strip(), folded, n=3)
+    return f" Did you mean {' or '.join(repr(folded[each]) for each in close)}?" if close else ""

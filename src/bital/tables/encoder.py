@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -11,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bital.errors import ArgumentError, DataError, ModelStateError, TableWarning
-from bital.tables.columns import Values, columns_of, convert, is_table, read
+from bital.tables.columns import Values, columns_of, convert, is_table, near, read
 from bital.tables.description import Description
 from bital.tables.encoding import Column, Encoding
 from bital.tables.statistics import Statistics
@@ -400,13 +399,6 @@ def _check_present(names: Sequence[str], columns: Mapping[str, Any]) -> None:
             f"column {absent[0]!r}{others} is missing: the encoder has learned it."
             f"{near(absent[0], columns)} The table has {known or 'no columns'}."
         )
-
-
-def near(name: str, names: Iterable[str]) -> str:
-    """Return a hint at names that are like one, with a space before, or nothing."""
-    folded = {other.casefold().strip(): other for other in names}
-    close = difflib.get_close_matches(name.casefold().strip(), folded, n=3)
-    return f" Did you mean {' or '.join(repr(folded[each]) for each in close)}?" if close else ""
 
 
 def _chunks(X: Any) -> Iterable[Any]:
