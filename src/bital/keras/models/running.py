@@ -22,7 +22,7 @@ import bital
 from bital import config
 from bital.keras import metrics, optimizers
 from bital.keras.callbacks import CallbackList
-from bital.keras.models import data, interrupts
+from bital.keras.models import data, interrupts, sharing
 from bital.keras.models.logs import require_finite_loss
 from bital.keras.models.objective import Objective
 from bital.keras.models.replay import Replay, current
@@ -201,7 +201,7 @@ class Runner:
         variables = self.weights
         with self._lock, np.errstate(all="ignore"):
             if self._predict_program is None:
-                self._predict_program = self._jit(predictor(self, variables))
+                self._predict_program = self._shared_predictor(variables)
             values = values_of(variables)
             outputs = self._predict_program(values, x)
             alone = isinstance(x, np.ndarray) and hasattr(outputs, "shape")
@@ -209,6 +209,17 @@ class Runner:
                 compiled = self._predict_program.compiled(values, x)
                 self._ready[self._ready_key(x)] = compiled, variables
         return outputs
+
+    def _shared_predictor(self, variables: list[Any]) -> Any:
+        key = sharing.description(self, "predict")
+        if key is None:
+            return self._jit(predictor(self, variables))
+
+        def make() -> Any:
+            copy = sharing.copy_of(self)
+            return self._jit(predictor(copy, copy.weights))
+
+        return sharing.shared(key, make)
 
     def _known_outputs(self, x: np.ndarray) -> np.ndarray | None:
         """Return the outputs for inputs of a type that went through `predict` as it is before.
@@ -264,12 +275,30 @@ class Runner:
                 self.non_trainable_weights,
             )
             self._step_key = current
-            donated = {"train": (0, 1), "train_many": (0, 1), "test": (), "test_many": ()}
-            self._programs = {
-                name: self._jit(getattr(self._step_functions, name), given)
-                for name, given in donated.items()
-            }
+            self._programs = self._shared_programs(self._step_functions)
         return self._step_functions
+
+    def _shared_programs(self, steps: Steps) -> dict[str, Any]:
+        """The compiled steps, those of a model of the same description if there was one."""
+        objective, optimizer = self._objective, self.optimizer
+        config = {**optimizer.get_config(), "name": None}
+        if optimizer._learning_rate is not None:
+            config["learning_rate"] = None  # an argument of the steps
+        outputs = [(o.name, o.loss, o.weight, o.metrics) for o in objective.outputs]
+        key = sharing.description(self, type(optimizer).__name__, config, outputs)
+        if key is None:
+            return self._jitted(steps)
+
+        def make() -> dict[str, Any]:
+            copy = sharing.copy_of(self)
+            weights = copy.trainable_weights, copy.non_trainable_weights
+            return self._jitted(Steps(copy, objective, optimizer.rule, *weights))
+
+        return sharing.shared(key, make)
+
+    def _jitted(self, steps: Steps) -> dict[str, Any]:
+        donated = {"train": (0, 1), "train_many": (0, 1), "test": (), "test_many": ()}
+        return {name: self._jit(getattr(steps, name), given) for name, given in donated.items()}
 
     def _jit(self, function: Any, donated: tuple[int, ...] = ()) -> Any:
         if self.run_eagerly:

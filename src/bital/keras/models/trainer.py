@@ -155,6 +155,7 @@ class Trainer(Runner):
             ``fit(epochs=5, initial_epoch=2)`` end in the same weights as ``fit(epochs=5)``.
         steps_per_epoch, validation_steps : int, optional
             Batches in an epoch and in a validation, for what makes batches. Default: all of them.
+            Of arrays an epoch takes the first ``steps_per_epoch`` batches of its order.
         validation_batch_size : int, optional
             Default: at least 1024; it has no effect on the result beyond rounding.
         validation_freq : int, default 1
@@ -188,14 +189,20 @@ class Trainer(Runner):
         given = seed if seed is None else checks.integer("fit", "seed", seed, 0)
         seed = random_state.fresh_seed() if given is None else given
         checks.boolean("fit", "shuffle", shuffle)
-        train = self._data("fit", x, y, sample_weight, steps_per_epoch)
+        whole = not (data.is_batches(x) or data.is_mapped(x) or data.is_mapped(y))
+        train = self._data("fit", x, y, sample_weight, None if whole else steps_per_epoch)
         test = self._validation(validation_data, validation_steps)
         if test is None and validation_split:
             train, test = train.split(validation_split)
         train = train.by_class(class_weight, self.dtype).in_place(self.dtype)
         self._require_trainable("fit")
         looking = data.batch_size("fit", validation_batch_size, max(size, LOOKING_BATCH))
-        listeners = self._listeners(callbacks, verbose, epochs, train.steps(size), test)
+        count = train.steps(size)
+        rows = None
+        if whole and steps_per_epoch is not None:
+            count = min(count, checks.integer("fit", "steps_per_epoch", steps_per_epoch))
+            rows = count * size
+        listeners = self._listeners(callbacks, verbose, epochs, count, test)
         resume, told = resuming.asked(resume, callbacks), None
         if resume is not None:
             told = self._told(
@@ -207,6 +214,7 @@ class Trainer(Runner):
                 shuffle=shuffle,
                 initial_epoch=first,
                 seed=given,
+                **({} if rows is None else {"steps_per_epoch": count}),
             )
         with (
             interrupts.deferred() as interrupt,
@@ -220,6 +228,8 @@ class Trainer(Runner):
             for epoch in range(place.epoch, last):
                 listeners.epoch_begin(epoch)
                 order = train.order(seed, epoch) if shuffle else None
+                if rows is not None:
+                    order = (np.arange(len(train)) if order is None else order)[:rows]
                 logs = self._train_epoch(train, size, order, bital.random.key(seed), epoch, run)
                 if test is not None and (epoch + 1) % every == 0:
                     logs |= self._validated(test, looking, run)

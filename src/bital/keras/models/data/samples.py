@@ -82,9 +82,9 @@ class Data:
         return random_state.permutation(seed, epoch, len(self))
 
     def parts(self, size: int, order: np.ndarray | None, skip: int = 0) -> Iterator[Part]:
-        """Yield the one part that all batches are."""
+        """Yield the one part that all batches are; an order may leave samples out."""
         del skip
-        yield Part(self, size, len(self), 0, order)
+        yield Part(self, size, len(self) if order is None else len(order), 0, order)
 
     def whole(self) -> Arrays:
         """Return all samples."""
