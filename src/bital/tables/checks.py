@@ -7,13 +7,17 @@ import re
 from bital.tables.statistics import Statistics
 
 ID_ROWS = 50
-_ID_NAME = re.compile(r"(^|[\W_])(id|uuid|guid|key|index|row|nr|no)s?$|(?<=[a-z])(Id|ID)$", re.I)
+_ID_NAME = re.compile(r"(?i:(^|[\W_])(id|uuid|guid|key|index|row|nr|no)$)|(?<=[a-z])(Id|ID)$")
 _DATE = re.compile(
     r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([ T]\d{1,2}:\d{2}.*)?"
     r"|\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d{2})( .*)?"
     r"|\d{1,2}[ -](jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[ -]\d{2,4}",
     re.I,
 )
+
+MANY = 20  # different numbers as text
+_NUMBER = re.compile(r"[$€£]?\s?[+-]?\d[\d,.' ]*(e[+-]?\d+)?\s?([%$€£]|[a-z]{1,3})?", re.I)
+_CODE = re.compile(r"[+-]?0\d")
 
 
 def looks_like_id(known: Statistics) -> str:
@@ -39,7 +43,7 @@ def looks_like_id(known: Statistics) -> str:
 
 def written_dates(known: Statistics) -> str:
     """Return a warning if all categories of a column are dates, or nothing."""
-    texts = list(known.counts or ())
+    texts = known.counts or {}
     if not texts or not all(_DATE.fullmatch(text.strip()) for text in texts):
         return ""
     iso = all(re.match(r"\d{4}-\d\d-\d\d($|[ T])", text.strip()) for text in texts)
@@ -49,6 +53,24 @@ def written_dates(known: Statistics) -> str:
         else "write them as 2024-12-31, or use pandas.to_datetime or str.to_date of polars"
     )
     return (
-        f"column {known.name!r} holds dates as text, such as {texts[0]!r}, which are categories "
+        f"column {known.name!r} holds dates as text, such as {min(texts)!r}, which are categories "
         f"without order: {way}."
+    )
+
+
+def written_numbers(known: Statistics) -> str:
+    """Return a warning if most categories of a column are numbers, or nothing."""
+    counts = known.counts or {}
+    others = {text: count for text, count in counts.items() if not _NUMBER.fullmatch(text.strip())}
+    codes = any(_CODE.match(text.strip()) for text in counts)
+    if len(counts) < MANY or len(others) > 0.2 * len(counts) or codes:
+        return ""
+    number = min(text for text in counts if text not in others)
+    way = f"Make numbers of it, or pass kinds={{{known.name!r}: 'category'}}."
+    if others:
+        other = max(others, key=lambda text: (others[text], text))
+        way = f"If {other!r} means that it is missing, read_table(path, missing=[{other!r}]) knows."
+    return (
+        f"column {known.name!r} holds numbers as text, such as {number!r}: its {len(counts):,} "
+        f"values are categories without order. {way}"
     )

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bital.tables.checks import looks_like_id, written_dates
+from bital.tables.checks import looks_like_id, written_dates, written_numbers
 from bital.tables.columns import Values
 from bital.tables.statistics import TIME, Statistics, date_parts, text_hash
 
@@ -87,7 +87,7 @@ class Encoding:
             became=became,
             size=FIRST + len(names),
             note=f"{len(names):,} categor{'y' if len(names) == 1 else 'ies'}",
-            warning=written_dates(known),
+            warning="" if given else written_dates(known) or written_numbers(known),
         )
         return cls(category, "text", places={name: FIRST + k for k, name in enumerate(names)})
 

@@ -30,7 +30,7 @@ def read_table(
     columns: Sequence[str] | None = None,
     *,
     types: Mapping[str, str] | None = None,
-    missing: Sequence[str] = MISSING_TEXTS,
+    missing: Sequence[str] = (),
 ) -> Any:
     """Return the table of a CSV, TSV or Parquet file.
 
@@ -45,7 +45,8 @@ def read_table(
         Types of columns of a CSV file, as ``scan_table(path).types`` returns; those of the others
         are found.
     missing : sequence of str
-        How a CSV file writes that a value is missing.
+        How a CSV file writes that a value is missing, besides empty cells, ``NA``, ``N/A``,
+        ``NaN``, ``NULL`` and ``None``.
 
     Returns
     -------
@@ -76,7 +77,7 @@ def scan_table(
     *,
     rows: int | None = None,
     types: Mapping[str, str] | None = None,
-    missing: Sequence[str] = MISSING_TEXTS,
+    missing: Sequence[str] = (),
 ) -> TableScan:
     """Return the table of a file as an iterable of parts, for what is larger than memory.
 
@@ -127,7 +128,7 @@ class TableScan:
     ) -> None:
         self._polars = _import_polars(path)
         self.path = Path(path)
-        self._missing = list(missing)
+        self._missing = [*MISSING_TEXTS, *missing]
         self._is_text = _check_file(self.path) not in (".parquet", ".pq")
         with self._reading():
             self._frame = self._scan_csv() if self._is_text else self._polars.scan_parquet(path)
