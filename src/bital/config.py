@@ -33,6 +33,11 @@ def executor_name(asked: str | None = None) -> str:
     return "checking" if _debug_nans.get() else asked or _executor.get() or _default()
 
 
+def is_chosen() -> bool:
+    """Whether someone has named the executor, by a block or BITAL_EXECUTOR."""
+    return _executor.get() is not None or _debug_nans.get()
+
+
 @functools.cache
 def _default() -> str:
     return "native" if is_installed("native") else "numpy"

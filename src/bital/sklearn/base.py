@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
 import warnings
 from typing import Any
 
@@ -14,14 +13,23 @@ from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from bital import config, tree
 from bital.errors import ArgumentError, DataError
 from bital.keras.layers import Dense
-from bital.sklearn import network
-from bital.sklearn.inputs import ArrayInputs, TableInputs, check_columns, is_mixed, rows_of
-from bital.sklearn.training import Progress, Training
+from bital.sklearn import network, parameters
+from bital.sklearn.inputs import (
+    ArrayInputs,
+    SparseBatches,
+    SparseRows,
+    TableInputs,
+    check_columns,
+    is_mixed,
+    rows_of,
+)
+from bital.sklearn.training import Plan, Progress, Training
 
-SMALL = 2e9
-"""Multiplications of a training below which compiling machine code does not pay."""
+COMPILING = 0.4
+"""Seconds that machine code for a training takes to make, about."""
 
 
 class DNN(BaseEstimator):
@@ -74,43 +82,34 @@ class DNN(BaseEstimator):
         classes: Any = None,
     ) -> Training:
         """Check and encode the data, and build and compile the model, or take the one there is."""
+        parameters.check(self)
         anew = not (hasattr(self, "model_") and (incremental or self.warm_start))
         X, y = self._checked(X, y, anew)
         if anew:
             self._begin_targets(y, classes)
-        weights = self._sample_weights(sample_weight, X, y)
-        X, y, weights = _counted(X, y, weights)
-        held = self._held_out(X, y, weights, validation_data)
-        if held is not None and validation_data is None:
-            X, y, weights, held = held
+        X, y, weights = _counted(X, y, self._sample_weights(sample_weight, X, y))
+        X, y, weights, held = self._held_out(X, y, weights, validation_data)
         if anew:
             self._inputs = self._learnt_inputs(X, weights)
             self._scale_targets(y, weights)
         x, targets = self._inputs.transform(X), self._encode_targets(y)
-        size = self._batch_size(len(y))
+        plan = self._plan(len(y), incremental)
         if anew:
-            mean = 1.0 if weights is None else weights.mean()
-            self._start(size, len(y), mean, weights is not None)
-        arguments = self._arguments(size, len(y), incremental)
-        arguments["sample_weight"] = weights
+            self._start(plan, weights, held is not None)
+        model = self._model
+        arguments = self._arguments(plan)
         if held is not None:
-            arguments["validation_data"] = (
-                self._inputs.transform(held[0]),
-                self._encode_targets(held[1]),
-                *held[2:],
-            )
+            arguments["validation_data"] = self._encoded(held)
+        if isinstance(x, SparseRows):
+            x, targets = SparseBatches(x, targets, weights, plan.size, self._seed), None
+            for name in ("batch_size", "steps_per_epoch"):
+                arguments.pop(name)
+        else:
+            arguments["sample_weight"] = weights
         self._follow(anew, incremental, held is not None, len(y))
         arguments["callbacks"] = [*(self.callbacks or []), self._progress]
-        model = self._model
         return Training(
-            model,
-            x,
-            targets,
-            arguments,
-            self._progress,
-            self.solver,
-            self.tol,
-            model.history,
+            model, x, targets, arguments, self._progress, self.solver, self.tol, model.history
         )
 
     def _end(self, training: Training) -> DNN:
@@ -174,7 +173,7 @@ class DNN(BaseEstimator):
         return self._run(training)
 
     def _solver_takes_batches(self) -> bool:
-        if isinstance(self.solver, str) and self.solver == "lbfgs":
+        if parameters.is_lbfgs(self):
             raise AttributeError(
                 "partial_fit is only available for stochastic optimizers. lbfgs is not stochastic."
             )
@@ -225,14 +224,13 @@ class DNN(BaseEstimator):
         return _check_sample_weight(sample_weight, X, dtype=np.float64)
 
     def _held_out(self, X: Any, y: Any, weights: Any, given: Any) -> Any:
-        """Return validation data ``(X, y[, weights])``; or all four parts of a split."""
+        """Return what to train on, ``X, y, weights``, and what to measure on or None."""
         if given is not None:
-            return self._checked_validation(given)
+            return X, y, weights, self._checked_validation(given)
         if not self.early_stopping:
-            return None
-        rows = np.arange(len(y))
+            return X, y, weights, None
         train, test = train_test_split(
-            rows,
+            np.arange(len(y)),
             random_state=check_random_state(self.random_state),
             test_size=self.validation_fraction,
             stratify=self._strata(y),
@@ -257,64 +255,61 @@ class DNN(BaseEstimator):
     def _strata(self, y: Any) -> Any:
         return None
 
-    def _batch_size(self, samples: int) -> int:
-        if self.batch_size == "auto":
-            return min(200, samples)
-        if not isinstance(self.batch_size, numbers.Integral) or self.batch_size < 1:
-            raise ArgumentError(f"batch_size={self.batch_size!r} must be a positive int or 'auto'.")
-        if self.batch_size > samples:
+    def _encoded(self, held: list[Any]) -> tuple[Any, ...]:
+        return self._inputs.transform(held[0]), self._encode_targets(held[1]), *held[2:]
+
+    def _plan(self, samples: int, incremental: bool) -> Plan:
+        """Return how the samples are cut into batches, and how often they are gone through."""
+        if self.batch_size != "auto" and self.batch_size > samples:
             warnings.warn(
                 "Got `batch_size` less than 1 or larger than sample size. It is going to be "
                 "clipped",
                 stacklevel=5,
             )
-        return int(min(self.batch_size, samples))
+        given = None if self.batch_size == "auto" else int(min(self.batch_size, samples))
+        epochs = 1 if incremental else int(self.max_iter)
+        return Plan.of(samples, given, epochs, None if incremental else self.steps, self.shuffle)
 
-    def _start(self, size: int, samples: int, mean: float, weighted: bool) -> None:
+    def _start(self, plan: Plan, weights: Any, validated: bool) -> None:
         """Build and compile a network with new weights."""
         draw = check_random_state(self.random_state)
-        seeds = draw.randint(np.iinfo(np.int32).max, size=2)
-        loss = self._loss(weighted)
-        lbfgs = isinstance(self.solver, str) and self.solver == "lbfgs"
-        penalty = network.penalty(self.alpha, mean * (samples if lbfgs else size), loss)
+        first, self._seed = map(int, draw.randint(np.iinfo(np.int32).max, size=2))
+        loss = self._loss(weights is not None)
+        size = plan.samples if parameters.is_lbfgs(self) else plan.size
+        size = size if weights is None else size * weights.mean()
         self._model = network.build(
             self,
             self._inputs.spec(),
             self._outputs(),
             self._last(),
             self._inputs.dtype,
-            int(seeds[0]),
-            penalty,
+            first,
+            network.penalty(self.alpha, size, loss),
         )
-        self._seed = int(seeds[1])
-        metrics = [self._metric()] if self.early_stopping else None
         self._model.compile(
             network.make_optimizer(self),
             loss,
-            weighted_metrics=metrics,
-            executor=self._executor(size, samples),
+            weighted_metrics=[self._metric()] if validated else None,
+            executor=self._executor(plan),
         )
         self.history_: dict[str, list[float]] = {}
         self.t_ = 0
 
-    def _executor(self, size: int, samples: int) -> str | None:
-        """Return the executor: NumPy's where machine code would take longer to make than to run."""
-        if self.executor is not None:
+    def _executor(self, plan: Plan) -> str | None:
+        """Return NumPy's executor where machine code takes longer to make than it saves."""
+        if self.executor is not None or config.is_chosen():
             return self.executor
-        return None
+        weights = sum(weight.size for weight in self._model.get_weights())
+        step = 4e-4 + 2e-10 * 6 * weights * plan.size  # seconds that machine code saves
+        return "numpy" if plan.epochs * plan.steps * step < COMPILING else None
 
-    def _epochs(self, size: int, samples: int) -> int:
-        if self.steps is None:
-            return int(self.max_iter)
-        return -(-int(self.steps) // -(-samples // size))
-
-    def _arguments(self, size: int, samples: int, incremental: bool) -> dict[str, Any]:
+    def _arguments(self, plan: Plan) -> dict[str, Any]:
         """Return what ``model.fit`` is told."""
         done = len(self.history_.get("loss", ()))
-        epochs = 1 if incremental else self._epochs(size, samples)
         return {
-            "batch_size": size,
-            "epochs": done + epochs,
+            "batch_size": plan.size,
+            "steps_per_epoch": plan.limit,
+            "epochs": done + plan.epochs,
             "initial_epoch": done,
             "shuffle": bool(self.shuffle),
             "seed": self._seed,
@@ -324,28 +319,31 @@ class DNN(BaseEstimator):
     def _follow(self, anew: bool, incremental: bool, validated: bool, samples: int) -> None:
         """Make what follows the training; ``partial_fit`` goes on with the one there is."""
         if anew or not incremental:
-            score = self.early_stopping and validated
+            name = self.monitor
+            if name == "auto":
+                name = f"val_{self._score_name}" if self.early_stopping and validated else "loss"
             sgd = isinstance(self.solver, str) and self.solver == "sgd"
             self._progress = Progress(
-                f"val_{self._score_name}" if score else "loss",
-                score,
+                name,
+                not name.endswith("loss"),
                 self.tol,
                 self.n_iter_no_change,
                 self.learning_rate if sgd or self.learning_rate == "cosine" else "constant",
                 self.power_t,
-                score and self.restore_best,
+                name.startswith("val_") and self.restore_best,
             )
         self._progress.size = samples
+        self._progress.incremental = incremental
 
     # Looking ------------------------------------------------------------------------------
 
     def _predicted(self, X: Any) -> Any:
         """Return the network's outputs."""
         x = self._inputs_of(X)
-        if hasattr(x, "inputs"):
-            rows = range(0, len(x), 1024)
-            found = [self.model_.predict(x[r : r + 1024], verbose=0) for r in rows]
-            return np.concatenate(found)
+        if isinstance(x, SparseRows):
+            places = range(0, len(x), 1024)
+            parts = [self.model_.predict(x[p : p + 1024], verbose=0) for p in places]
+            return tree.map(lambda *found: np.concatenate(found), *parts)
         return self.model_.predict(x, verbose=0)
 
     @property

@@ -9,7 +9,9 @@ import numpy as np
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import validate_data
 
+from bital import tree
 from bital.errors import DataError, ModelFileError
+from bital.keras.utils import PyDataset
 
 DENSE_LIMIT = 1 << 28
 """Bytes up to which a sparse matrix becomes a dense one; larger ones do so batch by batch."""
@@ -89,6 +91,24 @@ class SparseRows:
 
     def __getitem__(self, rows: Any) -> Any:
         return self.inputs.transform(self.x[rows].toarray())
+
+
+class SparseBatches(PyDataset):
+    """Batches of sparse rows for ``model.fit``, in one order that is drawn at the beginning."""
+
+    def __init__(self, rows: SparseRows, y: Any, weights: Any, size: int, seed: int) -> None:
+        super().__init__()
+        self.rows, self.size = rows, size
+        self.order = np.random.Generator(np.random.PCG64(seed)).permutation(len(rows))
+        self.further = [part for part in (y, weights) if part is not None]
+
+    def __len__(self) -> int:
+        return -(-len(self.rows) // self.size)
+
+    def __getitem__(self, number: int) -> Any:
+        places = self.order[number * self.size : (number + 1) * self.size]
+        taken = [tree.map(lambda array: array[places], part) for part in self.further]
+        return self.rows[places], *taken
 
 
 class TableInputs:

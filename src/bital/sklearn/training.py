@@ -12,6 +12,8 @@ from sklearn.exceptions import ConvergenceWarning
 from bital.keras import optimizers
 from bital.keras.callbacks import Callback
 
+AUTO_BATCH = 200
+
 
 class Progress(Callback):
     """Follows one value, changes the learning rate, ends training, keeps the best weights.
@@ -49,7 +51,7 @@ class Progress(Callback):
         self.best: float | None = None
         self.best_weights: list[Any] | None = None
         self.waited = self.epochs = self.samples = self.size = 0
-        self.stopped = False
+        self.stopped = self.incremental = False
         self.first_rate: float | None = None
 
     def on_train_begin(self, logs: Any = None) -> None:
@@ -92,9 +94,49 @@ class Progress(Callback):
         self.model.optimizer.learning_rate = self.first_rate * max(factor, 1e-9)
 
     def on_train_end(self, logs: Any = None) -> None:
-        """Put the best weights back."""
-        if self.best_weights is not None:
+        """Put the best weights back; ``partial_fit`` only where it has come to its end."""
+        if self.best_weights is not None and (self.stopped or not self.incremental):
             self.model.set_weights(self.best_weights)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How samples are cut into batches, and how often they are gone through.
+
+    Attributes
+    ----------
+    samples, size, steps, epochs : int
+        Of all, in a batch; batches in an epoch; epochs at most.
+    limit : int or None
+        Batches to which an epoch is cut.
+    """
+
+    samples: int
+    size: int
+    steps: int
+    epochs: int
+    limit: int | None = None
+
+    @classmethod
+    def of(
+        cls, samples: int, size: int | None, epochs: int, steps: int | None, shuffle: bool
+    ) -> Plan:
+        """Return the plan for these parameters; ``size`` is None for "auto".
+
+        "auto" makes batches of one size, about 200, so that one compiled step serves all. What is
+        left over, less samples than there are batches, is left out, others in each epoch.
+        """
+        limit = None
+        if size is None:
+            count = -(-samples // AUTO_BATCH)
+            size = samples // count if shuffle else min(AUTO_BATCH, samples)
+            limit = count if shuffle and count > 1 else None
+        per_epoch = limit or -(-samples // size)
+        if steps is None:
+            return cls(samples, size, per_epoch, epochs, limit)
+        epochs = -(-steps // per_epoch)
+        per_epoch = -(-steps // epochs)
+        return cls(samples, size, per_epoch, epochs, per_epoch)
 
 
 @dataclass
