@@ -41,9 +41,9 @@ class Moments:
         if not len(values):
             return
         low, high = float(values.min()), float(values.max())
-        if max(abs(low), abs(high)) > 1e150:  # their squares are not finite
+        if max(abs(low), abs(high)) > 1e140:  # their squares are not finite
             raise DataError(
-                f"column {name!r} holds {low if -low > high else high:g}: numbers above 1e150 "
+                f"column {name!r} holds {low if -low > high else high:g}: numbers above 1e140 "
                 "cannot be scaled. Use their logarithms, or None where such a value means that it "
                 "is missing."
             )
