@@ -61,6 +61,21 @@ def save_model(
     _write(path, overwrite, described, compiled, tensors)
 
 
+def described(model: Model) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a compiled model as a document and tensors, for a file that holds more than it."""
+    _rehearse(model)
+    layers, compiled = _describe(model, True)
+    document = {"format": FORMAT, "version": VERSION, "model": layers, "compile": compiled}
+    return document, {**_weights(model), **dict(_state_of(model.optimizer))}
+
+
+def restored(path: str | Path, document: Any, tensors: archive.Tensors) -> Model:
+    """Return the model that `described` described; ``path`` is for messages."""
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise damaged(path, "it does not hold a model")
+    return _loaded(path, document, tensors, True)
+
+
 def save_weights(model: Model, path: str | Path, overwrite: bool = True) -> None:
     """Write a model's weights alone."""
     _require_built(model, "save_weights")

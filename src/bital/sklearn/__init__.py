@@ -10,5 +10,6 @@
 from bital.sklearn.classifier import DNNClassifier
 from bital.sklearn.perceptron import Perceptron
 from bital.sklearn.regressor import DNNRegressor
+from bital.sklearn.saving import load
 
-__all__ = ["DNNClassifier", "DNNRegressor", "Perceptron"]
+__all__ = ["DNNClassifier", "DNNRegressor", "Perceptron", "load"]

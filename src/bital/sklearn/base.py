@@ -16,7 +16,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from bital import config, tree
 from bital.errors import ArgumentError, DataError
 from bital.keras.layers import Dense
-from bital.sklearn import network, parameters
+from bital.sklearn import network, parameters, saving
 from bital.sklearn.inputs import (
     ArrayInputs,
     SparseBatches,
@@ -123,23 +123,25 @@ class DNN(BaseEstimator):
         logs = training.logs
         for name, values in logs.items():
             self.history_.setdefault(name, []).extend(values)
-        self.loss_curve_ = self.history_.get("loss", [])
         self.n_iter_ = len(logs.get("loss", ()))
-        self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else None
         if training.lbfgs is not None:
             self.n_iter_ = training.lbfgs.iterations
         self.t_ += self.n_iter_ * training.progress.size
-        progress = training.progress
+        self._set_curves()
+        self._warn_unless_converged(training)
+        return self
+
+    def _set_curves(self) -> None:
+        """Set the attributes that follow from the history."""
+        self.loss_curve_ = self.history_.get("loss", [])
+        self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else None
         self.validation_loss_curve_ = self.history_.get("val_loss")
         self.validation_scores_ = self.history_.get(f"val_{self._score_name}")
         self.best_loss_ = self.best_validation_score_ = None
-        if progress.score:
-            self.best_validation_score_ = progress.best
+        if self._progress.score:
+            self.best_validation_score_ = self._progress.best
         elif self.loss_curve_:
-            self.best_loss_ = min(self.loss_curve_) if progress.best is None else -progress.best
-        self.n_layers_ = len(network.hidden_sizes(self)) + 2
-        self._warn_unless_converged(training)
-        return self
+            self.best_loss_ = min(self.loss_curve_)
 
     def _warn_unless_converged(self, training: Training) -> None:
         epochs = training.arguments["epochs"] - training.arguments["initial_epoch"]
@@ -372,6 +374,11 @@ class DNN(BaseEstimator):
         return [layer for layer in self.model_.layers if isinstance(layer, Dense)]
 
     @property
+    def n_layers_(self) -> int:
+        """Number of layers, those of inputs and outputs too."""
+        return len(self._dense_layers("n_layers_")) - len(self._outputs()) + 2
+
+    @property
     def n_outputs_(self) -> int:
         """Number of outputs of the network."""
         self._dense_layers("n_outputs_")
@@ -382,6 +389,26 @@ class DNN(BaseEstimator):
         """Activation of the outputs, by scikit-learn's name."""
         self._dense_layers("out_activation_")
         return {"sigmoid": "logistic", "linear": "identity"}.get(self._last(), self._last())
+
+    def describe_columns(self) -> Any:
+        """Return what became of each column; it prints as a table."""
+        check_is_fitted(self, "model_")
+        return self._inputs.describe(getattr(self, "feature_names_in_", None))
+
+    def save(self, path: Any) -> None:
+        """Write inputs, labels, network and optimizer into one inert safetensors file.
+
+        `bital.sklearn.load` reads it. A file that exists is replaced as a whole or not at all.
+        Functions of your own are saved as what they compute, with the network.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        OSError
+            If it cannot be written.
+        """
+        saving.save(self, path)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -111,6 +111,13 @@ class DNNClassifier(ClassifierMixin, DNN):
     def _metric(self) -> str:
         return "accuracy"
 
+    def _targets_state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        return self._labels.state(), {}
+
+    def _set_targets_state(self, document: dict[str, Any], arrays: Any) -> None:
+        self._labels = Labels.from_state(document)
+        self.classes_ = self._labels.classes
+
     # Training by parts --------------------------------------------------------------------
 
     @available_if(lambda self: self._solver_takes_batches())

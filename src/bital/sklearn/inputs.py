@@ -59,6 +59,17 @@ class ArrayInputs:
         """Return what the network has to be built for."""
         return {"numbers": self.columns, "categories": {}}
 
+    def describe(self, names: Any = None) -> str:
+        """Return a table of the columns as text."""
+        names = [f"x{place}" for place in range(self.columns)] if names is None else names
+        if self.mean is None:
+            return f"{self.columns} columns of numbers, as they are"
+        lines = [f"{self.columns} columns of numbers become (x - mean) / scale", ""]
+        width = max(6, *(len(str(name)) for name in names))
+        lines.append(f"{'column':{width}}  {'mean':>12}  {'scale':>12}")
+        rows = zip(names, self.mean, self.scale, strict=True)
+        return "\n".join([*lines, *(f"{n!s:{width}}  {m:12.6g}  {s:12.6g}" for n, m, s in rows)])
+
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Return plain data and arrays from which `from_state` makes the same."""
         document = {
@@ -159,6 +170,10 @@ class TableInputs:
                 for size, columns in self.groups.items()
             },
         }
+
+    def describe(self, names: Any = None) -> Any:
+        """Return what the encoder says of its columns."""
+        return self.encoder.describe()
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Return plain data and arrays from which `from_state` makes the same."""

@@ -97,7 +97,7 @@ class DNNRegressor(RegressorMixin, DNN):
             options["delta"] = self.delta
         loss = self.loss
         if callable(loss) and not isinstance(loss, (Loss, type)):
-            loss = _in_users_units(loss, self._offset, self._factor)
+            loss = _InUsersUnits(loss, self._offset, self._factor)
         return network.make_loss(loss, weighted, **options)
 
     def _outputs(self) -> list[int]:
@@ -109,6 +109,14 @@ class DNNRegressor(RegressorMixin, DNN):
 
     def _metric(self) -> Any:
         return "r2_score"
+
+    def _targets_state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        document = {"targets": self._targets, "flat": bool(self._flat)}
+        return document, {"offset": self._offset, "factor": self._factor}
+
+    def _set_targets_state(self, document: dict[str, Any], arrays: Any) -> None:
+        self._targets, self._flat = int(document["targets"]), document["flat"] is True
+        self._offset, self._factor = arrays["offset"], arrays["factor"]
 
     def predict(self, X: Any) -> np.ndarray:
         """Return predictions: ``(samples, columns) -> (samples,)`` or ``(samples, targets)``."""
@@ -122,16 +130,17 @@ class DNNRegressor(RegressorMixin, DNN):
         return tags
 
 
-def _in_users_units(function: Any, offset: np.ndarray, factor: np.ndarray) -> Any:
+class _InUsersUnits:
     """A loss of targets and predictions as the user knows them, for the network's."""
 
-    def loss(y_true: Any, y_pred: Any) -> Any:
-        dtype = y_pred.dtype
-        shift, scale = offset.astype(dtype), factor.astype(dtype)
-        return function(y_true * scale + shift, y_pred * scale + shift)
+    def __init__(self, function: Any, offset: np.ndarray, factor: np.ndarray) -> None:
+        self.function, self.offset, self.factor = function, offset, factor
+        self.__name__ = getattr(function, "__name__", "loss")
 
-    loss.__name__ = getattr(function, "__name__", "loss")
-    return loss
+    def __call__(self, y_true: Any, y_pred: Any) -> Any:
+        dtype = y_pred.dtype
+        shift, scale = self.offset.astype(dtype), self.factor.astype(dtype)
+        return self.function(y_true * scale + shift, y_pred * scale + shift)
 
 
 def _columns(y: Any) -> np.ndarray:

@@ -74,6 +74,23 @@ class Progress(Callback):
                 self.stopped = self.model.stop_training = True
         self._set_rate(epoch)
 
+    def state(self) -> dict[str, Any]:
+        """Return everything as plain data; ``best_weights`` are a list of arrays or None."""
+        names = ("model", "params", "begun")
+        found = {name: value for name, value in vars(self).items() if name not in names}
+        patience = None if math.isinf(self.patience) else int(self.patience)
+        return {**found, "patience": patience, "tol": float(self.tol), "power": float(self.power)}
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any], best_weights: list[Any] | None) -> Progress:
+        """Return what `state` described."""
+        found = cls(str(state["monitor"]), state["score"] is True, 0.0, 0)
+        if set(state) != set(found.state()) - {"best_weights"}:
+            raise ValueError(f"'progress' has the keys {', '.join(sorted(state))}")
+        patience = math.inf if state["patience"] is None else int(state["patience"])
+        vars(found).update({**state, "patience": patience, "best_weights": best_weights})
+        return found
+
     def _compare(self, value: float) -> None:
         known = -math.inf if self.best is None else self.best
         better = value >= known + self.tol if self.score else value > known + self.tol
