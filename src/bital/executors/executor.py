@@ -34,7 +34,11 @@ class Executor(Protocol):
 
 # name -> module with an `executor`; other packages add theirs as entry points "bital.executors".
 _BUILT_IN = {"numpy": "bital.executors.numpy", "native": "bital.executors.native.executor"}
-_TOOLS = {"checking": "bital.executors.checking"}  # what debug_nans runs
+# What debug_nans runs, and what calls that come from many threads do.
+_TOOLS = {
+    "checking": ("bital.executors.checking", "executor"),
+    "native-alone": ("bital.executors.native.executor", "alone"),
+}
 _REQUIRES = {"native": "llvmlite"}  # what an extra of the executor's name installs
 _loaded: dict[str, Executor] = {}
 
@@ -60,7 +64,8 @@ def is_installed(name: str) -> bool:
 
 def _load(name: str) -> Executor:
     if name in _TOOLS:
-        tool: Executor = importlib.import_module(_TOOLS[name]).executor
+        module_name, attribute = _TOOLS[name]
+        tool: Executor = getattr(importlib.import_module(module_name), attribute)
         return tool
     if name in _BUILT_IN:
         if not is_installed(name):

@@ -283,11 +283,14 @@ class _Group:
         self.networks = networks
         self.numbers = Numbers(places, [network.number for network in networks])
         self.steps = training.model._steps()
-        self.program = training.model._jit(self._epoch, (0,))
         need = sum(array.nbytes for array in bital.tree.leaves(networks[0].state))
         count = len(networks)
         blocks = max(-(-count * need // _CACHE), min(count, _BLOCKS))
         self.lanes = max(1, -(-count // blocks))
+        executor = bital.config.executor_name(training.model.executor)
+        if executor == "native" and blocks >= bital.config.num_threads():
+            executor = "native-alone"  # each thread has a block to itself
+        self.program = bital.jit(self._epoch, donate_argnums=0, executor=executor)
         self.places = {network: place for place, network in enumerate(networks)}
         self.blocks = self._packed([(network, network.state) for network in networks])
 

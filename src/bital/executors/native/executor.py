@@ -40,9 +40,18 @@ _CONTIGUOUS, _ALIGNED = 0x1, 0x100  # flags of NumPy's C interface
 
 
 class NativeExecutor:
-    """Compiles with LLVM; what it cannot lower runs on ``numpy``, which is said once."""
+    """Compiles with LLVM; what it cannot lower runs on ``numpy``, which is said once.
 
-    name = "native"
+    Parameters
+    ----------
+    alone : bool, default False
+        Whether a call uses no other thread than the one that makes it: for callers that have many
+        calls to make, and threads of their own. Results are the same, bit for bit.
+    """
+
+    def __init__(self, alone: bool = False) -> None:
+        self.name = "native-alone" if alone else "native"
+        self._alone = alone
 
     def compile(self, program: Program, donated: Collection[int] = ()) -> Compiled:
         optimized = optimize(program)
@@ -54,7 +63,7 @@ class NativeExecutor:
             )
             return get_executor("numpy").compile(program, donated)
         require_memory(program, of_module(module, threads.slots()))
-        return function_of(module)
+        return function_of(module, self._alone)
 
 
 def lower_native(program: Program, donated: Collection[int] = ()) -> Module:
@@ -66,11 +75,11 @@ def lower_native(program: Program, donated: Collection[int] = ()) -> Module:
     return lower(program, donated, vector_bytes() // 4)
 
 
-def function_of(module: Module) -> Compiled:
-    """What runs a lowered Program."""
+def function_of(module: Module, alone: bool = False) -> Compiled:
+    """What runs a lowered Program, with the pool of threads or ``alone``."""
     text = print_module(module, shared_products, _layout())
     made = _Function if module.zones is None else _Guarded
-    return made(module, load(text, careful=not module.is_tiny))
+    return made(module, load(text, careful=not module.is_tiny), alone)
 
 
 def to_llvm(program: Program) -> str:
@@ -109,7 +118,9 @@ def _aligned(size: int) -> Array:
 class _State:
     """What one running call needs: the table of pointers, and the memory behind it."""
 
-    def __init__(self, module: Module, constants: Sequence[Array], hosts: Hosts) -> None:
+    def __init__(
+        self, module: Module, constants: Sequence[Array], hosts: Hosts, alone: bool
+    ) -> None:
         count = len(module.arguments) + len(module.results) + len(constants)
         self.status = (ctypes.c_int64 * 4)()
         self.arena = _aligned(module.arena)
@@ -119,7 +130,7 @@ class _State:
         table[STATUS] = ctypes.addressof(self.status)
         table[ARENA] = self.arena.ctypes.data
         table[SCRATCH] = self.scratch.ctypes.data
-        table[PARALLEL] = threads.parallel_address()
+        table[PARALLEL] = threads.parallel_address(alone)
         table[HOST] = hosts.address
         place = FIRST_BUFFER + len(module.arguments)
         for buffer, shape in zip(module.results, module.shapes, strict=True):
@@ -141,8 +152,9 @@ class _Function:
 
     _empty: Callable[..., Array] = staticmethod(np.empty)
 
-    def __init__(self, module: Module, machine: Machine) -> None:
+    def __init__(self, module: Module, machine: Machine, alone: bool = False) -> None:
         self.module = module
+        self._alone = alone
         self._machine = machine  # keeps the code alive
         prototype = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)
         self._run = prototype(machine.address("run"))
@@ -166,7 +178,7 @@ class _Function:
         try:
             state = self._states.pop()
         except IndexError:
-            state = _State(self.module, self._constants, self._hosts)
+            state = _State(self.module, self._constants, self._hosts, self._alone)
         objects = list(arguments)
         if [*map(type, objects)] != self._kinds:
             objects = self._as_kinds(objects)
@@ -216,10 +228,10 @@ class _Function:
 class _Guarded(_Function):
     """For debugging: memory starts as NaN, and what was written outside of it is found."""
 
-    def __init__(self, module: Module, machine: Machine) -> None:
-        super().__init__(module, machine)
+    def __init__(self, module: Module, machine: Machine, alone: bool = False) -> None:
+        super().__init__(module, machine, alone)
         self._lock = threading.RLock()
-        self._states = [_State(module, self._constants, self._hosts)]
+        self._states = [_State(module, self._constants, self._hosts, alone)]
         self._fenced: list[tuple[Array, str]] = []
 
     def __call__(self, arguments: Sequence[Any]) -> list[Array]:
@@ -254,3 +266,4 @@ _POISON, _FENCE = 0xFF, 0xA5  # 0xFF: NaN in every float, -1 in every signed int
 
 
 executor = NativeExecutor()
+alone = NativeExecutor(alone=True)

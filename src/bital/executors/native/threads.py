@@ -237,7 +237,7 @@ leave:
   ret void
 
 serial:
-  call void @alone(ptr %function, ptr %context, i64 %tasks)
+  call void @bital_alone(ptr %function, ptr %context, i64 %tasks)
   ret void
 }
 
@@ -319,7 +319,7 @@ end:
 """
 
 _ALONE = """
-define {linkage}void @{name}(ptr %function, ptr %context, i64 %tasks) {
+define void @{name}(ptr %function, ptr %context, i64 %tasks) {
 entry:
   br label %head
 head:
@@ -349,11 +349,11 @@ def runtime_text() -> str:
     slot)`` once for each task in ``[0, tasks)`` and returns when all are done. Of the calls that
     run at one time no two have the same slot, which is below `slots()`. Where another thread's job
     has the workers, or where one thread is all that is allowed, all tasks run in slot 0.
+    ``@bital_alone`` does the same with the thread that calls it.
     """
-    alone, name = ("internal ", "alone") if _has_workers() else ("", "bital_parallel")
-    text = _ALONE.replace("{linkage}", alone).replace("{name}", name)
+    text = _ALONE.replace("{name}", "bital_alone")
     if not _has_workers():
-        return text
+        return text + _ALONE.replace("{name}", "bital_parallel")
     text += _RUNTIME.replace("{most}", str(_MOST))
     return text.replace("{pause}", _PAUSES.get(platform.machine().lower(), ""))
 
@@ -434,7 +434,7 @@ class Pool:
     """
 
     def __init__(self, threads: int | None = None) -> None:
-        self.address = 0
+        self.address = self.alone = 0
         self._threads = threads
         self._lock = threading.Lock()
         self._runtime: Machine | None = None
@@ -453,6 +453,7 @@ class Pool:
                 self._spins = _spins(runtime) if _has_workers() else 0
                 self._reset(runtime)
                 self._runtime = runtime
+                self.alone = runtime.address("bital_alone")
                 self.address = runtime.address("bital_parallel")
         return self.address
 
@@ -492,6 +493,7 @@ def _spins(runtime: Machine) -> int:
 _pool = Pool()
 
 
-def parallel_address() -> int:
-    """The address of ``bital_parallel`` (see `runtime_text`)."""
-    return _pool.address or _pool.start()
+def parallel_address(alone: bool = False) -> int:
+    """The address of ``bital_parallel``, or ``bital_alone`` (see `runtime_text`)."""
+    address = _pool.address or _pool.start()
+    return _pool.alone if alone else address
