@@ -286,16 +286,21 @@ class DNN(BaseEstimator):
             self._last(),
             self._inputs.dtype,
             first,
-            network.penalty(self.alpha, size, loss),
+            network.penalty(self.alpha, size),
         )
         self._model.compile(
             network.make_optimizer(self),
             loss,
+            self._loss_factor(),
             weighted_metrics=[self._metric()] if validated else None,
             executor=self._executor(plan),
         )
         self.history_: dict[str, list[float]] = {}
         self.t_ = 0
+
+    def _loss_factor(self) -> float | None:
+        """Return what the network's loss is multiplied by to be scikit-learn's."""
+        return None
 
     def _executor(self, plan: Plan) -> str | None:
         """Return NumPy's executor where machine code takes longer to make than it saves."""

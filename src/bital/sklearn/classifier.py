@@ -102,6 +102,10 @@ class DNNClassifier(ClassifierMixin, DNN):
         name = "sparse_categorical_crossentropy" if several else "binary_crossentropy"
         return network.make_loss(name, weighted)
 
+    def _loss_factor(self) -> float | None:
+        summed = self._loss_name() == "log_loss" and self._labels.kind == "multilabel"
+        return len(self.classes_) if summed else None  # over labels, where Keras takes the mean
+
     def _outputs(self) -> list[int]:
         return self._labels.outputs
 

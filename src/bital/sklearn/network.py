@@ -139,14 +139,9 @@ def _start(seed: int, kinds: list[Any]) -> Any:
     return value
 
 
-def penalty(alpha: float, samples: int, loss: Any) -> L2 | None:
-    """Return what ``alpha`` is in scikit-learn: ``alpha / (2 samples) sum(w^2)``.
-
-    Half of a squared error is its loss; ours is the whole, so the penalty is twice as large too.
-    """
-    if not alpha:
-        return None
-    return L2(alpha / samples * (1.0 if loss.name == "mean_squared_error" else 0.5))
+def penalty(alpha: float, samples: float) -> L2 | None:
+    """Return what ``alpha`` is in scikit-learn: ``alpha / (2 samples) sum(w^2)``."""
+    return L2(0.5 * alpha / samples) if alpha else None
 
 
 def make_optimizer(estimator: Any) -> optimizers.Optimizer:

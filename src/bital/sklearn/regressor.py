@@ -100,6 +100,10 @@ class DNNRegressor(RegressorMixin, DNN):
             loss = _InUsersUnits(loss, self._offset, self._factor)
         return network.make_loss(loss, weighted, **options)
 
+    def _loss_factor(self) -> float | None:
+        squared = isinstance(self.loss, str) and self.loss == "squared_error"
+        return 0.5 * self._targets if squared else None  # half of the sum; Keras takes the mean
+
     def _outputs(self) -> list[int]:
         several = self.loss == "quantile" and np.ndim(self.quantile) == 1
         return [len(self.quantile) if several else self._targets]
