@@ -199,7 +199,13 @@ class Training:
     def _run_lbfgs(self) -> None:
         limit = self.arguments["epochs"]
         found = optimizers.fit_lbfgs(
-            self.model, self.x, self.y, self.sample_weight, limit, max(self.tol, 1e-12)
+            self.model,
+            self.x,
+            self.y,
+            self.sample_weight,
+            limit,
+            max(self.tol, 1e-12),
+            seed=self.arguments["seed"],
         )
         self.lbfgs = found
         if not found.converged and found.iterations >= limit:

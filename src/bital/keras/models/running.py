@@ -280,25 +280,32 @@ class Runner:
 
     def _shared_programs(self, steps: Steps) -> dict[str, Any]:
         """The compiled steps, those of a model of the same description if there was one."""
+        donated = {"train": (0, 1), "train_many": (0, 1), "test": (), "test_many": ()}
+        return self._shared_over(
+            "steps",
+            steps,
+            lambda steps: {
+                name: self._jit(getattr(steps, name), given) for name, given in donated.items()
+            },
+        )
+
+    def _shared_over(self, kind: str, steps: Steps, make: Any) -> Any:
+        """Return ``make(steps)``, or what it made for a model of the same description."""
         objective, optimizer = self._objective, self.optimizer
         config = {**optimizer.get_config(), "name": None}
         if optimizer._learning_rate is not None:
             config["learning_rate"] = None  # an argument of the steps
         outputs = [(o.name, o.loss, o.weight, o.metrics) for o in objective.outputs]
-        key = sharing.description(self, type(optimizer).__name__, config, outputs)
+        key = sharing.description(self, kind, type(optimizer).__name__, config, outputs)
         if key is None:
-            return self._jitted(steps)
+            return make(steps)
 
-        def make() -> dict[str, Any]:
+        def over_copy() -> Any:
             copy = sharing.copy_of(self)
             weights = copy.trainable_weights, copy.non_trainable_weights
-            return self._jitted(Steps(copy, objective, optimizer.rule, *weights))
+            return make(Steps(copy, objective, optimizer.rule, *weights))
 
-        return sharing.shared(key, make)
-
-    def _jitted(self, steps: Steps) -> dict[str, Any]:
-        donated = {"train": (0, 1), "train_many": (0, 1), "test": (), "test_many": ()}
-        return {name: self._jit(getattr(steps, name), given) for name, given in donated.items()}
+        return sharing.shared(key, over_copy)
 
     def _jit(self, function: Any, donated: tuple[int, ...] = ()) -> Any:
         if self.run_eagerly:

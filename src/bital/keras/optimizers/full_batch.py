@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 import bital
+from bital.keras import random_state
 from bital.keras.variables import commit, values_of
 from bital.nn.optimizers import LBFGSResult, minimize_lbfgs
 
@@ -19,6 +22,7 @@ def fit_lbfgs(
     tolerance: float = 1e-5,
     memory: int = 10,
     callback: Callable[[int, float], Any] | None = None,
+    seed: int | None = None,
 ) -> LBFGSResult:
     """Train a compiled model on all samples at once by L-BFGS, in place of ``fit``.
 
@@ -35,6 +39,8 @@ def fit_lbfgs(
         As in ``fit``: arrays.
     max_iterations, tolerance, memory, callback
         See ``bital.nn.optimizers.minimize_lbfgs``.
+    seed : int, optional
+        Of what is random in layers; as in ``fit``.
 
     Returns
     -------
@@ -63,16 +69,19 @@ def fit_lbfgs(
     steps = model._steps()
     arrays, others = samples.whole(), values_of(steps.others)
 
-    def loss(weights: Any, arrays: Any, others: Any) -> Any:
-        inputs, targets, counts = arrays
-        value, _, _ = steps._forward(
-            weights, others, model._as_inputs(inputs), targets, counts, True
-        )
-        return value
+    def made(steps: Any) -> Any:
+        def loss(weights: Any, arrays: Any, others: Any, key: Any) -> Any:
+            inputs, targets, counts = arrays
+            inputs = steps.model._as_inputs(inputs)
+            with random_state.keys(key, np.uint64(0)):
+                return steps._forward(weights, others, inputs, targets, counts, True)[0]
 
-    slope = model._jit(bital.value_and_grad(loss))
+        return model._jit(bital.value_and_grad(loss))
+
+    key = bital.random.key(random_state.fresh_seed() if seed is None else seed)
+    slope = model._shared_over("lbfgs", steps, made)
     found = minimize_lbfgs(
-        lambda weights: slope(weights, arrays, others),
+        lambda weights: slope(weights, arrays, others, key),
         values_of(steps.trainable),
         max_iterations,
         tolerance,
