@@ -45,6 +45,9 @@ PRESETS = {
 }
 """Chosen by the validation images: see docs/command_line.md."""
 
+REPEATED = ("ignore", "kind")
+"""Options that may stand several times."""
+
 WIDEST = 10_000
 DEEPEST = 50
 
@@ -130,15 +133,24 @@ def complete(chosen: dict[str, Any]) -> dict[str, Any]:
 
 
 def as_arguments(chosen: Mapping[str, Any]) -> list[str]:
-    """Write options as on a command line.
+    """Write options as on a command line. Several texts are one option, repeated.
 
     Examples
     --------
-    >>> as_arguments({"hidden": [300, 100], "batch_size": 64})
+    >>> as_arguments({"hidden": [300, 100], "batch_size": 64, "epochs": None})
     ['--hidden', '300,100', '--batch-size', '64']
+    >>> as_arguments({"ignore": ["id", "name"], "stream": False})
+    ['--ignore', 'id', '--ignore', 'name', '--no-stream']
     """
     found: list[str] = []
     for name, value in chosen.items():
-        text = ",".join(map(str, value)) or "none" if isinstance(value, list) else str(value)
-        found += [f"--{name.replace('_', '-')}", text]
+        flag = name.replace("_", "-")
+        if isinstance(value, bool):
+            found.append(f"--{flag}" if value else f"--no-{flag}")
+        elif isinstance(value, (list, tuple)) and name in REPEATED:
+            found += [part for text in value for part in (f"--{flag}", text)]
+        elif isinstance(value, list):
+            found += [f"--{flag}", ",".join(map(str, value)) or "none"]
+        elif value is not None:
+            found += [f"--{flag}", str(value)]
     return found

@@ -19,7 +19,10 @@ SAMPLES = 20
 MISTAKES = 20
 
 
-def curves(rows: Rows, best_epoch: int, title: str) -> bytes:
+UNITS = {"loss": "cross-entropy", "accuracy": "%"}
+
+
+def curves(rows: Rows, best_epoch: int, title: str, units: Mapping[str, str] = UNITS) -> bytes:
     """Draw loss and accuracy over the epochs as a PNG.
 
     Parameters
@@ -30,16 +33,18 @@ def curves(rows: Rows, best_epoch: int, title: str) -> bytes:
         The epoch whose weights were kept.
     title : str
         What was trained.
+    units : mapping
+        A panel for each name, with the unit of its axis.
 
     Raises
     ------
     MissingExtraError
         matplotlib is not installed.
     """
-    figure = _figure(9.0, 3.8)
+    figure = new_figure(4.5 * len(units), 3.8)
     epochs = [row["epoch"] for row in rows]
-    panels = figure.subplots(1, 2)
-    for axes, name, unit in zip(panels, ("loss", "accuracy"), ("cross-entropy", "%"), strict=True):
+    panels = figure.subplots(1, len(units), squeeze=False)[0]
+    for axes, (name, unit) in zip(panels, units.items(), strict=True):
         scale = 100 if name == "accuracy" else 1
         for key, label, colour, marker in (
             (name, "training (during the epoch)", TRAIN, "o"),
@@ -48,13 +53,15 @@ def curves(rows: Rows, best_epoch: int, title: str) -> bytes:
             values = [row[key] * scale for row in rows]
             axes.plot(epochs, values, marker=marker, ms=3.5, lw=1.6, color=colour, label=label)
         axes.axvline(best_epoch, color="0.45", lw=1, ls=":", label=f"kept: epoch {best_epoch}")
-        axes.set(title=name.capitalize(), xlabel="epoch", ylabel=f"{name} ({unit})")
+        shown = "R2" if name == "r2_score" else name
+        axes.set(title=shown.capitalize(), xlabel="epoch", ylabel=f"{shown} ({unit})")
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.25)
     panels[0].set_ylim(bottom=0)
-    panels[1].legend(loc="lower right", edgecolor="none", fontsize=9)
+    place = "lower right" if len(units) > 1 else "upper right"
+    panels[-1].legend(loc=place, edgecolor="none", fontsize=9)
     figure.suptitle(title, fontsize=11)
-    return _png(figure)
+    return as_png(figure)
 
 
 def predictions(
@@ -88,7 +95,7 @@ def predictions(
     wrong = np.flatnonzero(predicted != labels)
     worst = wrong[np.argsort(-confidence[wrong], kind="stable")][:MISTAKES]
     heights = [max(1, -(-len(part) // COLUMNS)) for part in (samples, worst)]
-    figure = _figure(10.0, 1.07 * sum(heights) + 0.8)
+    figure = new_figure(10.0, 1.07 * sum(heights) + 0.8)
     upper, lower = figure.subplots(2, 1, height_ratios=heights)
     upper.set_title(f"{count} of {len(images):,} test digits, chosen at random", fontsize=11)
     title = f"The worst of {len(wrong):,} mistakes: true digit → prediction, and its probability"
@@ -97,7 +104,7 @@ def predictions(
         axes.axis("off")
         if len(chosen):
             _digits(axes, images[chosen], labels[chosen], predicted[chosen], confidence[chosen])
-    return _png(figure)
+    return as_png(figure)
 
 
 def _digits(
@@ -130,7 +137,14 @@ def _digits(
     axes.imshow(sheet, cmap="gray_r", interpolation="nearest")
 
 
-def _figure(width: float, height: float) -> Any:
+def new_figure(width: float, height: float) -> Any:
+    """An empty figure of this size in inches.
+
+    Raises
+    ------
+    MissingExtraError
+        matplotlib is not installed.
+    """
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
@@ -145,7 +159,8 @@ def _figure(width: float, height: float) -> Any:
     return figure
 
 
-def _png(figure: Any) -> bytes:
+def as_png(figure: Any) -> bytes:
+    """The figure as the bytes of a PNG file."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=120)
     return buffer.getvalue()

@@ -6,15 +6,31 @@ numbers are of interest, so a table that fits into 80 columns says more.
 
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bital.keras.callbacks import Callback
 
-HEADER = (
-    "          training          validation",
-    " epoch    loss  accuracy    loss  accuracy   seconds  (* best so far)",
-)
+NAMES = ("loss", "accuracy")
+
+
+def header(names: Sequence[str] = NAMES) -> tuple[str, str]:
+    """The head of the table of epochs, for these values.
+
+    Examples
+    --------
+    >>> print(*header(("loss", "r2")), sep="\\n")
+              training          validation
+     epoch    loss        r2    loss        r2   seconds  (* best so far)
+    """
+    heads = "".join(f"{name:>{10 if place else 8}}" for place, name in enumerate(names))
+    return (
+        f"{'training':>18}{'validation':>{len(heads) + 2}}",
+        f" epoch{2 * heads}   seconds  (* best so far)",
+    )
+
+
+HEADER = header()
 
 
 def row_text(row: Mapping[str, float], epochs: int, best: bool) -> str:
@@ -26,12 +42,16 @@ def row_text(row: Mapping[str, float], epochs: int, best: bool) -> str:
     >>> row_text({**row, "seconds": 1.36}, epochs=20, best=True)
     '  3/20  0.2500   92.50 %  0.2000   94.25 %       1.4 *'
     """
-    numbers = "".join(
-        f"{row[loss]:8.4f}{100 * row[accuracy]:8.2f} %"
-        for loss, accuracy in (("loss", "accuracy"), ("val_loss", "val_accuracy"))
-    )
+    names = [name for name in row if f"val_{name}" in row]
+    numbers = "".join(_cell(row[prefix + n], n) for prefix in ("", "val_") for n in names)
     counted = f"{row['epoch']:.0f}/{epochs}"
     return f"{counted:>6}{numbers}{row['seconds']:10.1f}{' *' if best else ''}"
+
+
+def _cell(value: float, name: str) -> str:
+    if name == "accuracy":
+        return f"{100 * value:8.2f} %"
+    return f"{value:{8 if name == 'loss' else 10}.4f}"
 
 
 class Progress(Callback):
@@ -39,7 +59,8 @@ class Progress(Callback):
 
     every_batch = False
 
-    def __init__(self) -> None:
+    def __init__(self, names: Sequence[str] = NAMES) -> None:
+        self._names = names
         self._bar: Any = None
         self._epoch = 0
 
@@ -56,7 +77,7 @@ class Progress(Callback):
             disable=not sys.stdout.isatty(),
             bar_format="{percentage:3.0f} % |{bar}| {elapsed} gone, {remaining} left",
         )
-        for line in HEADER:
+        for line in header(self._names):
             self._write(line)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:

@@ -8,8 +8,10 @@
     One row for each finished epoch.
 ``metrics.json``
     The end of the run: status, best epoch, times, loss and accuracy on each part of the data.
-``curves.png``, ``predictions.png``
+``curves.png``, ``predictions.png``, ...
     Pictures, where matplotlib is installed.
+``report.html``
+    Of a table: all about the run on one page.
 ``checkpoints``
     What ``bital train --resume`` goes on from; gone when the training is done.
 
@@ -83,6 +85,11 @@ class RunFolder:
         return self.path / "curves.png"
 
     @property
+    def report(self) -> Path:
+        """Where the page about a run on a table is."""
+        return self.path / "report.html"
+
+    @property
     def checkpoints(self) -> Path:
         """Where the state of an unfinished training is."""
         return self.path / "checkpoints"
@@ -135,7 +142,8 @@ class RunFolder:
         metrics = _read_json(self.metrics, METRICS_KEYS)
         for name, score in metrics["scores"].items():
             where = f"{self.metrics}: score {name!r}"
-            _require(score, {"loss": (int, float), "accuracy": (int, float)}, where)
+            _require(score, {}, where)
+            _require(score, dict.fromkeys(score, (int, float, type(None))), where)
         return metrics
 
     def read_history(self) -> list[dict[str, float]]:
@@ -195,7 +203,7 @@ def open_run(path: Path) -> RunFolder:
     if not folder.model.is_file():
         raise RunFolderError(
             f"{path} holds no model: its run ended before the first one was saved. Train again: "
-            "bital train mnist"
+            f"bital {folder.read_config()['command']}"
         )
     return folder
 
@@ -212,7 +220,7 @@ def open_unfinished(path: Path) -> RunFolder:
     if not folder.checkpoints.is_dir():
         raise RunFolderError(
             f"{path} holds no checkpoints: its training came to its end, and there is nothing to "
-            "go on with. Train anew: bital train mnist"
+            f"go on with. Train anew: bital {folder.read_config()['command']}"
         )
     return folder
 

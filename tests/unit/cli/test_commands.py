@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import bital.cli
 from bital import keras
-from bital.cli import commands, networks, options, plots, train
+from bital.cli import commands, digits, networks, options, plots, recording, train
 from bital.cli.run_folder import RunFolder
 from bital.datasets import mnist
 from bital.errors import BitalError, MissingExtraError, NonFiniteLossError
@@ -64,7 +64,7 @@ def test_train_writes_a_whole_run_folder(invoke, small, tmp_path):
         "dropout": 0.0,
         "seed": 3,
         "executor": bital.config.executor_name(),
-        "threads": train.default_threads(bital.config.executor_name()),
+        "threads": recording.default_threads(bital.config.executor_name()),
     }
     assert config["versions"]["bital"] == bital.__version__
     with (path / "metrics.csv").open() as file:
@@ -244,7 +244,7 @@ def test_without_matplotlib_training_goes_on(invoke, small, tmp_path, monkeypatc
     def missing(*_):
         raise MissingExtraError("Pictures need matplotlib.")
 
-    monkeypatch.setattr(plots, "_figure", missing)
+    monkeypatch.setattr(plots, "new_figure", missing)
     result = invoke(*FAST, "--out", "run")
     assert result.exit_code == 0
     assert result.output.count("Pictures need matplotlib.") == 1
@@ -530,7 +530,7 @@ def test_faults_of_bital_keep_their_traceback(invoke, monkeypatch):
     def fault(*_):
         raise AssertionError("a fault")
 
-    monkeypatch.setattr(commands, "_load_model", fault)
+    monkeypatch.setattr(digits, "_load", fault)
     result = invoke("inspect", ".")
     assert not isinstance(result.exception, BitalError)
     assert result.exit_code == 1

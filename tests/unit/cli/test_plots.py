@@ -21,13 +21,13 @@ def rows(count):
 def figures(monkeypatch):
     """Every figure that is turned into a PNG."""
     seen = []
-    real = plots._png
+    real = plots.as_png
 
     def keep(figure):
         seen.append(figure)
         return real(figure)
 
-    monkeypatch.setattr(plots, "_png", keep)
+    monkeypatch.setattr(plots, "as_png", keep)
     return seen
 
 

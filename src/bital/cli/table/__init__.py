@@ -1,0 +1,1 @@
+"""Tables of one's own: what the commands do with CSV, TSV and Parquet files."""

@@ -1,0 +1,107 @@
+"""Tables: what the commands do with them."""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bital.cli import common, report, run_folder
+from bital.cli.run_folder import RunFolder
+from bital.cli.table import settings as of_table
+
+
+def train_command(data: str) -> click.Command:
+    """``bital train TABLE``."""
+    command = click.command(data, help=_HELP)(click.pass_context(partial(_train, data)))
+    return of_table.declare(common.executor_option(command))
+
+
+_HELP = """Learn a column of a table (CSV, TSV or Parquet), and write a run folder.
+
+Rows are dealt by chance to three parts: to train on, to choose the epoch, and a test part that is
+looked at once, at the end. Columns become numbers and embeddings by what they hold; report.html
+shows them, and how good the predictions are. Ctrl-C keeps the best epoch so far; the exit status is
+then 130. --resume goes on with such a run.
+"""
+
+
+def _train(
+    data: str,
+    ctx: click.Context,
+    /,
+    out: Path | None,
+    resume: Path | None,
+    quiet: bool,
+    **chosen: Any,
+) -> None:
+    from bital.cli.table import data as of_data
+    from bital.cli.table import training
+
+    path = Path(data)
+    if resume is not None:
+        folder, chosen = common.unfinished(ctx, resume)
+    elif chosen["target"] is None:
+        raise click.UsageError(f"Name the column to learn: bital train {data} --target COLUMN")
+    if chosen["stream"] is None:
+        chosen["stream"] = of_data.streams(path)
+    if chosen["test"] + chosen["validation"] >= 1:
+        raise click.UsageError("--test and --validation leave no rows to train on.")
+    prepared = training.prepare(path, of_table.Settings(**chosen))
+    if resume is None:
+        folder = run_folder.create(out, name=path.name.split(".")[0] or "table")
+    outcome = training.run(prepared, folder, not quiet, click.echo)
+    common.echo_outcome(outcome, folder)
+    if folder.report.exists():
+        click.echo(f"\nOpen {folder.report} in a browser.")
+
+
+def predict(
+    folder: RunFolder,
+    data: Path,
+    out: Path | None,
+    probabilities: bool,
+    keep: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Predict the target for each row of a table."""
+    from bital.cli.table import predicting
+
+    if out is not None:
+        predicting.check_place(out)
+    found = predicting.predictions(folder, data, probabilities, keep)
+    if out is not None:
+        predicting.write(found, out)
+        click.echo(f"{len(found):,} predictions in {out}")
+    elif as_json:
+        common.echo_json({"file": str(data), "predictions": found.to_dicts()})
+    else:
+        click.echo(found.write_csv(), nl=False)
+
+
+def evaluate(folder: RunFolder, data: Path | None, as_json: bool) -> None:
+    """Measure on the parts of the run's own table, or on all rows of another."""
+    from bital.cli.table import predicting
+
+    found = predicting.evaluation(folder, data)
+    if as_json:
+        common.echo_json({"run": str(folder.path), **found})
+        return
+    common.echo_lines(report.scores_table(found["scores"]))
+
+
+def summary(folder: RunFolder) -> Iterator[str]:
+    """What is learned from what, the columns, and the network."""
+    from bital import sklearn
+
+    config = folder.read_config()
+    estimator = sklearn.load(folder.model)
+    options = config["options"]
+    yield f"{options['task']}: {options['target']} of {config['data']['path']}"
+    yield ""
+    yield from str(estimator.describe_columns()).splitlines()
+    yield ""
+    lines: list[str] = []
+    estimator.model_.summary(print_fn=lines.append)
+    yield from lines
