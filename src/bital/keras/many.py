@@ -1,20 +1,16 @@
 """fit_many: several networks of one architecture, trained by one program.
 
-The training step of the first model is traced once and mapped, by `bital.vmap`, over weights,
-states, keys, rates, rows, and the numbers in which the models differ (`hyperparameters`). A call of
-the program is an epoch of a block of networks: as many as have their weights and states in a
-processor's second cache. Blocks share nothing but the data, so threads take one after the other.
+Here are the arguments and their checks; `together` is what trains, `hyperparameters` finds the
+numbers in which models differ.
 """
 
 from __future__ import annotations
 
 import contextlib
-import contextvars
 import math
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -23,14 +19,10 @@ import bital
 from bital.errors import ArgumentError, DataError
 from bital.keras import checks, random_state
 from bital.keras.callbacks import Callback, History
-from bital.keras.hyperparameters import Divided, Full, Numbers, Place, differences
+from bital.keras.hyperparameters import differences
 from bital.keras.models import data, interrupts
-from bital.keras.models.replay import State
-from bital.keras.models.running import LOOKING_BATCH, Runner
-from bital.keras.variables import commit, values_of
-
-_CACHE = 256 << 10  # bytes of weights and states that a block has at most, if it can
-_BLOCKS = 8  # that there are at least, so that threads find work
+from bital.keras.models.running import Runner
+from bital.keras.together import Network, Training
 
 
 def fit_many(
@@ -46,6 +38,7 @@ def fit_many(
     sample_weight: Any = None,
     class_weight: dict[int, float] | None = None,
     shuffle: bool = True,
+    steps_per_epoch: int | None = None,
     seeds: Sequence[int] | None = None,
     callbacks: Callable[[int], Sequence[Callback]] | None = None,
 ) -> list[History]:
@@ -72,6 +65,8 @@ def fit_many(
     class_weight : dict, optional
         A weight for each label.
     shuffle : bool, default True
+    steps_per_epoch : int, optional
+        As in ``fit``: an epoch takes so many batches of its order at most.
     seeds : sequence of int, optional
         For each model what ``fit(seed=...)`` takes. Default: as ``fit``.
     callbacks : callable, optional
@@ -117,6 +112,9 @@ def fit_many(
     size = data.batch_size("fit_many", batch_size, 32)
     epochs = checks.integer("fit_many", "epochs", epochs, low=0)
     checks.boolean("fit_many", "shuffle", shuffle)
+    most = None
+    if steps_per_epoch is not None:
+        most = size * checks.integer("fit_many", "steps_per_epoch", steps_per_epoch)
     first = models[0]
     samples = _prepared(first, first._data("fit_many", x, y, sample_weight), class_weight)
     tests = samples if validation_rows is not None else None
@@ -127,7 +125,7 @@ def fit_many(
     head = bital.tree.map(lambda array: array[:1], samples.whole())
     for model in models[1:]:
         model._require_compiled("fit_many")
-        model._checked(*head)
+        model._checked(*head)  # builds it, and chooses its metrics
     for model in models:
         model._require_trainable("fit_many")
         model.optimizer.build(model.trainable_weights)
@@ -138,17 +136,18 @@ def fit_many(
     if tests is not None and validation_rows is None:
         of_tests = [np.arange(len(tests))] * count
     networks = [
-        _Network(number, model, *own)
+        Network(number, model, *own)
         for number, (model, *own) in enumerate(
             zip(models, _seeds(seeds, count), of_rows, of_tests, strict=True)
         )
     ]
-    training = _Training(first, samples, tests, size, shuffle)
+    training = Training(first, samples, tests, size, most, shuffle)
     with contextlib.ExitStack() as stack:
         interrupt = stack.enter_context(interrupts.deferred())
         groups = training.groups(networks, places)
         for network in networks:
-            stack.enter_context(network.listening(callbacks, epochs, size))
+            steps = math.ceil(min(len(network.rows), most or math.inf) / size)
+            stack.enter_context(network.listening(callbacks, epochs, steps))
         threads = stack.enter_context(ThreadPoolExecutor(bital.config.num_threads()))
         for group in groups:
             group.run(epochs, threads, interrupt)
@@ -165,314 +164,11 @@ def fit_many(
     return [model.history for model in models]
 
 
-@dataclass(eq=False)
-class _Network:
-    """One of the models, and what is its own in this training."""
-
-    number: int
-    model: Any
-    seed: int
-    rows: np.ndarray
-    tests: np.ndarray | None
-    listeners: Any = None
-    heard: bool = False  # by others than the history
-    done: bool = False
-    failed: bool = False
-
-    def __post_init__(self) -> None:
-        self.key = bital.random.key(self.seed)
-        self._trainable = self.model.trainable_weights
-        self._others = self.model.non_trainable_weights
-
-    @property
-    def sizes(self) -> tuple[int, int]:
-        """How many samples it trains on, and is measured on."""
-        return len(self.rows), 0 if self.tests is None else len(self.tests)
-
-    @property
-    def state(self) -> State:
-        """Weights, the optimizer's state and other values, as they are now."""
-        return values_of(self._trainable), self.model.optimizer.state, values_of(self._others)
-
-    def take(self, state: State) -> None:
-        """Let the model have these weights, state and other values."""
-        weights, self.model.optimizer.state, others = state
-        commit(self._trainable, weights)
-        commit(self._others, others)
-
-    def order(self, epoch: int, shuffle: bool) -> np.ndarray:
-        """Return the samples of an epoch, as ``fit`` goes through them."""
-        if not shuffle:
-            return self.rows
-        return self.rows[random_state.permutation(self.seed, epoch, len(self.rows))]
-
-    @contextlib.contextmanager
-    def listening(self, callbacks: Any, epochs: int, size: int) -> Iterator[None]:
-        """Let the callbacks hear of a training."""
-        chosen = [] if callbacks is None else list(callbacks(self.number))
-        steps = math.ceil(len(self.rows) / size)
-        self.listeners = self.model._listeners(chosen, 0, epochs, steps, self.tests)
-        self.heard = bool(chosen)
-        if self.listeners.every_train_batch:
-            raise ArgumentError(
-                "fit_many calls callbacks at the beginning and the end of epochs, and one of "
-                f"models[{self.number}] wants every batch."
-            )
-        with self.listeners.training():
-            yield
-
-    def ended(self, epoch: int, logs: dict[str, float]) -> None:
-        """Tell of an epoch, and find out whether it was the last one."""
-        self.listeners.epoch_end(epoch, logs)
-        self.failed = not math.isfinite(logs["loss"])
-        self.done = self.failed or self.model.stop_training
-
-
-@dataclass(frozen=True)
-class _Training:
-    """What all networks share."""
-
-    model: Any
-    samples: data.Data
-    tests: data.Data | None
-    size: int
-    shuffle: bool
-
-    def groups(self, networks: list[_Network], places: list[Place]) -> list[_Group]:
-        """Put networks together that one program can train."""
-        waiting = _parted(networks, [network.sizes for network in networks])
-        found = []
-        while waiting:
-            members = waiting.pop(0)
-            group = _Group(self, members, places)
-            try:
-                group.compile()
-            except Divided as parts:
-                waiting = _parted(members, list(parts.values)) + waiting
-            else:
-                found.append(group)
-        return found
-
-
-def _parted(networks: Sequence[_Network], keys: Sequence[Any]) -> list[list[_Network]]:
-    found: dict[Any, list[_Network]] = {}
-    for network, key in zip(networks, keys, strict=True):
-        found.setdefault(key, []).append(network)
-    return list(found.values())
-
-
-class _Block:
-    """Networks that go through an epoch in one call; some may be done, or stand there twice."""
-
-    def __init__(self, networks: list[_Network], states: list[State]) -> None:
-        self.networks = networks
-        self.state = _stacked(states)
-        self.logs: list[dict[str, float]] = []
-
-    def state_of(self, lane: int) -> State:
-        """Return what one network has, as views."""
-        found: State = bital.tree.map(lambda array: array[lane], self.state)
-        return found
-
-
-class _Group:
-    """Networks of one program, in blocks of equal size."""
-
-    def __init__(self, training: _Training, networks: list[_Network], places: list[Place]) -> None:
-        self.training = training
-        self.networks = networks
-        self.numbers = Numbers(places, [network.number for network in networks])
-        self.steps = training.model._steps()
-        need = sum(array.nbytes for array in bital.tree.leaves(networks[0].state))
-        count = len(networks)
-        blocks = max(-(-count * need // _CACHE), min(count, _BLOCKS))
-        self.lanes = max(1, -(-count // blocks))
-        executor = bital.config.executor_name(training.model.executor)
-        if executor == "native" and blocks >= bital.config.num_threads():
-            executor = "native-alone"  # each thread has a block to itself
-        self.program = bital.jit(self._epoch, donate_argnums=0, executor=executor)
-        self.places = {network: place for place, network in enumerate(networks)}
-        self.blocks = self._packed([(network, network.state) for network in networks])
-
-    # The program --------------------------------------------------------------------------
-
-    def compile(self) -> None:
-        """Trace the epoch of the first block, and compile it.
-
-        Raises
-        ------
-        Divided
-            If one program does not do for all networks.
-        """
-        model, block = self.training.model, self.blocks[0]
-        while True:
-            try:
-                with model._lock, self.numbers.in_place():
-                    self.program.compiled(*self._arguments(block, 0))
-                return
-            except Full:
-                self.numbers.widen()
-
-    def _epoch(self, state: Any, own: Any, shared: Any) -> tuple[Any, Any, Any]:
-        """Return the state of a block's networks after an epoch, and the sums of both kinds."""
-        rows, tests, keys, rates, table = own
-        samples, test_samples = shared
-        steps, lanes = self.steps, self.lanes
-        as_inputs = self.training.model._as_inputs
-
-        def batch(arrays: Any, rows: Any) -> Any:
-            x, y, weights = bital.tree.map(lambda array: array[rows], arrays)
-            return as_inputs(x), y, weights
-
-        def train(carry: Any, rows: Any, key: Any, rate: Any, row: Any) -> Any:
-            (weights, state, others), sums = carry
-            with self.numbers.read_from(row):
-                *after, sums = steps.train(
-                    weights, state, others, sums, *batch(samples, rows), key, rate
-                )
-            return tuple(after), sums
-
-        def test(sums: Any, rows: Any, state: Any, row: Any) -> Any:
-            weights, _, others = state
-            with self.numbers.read_from(row):
-                return steps.test(weights, others, sums, *batch(test_samples, rows))
-
-        zeros = bital.tree.map(lambda zero: np.zeros(lanes, zero.dtype), steps.zero_sums())
-        size = self.training.size
-        mapped = bital.vmap(train)
-        state, sums = _swept(
-            lambda carry, rows: mapped(carry, rows, keys, rates, table), (state, zeros), rows, size
-        )
-        if tests is None:
-            return state, sums, None
-        measured = bital.vmap(test)
-        looking = max(size, LOOKING_BATCH)
-        found = _swept(lambda sums, rows: measured(sums, rows, state, table), zeros, tests, looking)
-        return state, sums, found
-
-    def _arguments(self, block: _Block, epoch: int) -> tuple[Any, Any, Any]:
-        training = self.training
-        dtype = training.model.dtype
-        networks = block.networks
-        tests = None
-        if training.tests is not None:
-            tests = np.stack([network.tests for network in networks])
-        own = (
-            np.stack([network.order(epoch, training.shuffle) for network in networks]),
-            tests,
-            np.stack([network.key for network in networks]),
-            np.array([network.model.optimizer.learning_rate for network in networks], dtype),
-            self.numbers.table([self.places[network] for network in networks]),
-        )
-        shared = training.samples.whole(), training.tests and training.tests.whole()
-        return block.state, own, shared
-
-    # Running ------------------------------------------------------------------------------
-
-    def run(self, epochs: int, threads: ThreadPoolExecutor, interrupt: Any) -> None:
-        """Train until all networks are done."""
-        try:
-            for epoch in range(epochs):
-                live = [network for network in self.networks if not network.done]
-                if not live:
-                    break
-                self._pack()
-                for network in live:
-                    network.listeners.epoch_begin(epoch)
-                # A context of its own for each call: it says which executor is in force.
-                jobs = [
-                    threads.submit(contextvars.copy_context().run, self._train, block, epoch)
-                    for block in self.blocks
-                ]
-                wait(jobs)
-                for block, job in zip(self.blocks, jobs, strict=True):
-                    job.result()
-                    self._tell(block, epoch)
-                interrupt.check()
-        finally:
-            for block in self.blocks:
-                for lane, network in _once(block):
-                    network.take(_copied(block.state_of(lane)))
-
-    def _train(self, block: _Block, epoch: int) -> None:
-        with np.errstate(all="ignore"):
-            block.state, sums, found = self.program(*self._arguments(block, epoch))
-        block.logs = [
-            _logs(network, lane, sums, found) for lane, network in enumerate(block.networks)
-        ]
-
-    def _tell(self, block: _Block, epoch: int) -> None:
-        """Let callbacks hear of an epoch, and see and change the models."""
-        for lane, network in _once(block):
-            state = block.state_of(lane) if network.heard else None
-            if state is not None:
-                network.take(state)
-            network.ended(epoch, block.logs[lane])
-            if state is not None:
-                leaves = map(bital.tree.leaves, (block.state, state, network.state))
-                for stack, before, after in zip(*leaves, strict=True):
-                    if after is not before:
-                        stack[lane] = after
-            if network.done:
-                network.take(_copied(block.state_of(lane)))
-
-    def _pack(self) -> None:
-        """Let networks that go on take the places of those that are done."""
-        live = [(block, lane, network) for block in self.blocks for lane, network in _once(block)]
-        if -(-len(live) // self.lanes) < len(self.blocks):
-            self.blocks = self._packed([(each, b.state_of(lane)) for b, lane, each in live])
-
-    def _packed(self, pairs: list[tuple[_Network, State]]) -> list[_Block]:
-        """Blocks of these networks; the last one is filled up with its last network."""
-        found = []
-        for start in range(0, len(pairs), self.lanes):
-            part = pairs[start : start + self.lanes]
-            part += [part[-1]] * (self.lanes - len(part))
-            found.append(_Block([each for each, _ in part], [state for _, state in part]))
-        return found
-
-
-def _logs(network: _Network, lane: int, *sums: Any) -> dict[str, float]:
-    """The logs of training and of validation, if there was one."""
-    found: dict[str, float] = {}
-    for prefix, of_all in zip(("", "val_"), sums, strict=True):
-        if of_all is not None:
-            own = bital.tree.map(lambda array: array[lane], of_all)
-            found |= {f"{prefix}{name}": v for name, v in network.model._logs(own).items()}
-    return found
-
-
-def _once(block: _Block) -> list[tuple[int, _Network]]:
-    """The networks of a block that are not done, and where each stands."""
-    found = {network: lane for lane, network in enumerate(block.networks) if not network.done}
-    return [(lane, network) for network, lane in found.items()]
-
-
-def _swept(step: Callable[[Any, Any], Any], carry: Any, rows: Any, size: int) -> Any:
-    """``step(carry, rows of a batch)`` for all batches of rows ``(networks, samples)``."""
-    networks, count = rows.shape
-    whole = count // size
-    if whole:
-        blocks = rows[:, : whole * size].reshape(networks, whole, size).transpose(1, 0, 2)
-        carry = bital.fori_loop(0, whole, lambda i, carry: step(carry, blocks[i]), carry)
-    return step(carry, rows[:, whole * size :]) if count % size else carry
-
-
-def _stacked(states: list[State]) -> State:
-    found: State = bital.tree.map(lambda *arrays: np.stack(arrays), *states)
-    return found
-
-
-def _copied(state: State) -> State:
-    found: State = bital.tree.map(lambda array: array.copy(), state)
-    return found
-
-
 # Arguments ----------------------------------------------------------------------------------
 
 
-def _checked_models(models: Any) -> list[Any]:
-    models = list(models)
+def _checked_models(given: Any) -> list[Any]:
+    models: list[Any] = list(given)
     if not models:
         raise ArgumentError("fit_many(models): the list is empty; give at least one model.")
     for number, model in enumerate(models):
@@ -534,7 +230,7 @@ def _per_model(name: str, given: Any, count: int, samples: int) -> list[Any]:
 
 
 def _listed(name: str, given: Any, count: int) -> list[Any]:
-    found = list(given)
+    found: list[Any] = list(given)
     if len(found) != count:
         raise ArgumentError(
             f"fit_many({name}=...): has {len(found)} entries for {count} models; give one each."
