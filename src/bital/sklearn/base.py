@@ -92,6 +92,8 @@ class DNN(BaseEstimator):
         if anew:
             self._inputs = self._learnt_inputs(X, weights)
             self._scale_targets(y, weights)
+        elif not incremental:
+            self._require_known(y)
         x, targets = self._inputs.transform(X), self._encode_targets(y)
         plan = self._plan(len(y), incremental)
         if anew:
@@ -109,7 +111,15 @@ class DNN(BaseEstimator):
         self._follow(anew, incremental, held is not None, len(y))
         arguments["callbacks"] = [*(self.callbacks or []), self._progress]
         return Training(
-            model, x, targets, arguments, self._progress, self.solver, self.tol, model.history
+            model,
+            x,
+            targets,
+            arguments,
+            self._progress,
+            self.solver,
+            self.tol,
+            model.history,
+            max_fun=self.max_fun,
         )
 
     def _end(self, training: Training) -> DNN:
@@ -200,19 +210,19 @@ class DNN(BaseEstimator):
         )
 
     def _reads_table(self, X: Any, anew: bool) -> bool:
-        if not anew:
-            return isinstance(self._inputs, TableInputs)
-        return is_mixed(X)
+        if anew:
+            self._is_table = is_mixed(X)
+        return self._is_table
 
     def _learnt_inputs(self, X: Any, weights: Any) -> Any:
-        if is_mixed(X):
+        if self._is_table:
             return TableInputs.fit(X, np.float32)
         return ArrayInputs(self.standardize, X.dtype).fit(X, weights)
 
     def _inputs_of(self, X: Any) -> Any:
         """Return inputs for a prediction as the network reads them."""
         check_is_fitted(self, "model_")
-        if isinstance(self._inputs, TableInputs):
+        if self._is_table:
             check_columns(self, X, reset=False)
         else:
             X = validate_data(
@@ -256,6 +266,9 @@ class DNN(BaseEstimator):
 
     def _strata(self, y: Any) -> Any:
         return None
+
+    def _require_known(self, y: Any) -> None:
+        """Raise where ``warm_start`` cannot go on with these targets."""
 
     def _encoded(self, held: list[Any]) -> tuple[Any, ...]:
         return self._inputs.transform(held[0]), self._encode_targets(held[1]), *held[2:]
@@ -320,7 +333,7 @@ class DNN(BaseEstimator):
             "initial_epoch": done,
             "shuffle": bool(self.shuffle),
             "seed": self._seed,
-            "verbose": int(self.verbose) if self.verbose else 0,
+            "verbose": min(int(self.verbose), 2),  # scikit-learn takes larger ones too
         }
 
     def _follow(self, anew: bool, incremental: bool, validated: bool, samples: int) -> None:
@@ -339,6 +352,9 @@ class DNN(BaseEstimator):
                 self.power_t,
                 name.startswith("val_") and self.restore_best,
             )
+        elif not (self.early_stopping and self._progress.incremental):
+            self._progress.stopped = False  # what ended `fit` does not end `partial_fit`
+            self._progress.waited = 0
         self._progress.size = samples
         self._progress.incremental = incremental
 

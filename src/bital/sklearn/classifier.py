@@ -82,6 +82,15 @@ class DNNClassifier(ClassifierMixin, DNN):
             return np.eye(len(self.classes_), dtype=self._inputs.dtype)[targets]
         return targets
 
+    def _require_known(self, y: Any) -> None:
+        if self._labels.kind in ("binary", "multiclass") and np.ndim(y) == 1:
+            found = unique_labels(y)
+            if not np.array_equal(found, self.classes_):
+                raise ArgumentError(
+                    "warm_start can only be used where `y` has the same classes as in the "
+                    f"previous call to fit. Previously got {self.classes_}, `y` has {found}"
+                )
+
     def _sample_weights(self, sample_weight: Any, X: Any, y: Any) -> np.ndarray | None:
         weights = super()._sample_weights(sample_weight, X, y)
         if self.class_weight is None:

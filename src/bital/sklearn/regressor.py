@@ -124,7 +124,8 @@ class DNNRegressor(RegressorMixin, DNN):
 
     def predict(self, X: Any) -> np.ndarray:
         """Return predictions: ``(samples, columns) -> (samples,)`` or ``(samples, targets)``."""
-        found = self._predicted(X) * self._factor + self._offset
+        found = self._predicted(X)
+        found = (found * self._factor + self._offset).astype(found.dtype, copy=False)
         return found[:, 0] if self._flat and found.shape[1] == 1 else found
 
     def __sklearn_tags__(self) -> Any:

@@ -183,6 +183,7 @@ class Training:
     tol: float = 0.0
     before: Any = None
     lbfgs: Any = None
+    max_fun: int = 15000
 
     @property
     def sample_weight(self) -> Any:
@@ -197,7 +198,7 @@ class Training:
             self.model.fit(self.x, self.y, **self.arguments)
 
     def _run_lbfgs(self) -> None:
-        limit = self.arguments["epochs"]
+        limit = self.arguments["epochs"] - self.arguments["initial_epoch"]
         found = optimizers.fit_lbfgs(
             self.model,
             self.x,
@@ -206,11 +207,13 @@ class Training:
             limit,
             max(self.tol, 1e-12),
             seed=self.arguments["seed"],
+            max_evaluations=self.max_fun,
         )
         self.lbfgs = found
-        if not found.converged and found.iterations >= limit:
+        if not found.converged and (found.iterations >= limit or found.evaluations >= self.max_fun):
             warnings.warn(
-                f"lbfgs has not come to an end in {limit} iterations. Raise max_iter.",
+                f"lbfgs has not come to an end in {found.iterations} iterations and "
+                f"{found.evaluations} evaluations. Raise max_iter or max_fun.",
                 ConvergenceWarning,
                 stacklevel=4,
             )

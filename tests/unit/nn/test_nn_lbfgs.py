@@ -77,3 +77,11 @@ def test_arguments():
             minimize_lbfgs(slope, np.ones(2), **options)
     with pytest.raises(ArgumentError, match="where it begins"):
         minimize_lbfgs(bital.value_and_grad(lambda w: np.sum(np.log(w))), np.array([0.0, 1.0]))
+
+
+def test_the_evaluations_are_limited():
+    value_and_gradient = bital.value_and_grad(lambda w: np.sum((1 - w) ** 4))
+    found = minimize_lbfgs(value_and_gradient, np.full(6, -1.0), max_evaluations=5)
+    assert not found.converged
+    assert 5 <= found.evaluations < 30
+    assert "evaluations" in found.message

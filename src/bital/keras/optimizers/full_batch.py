@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -23,6 +24,7 @@ def fit_lbfgs(
     memory: int = 10,
     callback: Callable[[int, float], Any] | None = None,
     seed: int | None = None,
+    max_evaluations: float = math.inf,
 ) -> LBFGSResult:
     """Train a compiled model on all samples at once by L-BFGS, in place of ``fit``.
 
@@ -41,6 +43,8 @@ def fit_lbfgs(
         See ``bital.nn.optimizers.minimize_lbfgs``.
     seed : int, optional
         Of what is random in layers; as in ``fit``.
+    max_evaluations : int, default without a limit
+        See ``bital.nn.optimizers.minimize_lbfgs``.
 
     Returns
     -------
@@ -87,6 +91,7 @@ def fit_lbfgs(
         tolerance,
         memory,
         callback,
+        max_evaluations,
     )
     commit(steps.trainable, found.weights)
     return found

@@ -58,6 +58,7 @@ def minimize_lbfgs(
     tolerance: float = 1e-5,
     memory: int = 10,
     callback: Callable[[int, float], Any] | None = None,
+    max_evaluations: float = math.inf,
 ) -> LBFGSResult:
     """Lower a function of weights by L-BFGS with a line search of the strong Wolfe conditions.
 
@@ -77,6 +78,8 @@ def minimize_lbfgs(
         How many steps back the curvature is remembered.
     callback : callable, optional
         ``callback(iteration, value)`` after each iteration; True ends the search.
+    max_evaluations : int, default without a limit
+        It ends after the iteration in which the function was computed so often.
 
     Returns
     -------
@@ -102,7 +105,11 @@ def minimize_lbfgs(
     """
     who = "minimize_lbfgs"
     check_number(who, "tolerance", tolerance, 0.0, math.inf)
-    for name, number in (("max_iterations", max_iterations), ("memory", memory)):
+    for name, number in (
+        ("max_iterations", max_iterations),
+        ("memory", memory),
+        ("max_evaluations", max_evaluations),
+    ):
         check_number(who, name, number, 1.0, math.inf)
     leaves, form = tree.flatten(weights)
     leaves = [np.asarray(leaf) for leaf in leaves]
@@ -130,8 +137,8 @@ def minimize_lbfgs(
             "other first weights."
         )
     values, pairs = [value], deque[tuple[np.ndarray, np.ndarray, float]](maxlen=int(memory))
-    message, done = "the largest number of iterations", 0
-    while done < max_iterations:
+    message, done = "the largest number of iterations or evaluations", 0
+    while done < max_iterations and count < max_evaluations:
         if np.abs(slope).max(initial=0.0) <= tolerance:
             message = "the gradient is below the tolerance"
             break
