@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,10 @@ from bital.keras.utils import PyDataset
 
 DENSE_LIMIT = 1 << 28
 """Bytes up to which a sparse matrix becomes a dense one; larger ones do so batch by batch."""
+
+
+CHUNK = 1 << 22
+"""Bytes of the float64 copies in between."""
 
 
 class ArrayInputs:
@@ -51,9 +55,10 @@ class ArrayInputs:
             x = x.toarray()
         if self.mean is None:
             return np.asarray(x, self.dtype)
-        x = np.subtract(x, self.mean, dtype=np.float64)
-        x /= self.scale
-        return x.astype(self.dtype, copy=False)
+        found = np.empty(x.shape, self.dtype)
+        for rows in _chunks(x):
+            found[rows] = np.subtract(x[rows], self.mean, dtype=np.float64) / self.scale
+        return found
 
     def spec(self) -> dict[str, Any]:
         """Return what the network has to be built for."""
@@ -213,8 +218,8 @@ def moments(x: Any, weights: np.ndarray | None = None) -> tuple[np.ndarray, np.n
         mean = np.asarray(x.T @ shares).ravel() / total
         square = np.asarray(x.multiply(x).T @ shares).ravel() / total - mean**2
     else:
-        mean = shares @ x / total
-        square = shares @ np.square(np.subtract(x, mean)) / total
+        mean = sum(shares[rows] @ x[rows] for rows in _chunks(x)) / total
+        square = sum(shares[rows] @ np.square(x[rows] - mean) for rows in _chunks(x)) / total
     if not np.isfinite(square).all():
         raise DataError(
             "X holds numbers whose squares are too large for float64. Scale them before."
@@ -252,6 +257,13 @@ def rows_of(values: Any, rows: np.ndarray) -> Any:
     if type(values).__module__.startswith("pyarrow"):
         return values.take(rows)
     return _safe_indexing(values, rows)
+
+
+def _chunks(x: Any) -> Iterator[slice]:
+    """Rows in parts whose float64 copies are small."""
+    count = max(1, CHUNK // (8 * x.shape[1]))
+    for start in range(0, x.shape[0], count):
+        yield slice(start, start + count)
 
 
 def _vector_size(rows: int) -> int:

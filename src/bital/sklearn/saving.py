@@ -134,6 +134,7 @@ def load(path: str | Path) -> Any:
             part, _, rest = name.partition("/")
             parts.setdefault(part, {})[rest] = array
         estimator._inputs = inputs.from_state(document["inputs"], parts.get("inputs", {}))
+        estimator._is_table = isinstance(estimator._inputs, inputs.TableInputs)
         estimator._set_targets_state(document["targets"], parts.get("targets", {}))
         model = saving.restored(path, document["model"], parts.get("model", {}))
         small = document["fitted"]["executor"] == "numpy"  # it was chosen for a small training
