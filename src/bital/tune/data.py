@@ -115,19 +115,18 @@ def plain(data: Any) -> Any:
 
 
 def _splits(x: Any, y: Any, cv: Any, classifier: bool, seed: int) -> list[Any]:
-    selection = load_sklearn("model_selection", "A search with cross-validation")
-    n = _length(x)
-    if isinstance(cv, float):
-        if not 0 < cv < 1:
-            raise ArgumentError(f"search(cv={cv!r}): a share must lie between 0 and 1.")
-        kind = selection.StratifiedShuffleSplit if classifier else selection.ShuffleSplit
-        cv = kind(n_splits=1, test_size=cv, random_state=seed)
-    labels = np.asarray(y) if y is not None else None
     if isinstance(cv, Iterable):
         found = [tuple(pair) for pair in cv]
     else:
+        selection = load_sklearn("model_selection", "A search with cross-validation")
+        labels = None if y is None else np.asarray(y)
+        if isinstance(cv, float):
+            if not 0 < cv < 1:
+                raise ArgumentError(f"search(cv={cv!r}): a share must lie between 0 and 1.")
+            kind = selection.StratifiedShuffleSplit if classifier else selection.ShuffleSplit
+            cv = kind(n_splits=1, test_size=cv, random_state=seed)
         splitter = selection.check_cv(cv, labels, classifier=classifier)
-        found = list(splitter.split(np.zeros(n), labels))
+        found = list(splitter.split(np.zeros(_length(x)), labels))
     if not found:
         raise ArgumentError(f"search(cv={cv!r}): there are no folds.")
     return found

@@ -14,7 +14,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any
@@ -166,53 +166,3 @@ def beating(trial: Any, lasting: bool) -> Iterator[None]:
     finally:
         ended.set()
         thread.join()
-
-
-def sampler_of_places(make: Callable[[int], Any]) -> Any:
-    """A sampler that makes a new one of Optuna's for each place, from a seed of its own."""
-    base: Any = load_optuna().samplers.BaseSampler
-
-    class PlaceSampler(base):  # type: ignore[misc]
-        def __init__(self) -> None:
-            self._made: dict[int, Any] = {}
-
-        def _of(self, study: Any, trial: Any) -> Any:
-            if trial.number not in self._made:
-                place = places(study.get_trials(deepcopy=False))[trial.number]
-                self._made = {trial.number: make(place)}
-            return self._made[trial.number]
-
-        def before_trial(self, study: Any, trial: Any) -> None:
-            self._of(study, trial).before_trial(study, trial)
-
-        def infer_relative_search_space(self, study: Any, trial: Any) -> Any:
-            return self._of(study, trial).infer_relative_search_space(study, trial)
-
-        def sample_relative(self, study: Any, trial: Any, search_space: Any) -> Any:
-            return self._of(study, trial).sample_relative(study, trial, search_space)
-
-        def sample_independent(self, study: Any, trial: Any, name: str, kind: Any) -> Any:
-            return self._of(study, trial).sample_independent(study, trial, name, kind)
-
-        def after_trial(self, study: Any, trial: Any, state: Any, values: Any) -> None:
-            if trial.number in self._made:
-                self._made[trial.number].after_trial(study, trial, state, values)
-
-    return PlaceSampler()
-
-
-def fixed_sampler(params: dict[str, Any]) -> Any:
-    """A sampler that gives these values: a point of a grid."""
-    base: Any = load_optuna().samplers.BaseSampler
-
-    class FixedSampler(base):  # type: ignore[misc]
-        def infer_relative_search_space(self, study: Any, trial: Any) -> Any:
-            return {}
-
-        def sample_relative(self, study: Any, trial: Any, search_space: Any) -> Any:
-            return {}
-
-        def sample_independent(self, study: Any, trial: Any, name: str, kind: Any) -> Any:
-            return params[name]
-
-    return FixedSampler()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,7 @@ def open_storage(where: Any) -> Any:
     if isinstance(where, optuna.storages.BaseStorage):
         return where
     if isinstance(where, str) and "://" in where:
-        options = {"timeout": SQLITE_PATIENCE} if where.startswith("sqlite") else {}
-        return optuna.storages.RDBStorage(where, engine_kwargs={"connect_args": options})
+        return _open_database(where)
     if not isinstance(where, (str, os.PathLike)):
         raise ArgumentError(
             f"search(storage={where!r}): must be the path of a file, the URL of a database "
@@ -47,6 +47,21 @@ def open_storage(where: Any) -> Any:
     journal = optuna.storages.journal
     backend = journal.JournalFileBackend(str(path), lock_obj=JournalLock(path))
     return journal.JournalStorage(backend)
+
+
+def _open_database(url: str) -> Any:
+    """Open a database; where several processes make its tables at once, one of them is first."""
+    from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
+
+    options = {"timeout": SQLITE_PATIENCE} if url.startswith("sqlite") else {}
+    for wait in (0.1, 0.3, 1.0, 0.0):
+        try:
+            return load_optuna().storages.RDBStorage(url, engine_kwargs={"connect_args": options})
+        except (IntegrityError, OperationalError, ProgrammingError):
+            if not wait:
+                raise
+            time.sleep(wait)
+    raise AssertionError("the loop returns or raises")
 
 
 class JournalLock:

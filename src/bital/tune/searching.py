@@ -24,7 +24,6 @@ from bital.tune.space import Space
 from bital.tune.storage import open_storage
 
 SEARCH = "bital:search"
-SAMPLERS = ("tpe", "random", "grid")
 PRUNERS = ("median", "halving", "hyperband")
 
 
@@ -158,7 +157,6 @@ def search(
     direction = direction or objective.direction
     grid = len(places.grid()) if isinstance(sampler, str) and sampler == "grid" else None
     n_trials = _count(n_trials, grid)
-    _sampler(sampler, places, seed, False)  # a wrong name fails here
     deadline = None if timeout is None else time.time() + timeout
     with _quiet(optuna), _shared(storage, workers) as place:
         job = Job(objective, places, place, name, sampler, _pruner(pruner), seed, n_trials,
@@ -217,29 +215,6 @@ def _workers(n_jobs: int) -> int:
     return load_joblib().cpu_count() if n_jobs == -1 else n_jobs
 
 
-def _sampler(sampler: Any, space: Space, seed: int, parallel: bool) -> Any:
-    """The sampler: a new one of Optuna's for each trial, so that nothing depends on the past."""
-    samplers = load_optuna().samplers
-    if isinstance(sampler, samplers.BaseSampler):
-        return sampler
-    if sampler not in SAMPLERS:
-        raise ArgumentError(
-            f"search(sampler={sampler!r}): must be one of {', '.join(map(repr, SAMPLERS))}, or a "
-            "sampler of Optuna's."
-        )
-    if sampler == "grid":
-        points = space.grid()
-        return ledger.sampler_of_places(lambda i: ledger.fixed_sampler(points[i % len(points)]))
-
-    def make(place: int) -> Any:
-        number = int(np.random.SeedSequence([seed, place]).generate_state(1)[0])
-        if sampler == "random":
-            return samplers.RandomSampler(seed=number)
-        return samplers.TPESampler(seed=number, constant_liar=parallel)
-
-    return ledger.sampler_of_places(make)
-
-
 def _pruner(pruner: Any) -> Any:
     pruners = load_optuna().pruners
     if pruner is None or isinstance(pruner, pruners.BasePruner):
@@ -289,43 +264,43 @@ def _shared(storage: Any, workers: int) -> Iterator[Any]:
 def _open(job: Job, direction: str | None) -> Any:
     """The study, a new one or that of before; a worker joins one that is there (no direction)."""
     optuna = load_optuna()
-    sampler = _sampler(job.sampler, job.space, job.seed, job.parallel)
-    pruner = job.pruner or optuna.pruners.NopPruner()
-    opened = open_storage(job.storage)
+    from bital.tune import samplers  # its classes are Optuna's
+
+    sampler = samplers.make(job.sampler, job.space, job.seed, job.parallel)
+    common = {
+        "study_name": job.name,
+        "storage": open_storage(job.storage),
+        "sampler": sampler,
+        "pruner": job.pruner or optuna.pruners.NopPruner(),
+    }
     if direction is None:
-        return optuna.load_study(
-            study_name=job.name, storage=opened, sampler=sampler, pruner=pruner
-        )
-    study = optuna.create_study(
-        study_name=job.name,
-        storage=opened,
-        sampler=sampler,
-        pruner=pruner,
-        direction=direction,
-        load_if_exists=True,
-    )
+        study = optuna.load_study(**common)
+    else:
+        study = optuna.create_study(**common, direction=direction, load_if_exists=True)
+        _require_same(study, job, direction)
+    if isinstance(sampler, samplers.PlaceSampler):
+        sampler.study = study
+    return study
+
+
+def _require_same(study: Any, job: Job, direction: str) -> None:
+    """Note in a new study what is searched; in one that is there, compare."""
     asked = {
         "space": job.space.describe(),
         "data": job.objective.data.describe(),
         **job.objective.describe(),
     }
-    there = study.user_attrs.get(SEARCH)
-    if there is None and not study.get_trials(deepcopy=False):
+    if SEARCH not in study.user_attrs and not study.get_trials(deepcopy=False):
         study.set_user_attr(SEARCH, asked)
-        there = asked
-    told = {"direction": study.direction.name.lower(), **(there or {})}
-    wrong = [name for name, value in {**asked, "direction": direction}.items()
-             if told.get(name) != value]  # fmt: skip
+    there = {**study.user_attrs.get(SEARCH, {}), "direction": study.direction.name.lower()}
+    here = {**asked, "direction": direction}
+    wrong = [name for name in here if there.get(name) != here[name]]
     if wrong:
+        told = "; ".join(f"{name}: {there.get(name)} there, {here[name]} here" for name in wrong)
         raise StudyError(
-            f"search(storage=..., name={job.name!r}): the study that is there differs in "
-            + "; ".join(
-                f"{name}: {told.get(name)} there, {({**asked, 'direction': direction})[name]} here"
-                for name in wrong
-            )
-            + ". Give it another name, or another storage."
+            f"search(storage=..., name={job.name!r}): the study that is there differs in {told}. "
+            "Give this search another name, or another storage."
         )
-    return study
 
 
 def _join(job: Job) -> None:
