@@ -24,6 +24,7 @@ from bital.keras import (
     utils,
 )
 from bital.keras.layers import Input, Layer
+from bital.keras.many import fit_many
 from bital.keras.models import Model, Sequential
 from bital.keras.variables import Variable
 
@@ -56,6 +57,7 @@ __all__ = [
     "checkpoints",
     "constraints",
     "datasets",
+    "fit_many",
     "initializers",
     "layers",
     "losses",

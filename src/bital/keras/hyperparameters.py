@@ -33,7 +33,7 @@ _WIDTH = 64  # numbers in a table at first
 
 # What objects hold beside what a step reads: names, and what training keeps.
 _APART: dict[type, str] = {
-    Runner: "history stop_training _objective _lock _programs _predict_program _ready "
+    Runner: "history stop_training _lock _programs _predict_program _ready "
     "_step_functions _step_key _paces",
     Layer: "name auto_named _parent _nodes _added_losses",
     Graph: "_uses",
@@ -43,12 +43,16 @@ _APART: dict[type, str] = {
 
 @dataclass
 class Place:
-    """Where the first model holds a number, and the number of each model."""
+    """Where the first model holds a number, and the number of each model.
+
+    Numbers that are NumPy's scalars in all models have a dtype, those of Python have none.
+    """
 
     holder: Any
     key: Any
     path: str
     values: np.ndarray
+    dtype: np.dtype[Any] | None
 
     def put(self, value: Any) -> None:
         """Let the first model hold another number."""
@@ -100,7 +104,7 @@ class _Walk:
         if all(item is first for item in items):
             return
         kinds = list(map(type, items))
-        if float in kinds and all(kind in (int, float) for kind in kinds):
+        if _are_numbers(kinds):
             self._number(items, path, holder, key)
             return
         for number, kind in enumerate(kinds):
@@ -134,9 +138,16 @@ class _Walk:
             return
         if holder is None:
             _refuse(path, items, int(differs.argmax()))
-        known = self.places.setdefault((id(holder), key), Place(holder, key, path, values))
+        scalars = all(isinstance(item, np.generic) for item in items)
+        dtype = np.result_type(*items) if scalars else None
+        known = self.places.setdefault((id(holder), key), Place(holder, key, path, values, dtype))
         if not np.array_equal(known.values, values):
             raise ArgumentError(f"{_shown(path)} is shared in one model and not in another.")
+
+
+def _are_numbers(kinds: Sequence[type]) -> bool:
+    floating = [issubclass(kind, (float, np.floating)) for kind in kinds]
+    return any(floating) and all(f or k is int for f, k in zip(floating, kinds, strict=True))
 
 
 def _opened(item: Any) -> tuple[Any, dict[Any, Any], Any]:
@@ -222,8 +233,11 @@ class Numbers:
         try:
             for place in self._places:
                 own = place.values[self._members]
-                equal = bool((own == own[0]).all())
-                place.put(float(own[0]) if equal else Number(self, own))
+                if (own == own[0]).all():
+                    one = float(own[0])
+                    place.put(one if place.dtype is None else place.dtype.type(one))
+                else:
+                    place.put(Number(self, own, place.dtype))
             yield
         finally:
             for place, value in zip(self._places, kept, strict=True):
@@ -259,14 +273,15 @@ class Full(Exception):
 
 
 class Number(NDArrayOperatorsMixin):
-    """A Python float of which each model has its own."""
+    """A number of which each model has its own: a Python float, or a scalar of a dtype."""
 
     shape: tuple[int, ...] = ()
     ndim = 0
 
-    def __init__(self, numbers: Numbers, values: np.ndarray) -> None:
+    def __init__(self, numbers: Numbers, values: np.ndarray, dtype: Any = None) -> None:
         self._numbers = numbers
         self._values = values
+        self._dtype = dtype
 
     def astype(self, dtype: Any) -> Any:
         """Return the number as an array that is being traced."""
@@ -275,13 +290,13 @@ class Number(NDArrayOperatorsMixin):
 
     def _met(self, dtypes: Sequence[Any]) -> Any:
         """The number as an operand beside these: as a Python number it takes their precision."""
-        if self._values.dtype.kind != "f":
-            return self.astype(self._values.dtype)
+        if self._dtype is not None or self._values.dtype.kind != "f":
+            return self.astype(self._dtype or self._values.dtype)
         return self.astype(np.result_type(*dtypes, 0.0))
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
-        plain = (Number, bool, int, float)
-        if method == "__call__" and not options and all(type(x) in plain for x in inputs):
+        plain = method == "__call__" and not options
+        if plain and all(_is_python(x) for x in inputs):
             with np.errstate(all="ignore"):
                 found = ufunc(*[x._values if isinstance(x, Number) else x for x in inputs])
             if isinstance(found, tuple):
@@ -316,6 +331,12 @@ class Number(NDArrayOperatorsMixin):
 
     def __repr__(self) -> str:
         return f"<a number of each model: {self._values}>"
+
+
+def _is_python(item: Any) -> bool:
+    if isinstance(item, Number):
+        return item._dtype is None
+    return type(item) in (bool, int, float)
 
 
 def _replaced(items: Any) -> Any:

@@ -6,11 +6,8 @@ numbers in which models differ.
 
 from __future__ import annotations
 
-import contextlib
-import math
 import warnings
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -19,8 +16,7 @@ import bital
 from bital.errors import ArgumentError, DataError
 from bital.keras import checks, random_state
 from bital.keras.callbacks import Callback, History
-from bital.keras.hyperparameters import differences
-from bital.keras.models import data, interrupts
+from bital.keras.models import data
 from bital.keras.models.running import Runner
 from bital.keras.together import Network, Training
 
@@ -120,16 +116,12 @@ def fit_many(
     tests = samples if validation_rows is not None else None
     if validation_data is not None:
         if validation_rows is not None:
-            raise ArgumentError("fit_many: give validation_rows or validation_data, not both.")
+            raise ArgumentError(
+                f"fit_many received {len(validation_rows)} validation_rows and validation_data of "
+                f"type {type(validation_data).__name__}; give one of them, not both."
+            )
         tests = _prepared(first, first._validation(validation_data, None))
-    head = bital.tree.map(lambda array: array[:1], samples.whole())
-    for model in models[1:]:
-        model._require_compiled("fit_many")
-        model._checked(*head)  # builds it, and chooses its metrics
-    for model in models:
-        model._require_trainable("fit_many")
-        model.optimizer.build(model.trainable_weights)
-    places = differences(models)
+    _make_ready(models, samples)
     count = len(models)
     of_rows = _per_model("rows", rows, count, len(samples))
     of_tests = _per_model("validation_rows", validation_rows, count, len(samples))
@@ -141,18 +133,7 @@ def fit_many(
             zip(models, _seeds(seeds, count), of_rows, of_tests, strict=True)
         )
     ]
-    training = Training(first, samples, tests, size, most, shuffle)
-    with contextlib.ExitStack() as stack:
-        interrupt = stack.enter_context(interrupts.deferred())
-        groups = training.groups(networks, places)
-        for network in networks:
-            steps = math.ceil(min(len(network.rows), most or math.inf) / size)
-            stack.enter_context(network.listening(callbacks, epochs, steps))
-        threads = stack.enter_context(ThreadPoolExecutor(bital.config.num_threads()))
-        for group in groups:
-            group.run(epochs, threads, interrupt)
-    for model in models:
-        model.optimizer.finalize_variable_values()
+    Training(first, samples, tests, size, most, shuffle).run(networks, epochs, callbacks)
     failed = [network.number for network in networks if network.failed]
     if failed:
         warnings.warn(
@@ -170,7 +151,7 @@ def fit_many(
 def _checked_models(given: Any) -> list[Any]:
     models: list[Any] = list(given)
     if not models:
-        raise ArgumentError("fit_many(models): the list is empty; give at least one model.")
+        raise ArgumentError(f"fit_many(models={given!r}): it is empty; give at least one model.")
     for number, model in enumerate(models):
         if not isinstance(model, Runner):
             raise ArgumentError(
@@ -190,12 +171,24 @@ def _checked_models(given: Any) -> list[Any]:
     return models
 
 
+def _make_ready(models: list[Any], samples: data.Data) -> None:
+    """Build all models, choose their metrics, and make the states of their optimizers."""
+    head = bital.tree.map(lambda array: array[:1], samples.whole())
+    for model in models[1:]:
+        model._require_compiled("fit_many")
+        model._checked(*head)
+    for model in models:
+        model._require_trainable("fit_many")
+        model.optimizer.build(model.trainable_weights)
+
+
 def _prepared(model: Any, source: Any, class_weight: Any = None) -> data.Data:
     """Samples in memory, as the program reads them."""
     if not isinstance(source, data.Data):
         raise DataError(
-            "fit_many takes arrays in memory: each model goes through them in an order of its own. "
-            "Load them with np.array(...), or train one model at a time with fit."
+            f"fit_many received samples of the kind {type(source).__name__}; it takes arrays in "
+            "memory, since each model goes through them in an order of its own. Load them with "
+            "np.array(...), or train one model at a time with fit."
         )
     source = source.by_class(class_weight, model.dtype)
     x, y, weights = source.whole()

@@ -21,8 +21,8 @@ import numpy as np
 import bital
 from bital.errors import ArgumentError
 from bital.keras import random_state
-from bital.keras.hyperparameters import Divided, Full, Numbers, Place
-from bital.keras.models import data
+from bital.keras.hyperparameters import Divided, Full, Numbers, Place, differences
+from bital.keras.models import data, interrupts
 from bital.keras.models.replay import State
 from bital.keras.models.running import LOOKING_BATCH
 from bital.keras.variables import commit, values_of
@@ -105,7 +105,22 @@ class Training:
             rows = rows[random_state.permutation(network.seed, epoch, len(rows))]
         return rows[: self.most]
 
-    def groups(self, networks: list[Network], places: list[Place]) -> list[Group]:
+    def run(self, networks: list[Network], epochs: int, callbacks: Any) -> None:
+        """Train them all; ``callbacks(number)`` are those of one."""
+        places = differences([network.model for network in networks])
+        with contextlib.ExitStack() as stack:
+            interrupt = stack.enter_context(interrupts.deferred())
+            groups = self._groups(networks, places)
+            for network in networks:
+                steps = math.ceil(min(len(network.rows), self.most or math.inf) / self.size)
+                stack.enter_context(network.listening(callbacks, epochs, steps))
+            threads = stack.enter_context(ThreadPoolExecutor(bital.config.num_threads()))
+            for group in groups:
+                group.run(epochs, threads, interrupt)
+        for network in networks:
+            network.model.optimizer.finalize_variable_values()
+
+    def _groups(self, networks: list[Network], places: list[Place]) -> list[Group]:
         """Put networks together that one program can train."""
         waiting = _parted(networks, [network.sizes for network in networks])
         found = []
@@ -171,11 +186,12 @@ class Group:
         Divided
             If one program does not do for all networks.
         """
-        model, block = self.training.model, self.blocks[0]
+        model = self.training.model
         while True:
+            arguments = self._arguments(self.blocks[0], 0)
             try:
                 with model._lock, self.numbers.in_place():
-                    self.program.compiled(*self._arguments(block, 0))
+                    self.program.compiled(*arguments)
                 return
             except Full:
                 self.numbers.widen()

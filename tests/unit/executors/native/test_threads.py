@@ -8,10 +8,12 @@ import sys
 import threading
 import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
+import bital
 from bital.errors import ArgumentError
 
 threads = pytest.importorskip("bital.executors.native.threads")
@@ -350,3 +352,18 @@ print("ready")
 
 if __name__ == "__main__":
     multiprocessing.freeze_support()
+
+
+def test_the_executor_for_callers_with_threads_gives_the_same_bits():
+    def layer(x, w):
+        return np.maximum(x @ w, 0).sum(axis=0), np.exp(-x)
+
+    x, w = np.random.default_rng(0).normal(size=(2, 300, 300)).astype(np.float32)
+    wanted = bital.jit(layer, executor="native")(x, w)
+    alone = bital.jit(layer, executor="native-alone")
+    found = alone(x, w)
+    with ThreadPoolExecutor(4) as callers:
+        others = list(callers.map(lambda _: alone(x, w), range(16)))
+    for result in (found, *others):
+        for one, other in zip(result, wanted, strict=True):
+            np.testing.assert_array_equal(one, other)
