@@ -214,8 +214,11 @@ def _from_array(name: str, array: NDArray[Any]) -> Values:
 
 def _from_objects(name: str, values: Sequence[Any]) -> Values:
     """A column of Python objects: what they all are decides."""
-    values = [None if is_missing(value) else value for value in values]
-    types = {type(value) for value in values} - {type(None)}
+    types = set(map(type, values))
+    if not types <= {str, int, bool, type(None)}:
+        values = [None if is_missing(value) else value for value in values]
+        types = set(map(type, values))
+    types -= {type(None)}
     if not types:
         return empty(len(values))
     if all(issubclass(kind, str) for kind in types):
@@ -309,11 +312,11 @@ def number_text(value: Any) -> str:
 
 
 def _text(values: Sequence[str | None]) -> Values:
-    names: dict[str, int] = {}
-    codes = [-1 if value is None else names.setdefault(value, len(names)) for value in values]
+    names = [str(name) for name in dict.fromkeys(values) if name is not None]
     if not names:
-        return empty(len(codes))
-    return Values("text", np.array(codes, np.int64), tuple(str(name) for name in names))
+        return empty(len(values))
+    codes: dict[str | None, int] = {name: place for place, name in enumerate(names)} | {None: -1}
+    return Values("text", np.fromiter(map(codes.get, values), np.int64, len(values)), tuple(names))
 
 
 def empty(rows: int) -> Values:

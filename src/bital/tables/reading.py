@@ -168,24 +168,33 @@ class TableScan:
         if not self._is_text:
             return {}
         found = {name: self._given.get(name, "") for name in self.columns}
-        open_ = {name: list(TYPES) for name, kind in found.items() if not kind}
         with self._reading():
-            for frame in (self._frame.head(SAMPLE), self._frame):
-                self._narrow(frame, open_)
-        return {name: kind or _chosen(open_[name]) for name, kind in found.items()}
+            sample = self._frame.head(SAMPLE).collect().lazy()
+            left = self._fitting(sample, {name: list(TYPES) for name in found if not found[name]})
+            # Of all rows it is asked whether they have the first of these types: few fail.
+            while left := {name: kinds for name, kinds in left.items() if not found[name]}:
+                asked = {name: _first(kinds) for name, kinds in left.items()}
+                for name, kinds in self._fitting(self._frame, asked).items():
+                    found[name] = _chosen(kinds) if kinds else ""
+                    left[name] = left[name][len(asked[name]) :]
+        return found
 
-    def _narrow(self, frame: Any, open_: dict[str, list[str]]) -> None:
-        """Drop the types that do not fit all values of a column."""
-        questions = []
-        for name, kinds in open_.items():
-            text = self._cell(name)
-            for place, kind in enumerate(kinds):
-                fits = TYPES[kind](text).is_not_null() | text.is_null()
-                questions.append(fits.all().alias(f"{place}.{name}"))
+    def _fitting(self, frame: Any, asked: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+        """The types, of those asked for, that fit all values of each column."""
+        questions = [
+            (TYPES[kind](text).null_count() == text.null_count()).alias(f"{kind} {name}")
+            for name, kinds in asked.items()
+            for text in [self._cell(name)]
+            for kind in kinds
+            if kind != "text"
+        ]
+        answers: dict[str, bool] = {}
         if questions:
             answers = frame.select(questions).collect(engine="streaming").row(0, named=True)
-            for name, kinds in open_.items():
-                kinds[:] = [kind for k, kind in enumerate(kinds) if answers[f"{k}.{name}"]]
+        return {
+            name: [kind for kind in kinds if answers.get(f"{kind} {name}", kind == "text")]
+            for name, kinds in asked.items()
+        }
 
     def _typed(self) -> Any:
         """The lazy frame, with the columns that were asked for in their types.
@@ -304,11 +313,19 @@ def _are_numbers(names: Sequence[str]) -> bool:
         return False
 
 
-def _chosen(kinds: Sequence[str]) -> str:
+_UNCLEAR = ["day/month/year", "month/day/year"]
+
+
+def _first(kinds: list[str]) -> list[str]:
+    """The type to ask for, or all that have to be told apart: a column may have no values."""
+    if len(kinds) == len(TYPES):
+        return kinds
+    return kinds[:2] if kinds[:2] == _UNCLEAR else kinds[:1]
+
+
+def _chosen(kinds: list[str]) -> str:
     """The first type that fits, and text where all do, or where day and month are not clear."""
-    if len(kinds) == len(TYPES) or kinds[:2] == ["day/month/year", "month/day/year"]:
-        return "text"
-    return kinds[0]
+    return "text" if len(kinds) == len(TYPES) or kinds[:2] == _UNCLEAR else kinds[0]
 
 
 def _import_polars(path: Any) -> Any:
@@ -367,17 +384,11 @@ def _truth(text: Any) -> Any:
     return known.then(lower == "true")
 
 
-def _integer(text: Any) -> Any:
-    """Whole numbers; 00118 is a code, and stays text."""
+def _number(text: Any, dtype: str = "Float64") -> Any:
+    """Numbers; 00118 is a code, and stays text."""
     pl = _import_polars("numbers")
-    code = text.str.contains(r"^[+-]?0\d")
-    return pl.when(~code).then(text).cast(pl.Int64, strict=False)
-
-
-def _number(text: Any) -> Any:
-    pl = _import_polars("numbers")
-    code = text.str.contains(r"^[+-]?0\d+$")
-    return pl.when(~code).then(text).cast(pl.Float64, strict=False)
+    code = text.str.slice(0, 2).is_in([f"0{digit}" for digit in range(10)])
+    return pl.when(~code).then(text).cast(getattr(pl, dtype), strict=False)
 
 
 def _decimal_comma(text: Any) -> Any:
@@ -387,7 +398,7 @@ def _decimal_comma(text: Any) -> Any:
 # In the order of preference; the last one fits all.
 TYPES: dict[str, Callable[[Any], Any]] = {
     "boolean": _truth,
-    "integer": _integer,
+    "integer": lambda text: _number(text, "Int64"),
     "number": _number,
     "decimal comma": _decimal_comma,
     "year-month-day": _iso,

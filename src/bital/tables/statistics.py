@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -169,13 +170,14 @@ class Statistics:
     def _count(self, values: Values) -> None:
         occur = np.bincount(values.data[values.data >= 0], minlength=len(values.names))
         pairs = [(t, int(n)) for t, n in zip(values.names, occur, strict=True) if n]
-        self.sketch.update(np.array([text_hash(text) for text, _ in pairs], np.uint64))
-        if self.counts is None:
-            return
-        for text, number in pairs:
-            self.counts[text] = self.counts.get(text, 0) + number
-        if len(self.counts) > self.limit:
-            self.counts = None
+        texts: Iterable[str] = [text for text, _ in pairs]
+        if self.counts is not None:
+            for text, number in pairs:
+                self.counts[text] = self.counts.get(text, 0) + number
+            if len(self.counts) <= self.limit:
+                return
+            texts, self.counts = self.counts, None
+        self.sketch.update(np.array([text_hash(text) for text in texts], np.uint64))
 
     @property
     def distinct(self) -> float:

@@ -56,11 +56,12 @@ def test_types(file, cells, kind, values):
 
 def test_types_are_those_of_all_rows(file):
     rows = 30_000
-    path = file("n,t\n" + "1,2\n" * rows + "1.5,x\n")
-    assert scan_table(path).types == {"n": "number", "t": "text"}
+    path = file("n,t,d,e,f,g\n" + "1,2,1/2/2024,,,1/2/2024\n" * rows + "1.5,x,1/31/2024,7,,x\n")
+    kinds = {"n": "number", "t": "text", "d": "month/day/year", "e": "integer", "f": "text"}
+    assert scan_table(path).types == kinds | {"g": "text"}
     frame = read_table(path)
     assert frame.height == rows + 1
-    assert frame.row(-1) == (1.5, "x")
+    assert frame.row(-1) == (1.5, "x", datetime(2024, 1, 31), 7, None, "x")
 
 
 def test_a_table_of_every_kind_is_that_of_pandas(tmp_path):
