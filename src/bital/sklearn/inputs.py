@@ -10,7 +10,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import validate_data
 
 from bital import tree
-from bital.errors import DataError, ModelFileError
+from bital.errors import DataError
 from bital.keras.utils import PyDataset
 
 DENSE_LIMIT = 1 << 28
@@ -198,12 +198,12 @@ def from_state(document: Any, arrays: dict[str, np.ndarray]) -> Any:
 
     Raises
     ------
-    ModelFileError
+    DataError
         If it describes none.
     """
     kinds = {"array": ArrayInputs, "table": TableInputs}
     if not isinstance(document, dict) or document.get("kind") not in kinds:
-        raise ModelFileError("the file does not say how inputs become numbers")
+        raise DataError("the file does not say how inputs become numbers")
     return kinds[document["kind"]].from_state(document, arrays)
 
 
