@@ -128,12 +128,14 @@ def plain(values: np.ndarray) -> dict[str, Any]:
 
 def from_plain(document: dict[str, Any]) -> np.ndarray:
     """Return the labels that `plain` described."""
-    values = document["values"]
-    if document["dtype"] == "|O":
+    values, dtype = document["values"], np.dtype(document["dtype"])
+    if dtype.kind not in "iubfUO" or not isinstance(values, list):
+        raise DataError(f"labels cannot have the dtype {dtype}")
+    if dtype.kind == "O":
         found = np.empty(len(values), object)
         found[:] = values
         return found
-    return np.array(values, np.dtype(document["dtype"]))
+    return np.array(values, dtype)
 
 
 def _places(y: np.ndarray, classes: np.ndarray) -> np.ndarray:

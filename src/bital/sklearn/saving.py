@@ -137,6 +137,11 @@ def load(path: str | Path) -> Any:
         estimator._is_table = isinstance(estimator._inputs, inputs.TableInputs)
         estimator._set_targets_state(document["targets"], parts.get("targets", {}))
         model = saving.restored(path, document["model"], parts.get("model", {}))
+        shapes = (
+            model.output_shape if isinstance(model.output_shape, list) else [model.output_shape]
+        )
+        if [shape[-1] for shape in shapes] != estimator._outputs():
+            raise damaged(path, f"its network has outputs {shapes}, which are not its targets'")
         small = document["fitted"]["executor"] == "numpy"  # it was chosen for a small training
         model.executor = "numpy" if small else estimator.executor
         estimator.model_ = estimator._model = model
