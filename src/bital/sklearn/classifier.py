@@ -15,10 +15,36 @@ from bital.errors import ArgumentError
 from bital.sklearn import network
 from bital.sklearn.base import DNN
 from bital.sklearn.labels import Labels
+from bital.sklearn.parameters import documented
 
 
+@documented
 class DNNClassifier(ClassifierMixin, DNN):
-    """A network for classes."""
+    """A network of dense layers for classes: two, several, or several targets.
+
+    It takes the place of `sklearn.neural_network.MLPClassifier`: names that both have mean the
+    same. Inputs are arrays, sparse matrices or data frames: a frame with columns that are not
+    numbers, or with missing values, goes through a `bital.tables.TableEncoder`.
+
+    Parameters
+    ----------
+    {shared}
+    loss : str, Loss or function, default "log_loss"
+        What training lowers: a name or an object of `bital.keras.losses`, or a function of NumPy
+        code ``(y_true, y_pred) -> (batch,)`` of one-hot targets and probabilities.
+    class_weight : dict, "balanced" or None, default None
+        A factor for the samples of each class; "balanced" makes all classes count the same.
+    {later}
+    classes_ : array, or list of them for several targets of several classes
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = DNNClassifier((20, 10), learning_rate_init=0.01, dropout=0.1, random_state=0)
+    >>> bool(model.fit(X, y).score(X, y) > 0.9)
+    True
+    """
 
     _score_name = "accuracy"
 

@@ -31,6 +31,98 @@ _BOOLEANS = (
 )
 
 
+SHARED = """hidden_layer_sizes : int or sequence of int, default (100,)
+        Units of each hidden layer. ``()`` is a linear model.
+    activation : str, function or list of them, default "relu"
+        Of the hidden layers: "identity", "logistic", "tanh", "relu", any name of
+        `bital.keras.activations`, or a function of NumPy code; one for all, or one for each.
+    hidden_units : int or sequence of int, optional
+        The same as ``hidden_layer_sizes``, and goes before it.
+    solver : str or Optimizer, default "adam"
+        "adam", "sgd", "lbfgs" (all samples at once), any name of `bital.keras.optimizers` (with
+        ``learning_rate_init``), or an optimizer, of which `fit` makes one of its own.
+    alpha : float, default 0.0001
+        The penalty of large weights, ``alpha / (2 batch) sum(w^2)``.
+    dropout : float or list of float, default 0
+        Share of the units that a step leaves out after each hidden layer.
+    batch_size : int or "auto", default "auto"
+        Samples in a step. "auto" cuts an epoch into batches of one size, at most 200; what is left
+        over, fewer samples than there are batches, has its turn in other epochs.
+    learning_rate : {"constant", "invscaling", "adaptive", "cosine"}, default "constant"
+        What becomes of the rate, with ``solver="sgd"``: "invscaling" divides it by the number of
+        samples seen to the power of ``power_t``; "adaptive" divides it by 5 instead of ending.
+        "cosine", with every solver, lets it fall to 0 over ``max_iter`` epochs.
+    learning_rate_init : float, default 0.001
+        The first rate.
+    power_t : float, default 0.5
+    max_iter : int, default 200
+        Epochs, at most; for "lbfgs" its iterations.
+    steps : int, optional
+        Train for so many batches, in place of ``max_iter``; rounded up so that all epochs are
+        equally long.
+    shuffle : bool, default True
+        Whether each epoch has another order.
+    random_state : int, RandomState or None, default None
+        Of first weights, order, dropout and the samples held out. Equal ones give equal bits.
+    tol : float, default 0.0001
+        Training ends when the loss has not fallen by more than this, or the score not risen by it,
+        for ``n_iter_no_change`` epochs. For "lbfgs": the largest element of the gradient.
+    verbose : bool or int, default False
+        True: a bar in a terminal, else a line for each epoch.
+    warm_start : bool, default False
+        Whether `fit` goes on from the network there is: its weights and its optimizer's state.
+        ``n`` times one epoch are one time ``n`` epochs, bit for bit.
+    momentum, nesterovs_momentum : float, default 0.9; bool, default True
+        Of "sgd".
+    early_stopping : bool, default False
+        Hold out ``validation_fraction`` of the samples (or take ``validation_data`` of `fit`), end
+        by their score, and put the best weights back. Works with `partial_fit` too.
+    validation_fraction : float, default 0.1
+    monitor : str, default "auto"
+        What training is ended by: a name of the logs, such as "val_loss". "auto": the score of
+        the samples held out, or the training loss.
+    restore_best : bool, default True
+        Whether the weights of the best epoch are put back, where validation is monitored.
+    beta_1, beta_2, epsilon : float, default 0.9, 0.999, 1e-8
+        Of "adam".
+    n_iter_no_change : int or inf, default 10
+        See ``tol``.
+    max_fun : int, default 15000
+        Evaluations of the loss by "lbfgs", at most."""
+
+LATER = """standardize : bool, default True
+        Whether columns {targets}are brought to mean 0 and variance 1. What that takes is learnt in
+        `fit`, of the samples trained on, and saved with the network.
+    callbacks : list of bital.keras.callbacks.Callback, optional
+    executor : str, optional
+        What runs the training: "numpy", "native", ... Default: NumPy where compiling takes longer
+        than it saves, else ``bital.config``'s.
+
+    Attributes
+    ----------
+    model_ : bital.keras.Model
+        The network; it reads what ``describe_columns`` tells.
+    coefs_, intercepts_ : list of array
+        Weights ``(in, out)`` and biases ``(out,)`` of the layers. They can be set.
+    loss_, best_loss_, loss_curve_ : float, float or None, list of float
+        The training loss: at the end, the lowest, of each epoch.
+    validation_scores_, validation_loss_curve_, best_validation_score_ : list or None, float or None
+        The same of the samples held out.
+    history_ : dict of list
+        All values of each epoch by name.
+    n_iter_, t_ : int
+        Epochs of the last training; samples seen in all.
+    n_features_in_, feature_names_in_ : int, array of str
+    n_layers_, n_outputs_, out_activation_ : int, int, str"""
+
+
+def documented(cls: type) -> type:
+    """Put the parameters that the estimators share into a class's docstring."""
+    text = (cls.__doc__ or "").replace("{shared}", SHARED)
+    cls.__doc__ = text.replace("{later}", LATER.format(targets=getattr(cls, "_also", "")))
+    return cls
+
+
 def check(estimator: Any) -> None:
     """Raise `ArgumentError`, a ValueError, for the first parameter that cannot be meant."""
     who = type(estimator).__name__

@@ -13,10 +13,41 @@ from bital.keras.losses import Loss
 from bital.sklearn import network
 from bital.sklearn.base import DNN
 from bital.sklearn.inputs import moments
+from bital.sklearn.parameters import documented
 
 
+@documented
 class DNNRegressor(RegressorMixin, DNN):
-    """A network for numbers."""
+    """A network of dense layers for numbers: one target or several.
+
+    It takes the place of `sklearn.neural_network.MLPRegressor`: names that both have mean the same.
+    Inputs are arrays, sparse matrices or data frames: a frame with columns that are not numbers, or
+    with missing values, goes through a `bital.tables.TableEncoder`.
+
+    Parameters
+    ----------
+    loss : str, Loss or function, default "squared_error"
+        "squared_error" (half of it, as scikit-learn has it), "absolute_error", "huber",
+        "quantile", "poisson" (the network ends in an exponential), another name or an object of
+        `bital.keras.losses`, or a function of NumPy code ``(y_true, y_pred) -> (batch,)``, which
+        sees targets and predictions in their own units.
+    {shared}
+    quantile : float or list of float, default 0.5
+        Of ``loss="quantile"``. For a list `predict` returns a column for each.
+    delta : float, default 1.0
+        Where ``loss="huber"`` becomes linear, in standard deviations of the target.
+    {later}
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.linspace(-1, 1, 40)[:, np.newaxis]
+    >>> model = DNNRegressor(solver="lbfgs", activation="tanh", random_state=0)
+    >>> bool(model.fit(X, X[:, 0] ** 2).score(X, X[:, 0] ** 2) > 0.999)
+    True
+    """
+
+    _also = "and targets "
 
     _score_name = "r2_score"
 

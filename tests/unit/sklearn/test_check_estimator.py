@@ -10,8 +10,7 @@ from bital.sklearn import DNNClassifier, DNNRegressor
 ESTIMATORS = [
     DNNClassifier(),
     DNNRegressor(),
-    DNNClassifier(solver="lbfgs", standardize=False),
-    DNNRegressor(early_stopping=True, dropout=0.1, max_iter=20, tol=0),
+    DNNClassifier(solver="lbfgs", alpha=0.01),
 ]
 
 
