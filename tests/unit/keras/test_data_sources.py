@@ -144,7 +144,7 @@ class TestBatches:
             (batches, {"y": Y}, DataError, "targets"),
             (batches, {"validation_split": 0.5}, ArgumentError, "needs arrays"),
             (batches, {"resume": "folder"}, ArgumentError, "go back"),
-            (lambda: X, {"y": Y, "steps_per_epoch": 3}, ArgumentError, "steps"),
+            (lambda: X, {"y": Y, "steps_per_epoch": 0}, ArgumentError, "steps"),
             (lambda: iter([]), {}, DataError, "no batch"),
             (lambda: iter([(X, Y, None, 1)]), {}, DataError, "4 items"),
             (lambda: iter([(X[:, :3], Y)]), {}, ShapeError, r"\(53, 3\)"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -24,7 +23,7 @@ def fit_lbfgs(
     memory: int = 10,
     callback: Callable[[int, float], Any] | None = None,
     seed: int | None = None,
-    max_evaluations: float = math.inf,
+    max_evaluations: int | None = None,
 ) -> LBFGSResult:
     """Train a compiled model on all samples at once by L-BFGS, in place of ``fit``.
 
@@ -43,7 +42,7 @@ def fit_lbfgs(
         See ``bital.nn.optimizers.minimize_lbfgs``.
     seed : int, optional
         Of what is random in layers; as in ``fit``.
-    max_evaluations : int, default without a limit
+    max_evaluations : int, optional
         See ``bital.nn.optimizers.minimize_lbfgs``.
 
     Returns

@@ -58,7 +58,7 @@ def minimize_lbfgs(
     tolerance: float = 1e-5,
     memory: int = 10,
     callback: Callable[[int, float], Any] | None = None,
-    max_evaluations: float = math.inf,
+    max_evaluations: int | None = None,
 ) -> LBFGSResult:
     """Lower a function of weights by L-BFGS with a line search of the strong Wolfe conditions.
 
@@ -78,8 +78,9 @@ def minimize_lbfgs(
         How many steps back the curvature is remembered.
     callback : callable, optional
         ``callback(iteration, value)`` after each iteration; True ends the search.
-    max_evaluations : int, default without a limit
-        It ends after the iteration in which the function was computed so often.
+    max_evaluations : int, optional
+        It ends after the iteration in which the function was computed so often. Default: no
+        limit.
 
     Returns
     -------
@@ -108,7 +109,7 @@ def minimize_lbfgs(
     for name, number in (
         ("max_iterations", max_iterations),
         ("memory", memory),
-        ("max_evaluations", max_evaluations),
+        ("max_evaluations", 1 if max_evaluations is None else max_evaluations),
     ):
         check_number(who, name, number, 1.0, math.inf)
     leaves, form = tree.flatten(weights)
@@ -138,7 +139,8 @@ def minimize_lbfgs(
         )
     values, pairs = [value], deque[tuple[np.ndarray, np.ndarray, float]](maxlen=int(memory))
     message, done = "the largest number of iterations or evaluations", 0
-    while done < max_iterations and count < max_evaluations:
+    limit = math.inf if max_evaluations is None else max_evaluations
+    while done < max_iterations and count < limit:
         if np.abs(slope).max(initial=0.0) <= tolerance:
             message = "the gradient is below the tolerance"
             break
