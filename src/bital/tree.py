@@ -115,7 +115,20 @@ def _unflatten(structure: Structure, leaves: Any) -> Any:
 
 def leaves(tree: Any) -> list[Any]:
     """Leaves of a tree, from left to right."""
-    return flatten(tree)[0]
+    found: list[Any] = []
+    _leaves_into(tree, found)
+    return found
+
+
+def _leaves_into(tree: Any, found: list[Any]) -> None:
+    if isinstance(tree, (tuple, list)):
+        for item in tree:
+            _leaves_into(item, found)
+    elif isinstance(tree, dict):
+        for key in _sorted_keys(tree):
+            _leaves_into(tree[key], found)
+    elif tree is not None:
+        found.append(tree)
 
 
 def structure(tree: Any) -> Structure:

@@ -168,7 +168,8 @@ class Runner:
         many bytes ``held`` by nobody else.
         """
         optimizer = self.optimizer
-        call = name, sums, batch, key, np.asarray(optimizer.learning_rate, self.dtype)
+        rate = self.dtype.type(optimizer.learning_rate)  # a scalar: calls in short match those
+        call = name, sums, batch, key, rate
         with self._lock:
             state = current(steps, optimizer)
             if replay is not None:
