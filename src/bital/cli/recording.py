@@ -1,5 +1,6 @@
 """How a training of any kind is watched: its epochs, its best model, and how it ended."""
 
+import math
 import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -101,6 +102,8 @@ class Recorder(keras.callbacks.Callback):
         Of a row; the epoch where it is highest is the best, the first of equals.
     save : callable, optional
         Writes the model. Default: ``model.save`` into the folder.
+    every : float, default 0
+        Seconds between two writings, at least: epochs may be shorter than writing takes.
     """
 
     def __init__(
@@ -110,13 +113,15 @@ class Recorder(keras.callbacks.Callback):
         names: Sequence[str] = ("loss", "accuracy"),
         quality: Callable[[Row], tuple[float, ...]] = most_accurate,
         save: Callable[[], None] | None = None,
+        every: float = 0.0,
     ) -> None:
         self.rows: list[dict[str, float]] = []
         self.best_weights: list[NDArray[Any]] | None = None
-        self.resumed = False
+        self.behind = False  # the file is not of the best epoch
         self.folder, self._progress = folder, progress
         self._names = (*names, *(f"val_{name}" for name in names))
-        self._quality, self._save = quality, save
+        self._quality, self._save, self._every = quality, save, every
+        self._saved = self._told = -math.inf
         self._start = self._begin = time.perf_counter()
         self._rate = 0.0
 
@@ -145,7 +150,8 @@ class Recorder(keras.callbacks.Callback):
         self.rows, self.best_weights = list(state["rows"]), state["best_weights"]
         now = time.perf_counter()
         self._start, self._begin = now - state["seconds"], now - state["epoch_seconds"]
-        self._rate, self.resumed = state["rate"], True
+        self._rate = state["rate"]
+        self.behind = True  # the file may be of an epoch after the checkpoint
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Note the time, and the learning rate of the epoch's first step."""
@@ -160,10 +166,16 @@ class Recorder(keras.callbacks.Callback):
         row["seconds"] = round(time.perf_counter() - self._begin, 3)
         self.rows.append(row)
         better = self.best_epoch == row["epoch"]
+        now = time.perf_counter()
         if better:
             self.best_weights = self.model.get_weights()
-            self.save()
-        self.folder.write_history(self.rows)
+            self.behind = now < self._saved + self._every
+            if not self.behind:
+                self.save()
+                self._saved = time.perf_counter()
+        if now >= self._told + self._every:
+            self.folder.write_history(self.rows)
+            self._told = time.perf_counter()
         if self._progress is not None:
             self._progress.epoch_recorded(row, better)
 
@@ -189,9 +201,11 @@ def watch(fit: Callable[[], Any]) -> tuple[str, NonFiniteLossError | None]:
 def keep_best(recorder: Recorder, model: Any, status: str) -> bool:
     """Give the model its best weights and see that its file has them; whether there are any."""
     recorder.set_model(model)  # Ctrl-C may have come before fit did so
+    if recorder.rows:
+        recorder.folder.write_history(recorder.rows)
     if recorder.best_weights is not None:
         model.set_weights(recorder.best_weights)
-        if recorder.resumed:  # the file may be of an epoch after the checkpoint
+        if recorder.behind:
             recorder.save()
     elif status == "interrupted":  # before the first epoch was over: keep what there is
         recorder.save()

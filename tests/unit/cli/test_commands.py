@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import bital.cli
 from bital import keras
-from bital.cli import commands, digits, networks, options, plots, recording, train
+from bital.cli import digits, networks, options, plots, recording, train
 from bital.cli.run_folder import RunFolder
 from bital.datasets import mnist
 from bital.errors import BitalError, MissingExtraError, NonFiniteLossError

@@ -175,7 +175,7 @@ def opened(path: Path, settings: Settings) -> tuple[Table, Settings]:
     """
     scan = tables.scan_table(path)
     name = settings.target
-    tables.scan_table(path, [name])  # a missing column is named before all is read
+    tables.scan_table(path, [name, *settings.kinds])  # names a missing column before all is read
     if settings.stream:
         frame = None
         column = tables.read_table(path, [name], types=scan.types)

@@ -83,8 +83,10 @@ def _reliability(axes: Any, said: NDArray[Any], came: NDArray[Any]) -> None:
     x = np.bincount(group, said, 10)[some] / counts[some]
     y = np.bincount(group, came, 10)[some] / counts[some]
     axes.plot([0, 1], [0, 1], color="0.6", lw=1, ls=":")
-    axes.plot(x, y, color=MAIN, lw=1.2, alpha=0.6)
-    axes.scatter(x, y, s=15 + 250 * counts[some] / counts.max(), color=MAIN, alpha=0.8)
+    axes.plot(x, y, color=MAIN, lw=1.2, alpha=0.6, clip_on=False)
+    axes.scatter(
+        x, y, s=15 + 250 * counts[some] / counts.max(), color=MAIN, alpha=0.8, clip_on=False
+    )
 
 
 def quantities(truth: NDArray[Any], predicted: NDArray[Any], target: str) -> bytes:

@@ -11,8 +11,8 @@ from bital import sklearn, tables
 from bital.cli.run_folder import RunFolder
 from bital.cli.table import data, scores
 from bital.cli.table.data import PARTS, TEST, TRAIN
+from bital.cli.table.scores import answers, measured
 from bital.cli.table.settings import Settings
-from bital.cli.table.training import answers, measured
 from bital.errors import DataError, RunFolderError
 from bital.keras.files import write_atomically
 

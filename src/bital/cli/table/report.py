@@ -68,12 +68,11 @@ class Report:
         if not repeats:
             self.notes.add(f"No importance of columns: {len(used):,} would take too long.")
             return []
-        measure = scores.of_classes if self.classes else scores.of_quantities
         name = "loss" if self.classes else "rmse"
 
         def loss(shuffled: Any) -> float:
-            ask = getattr(self.estimator, "predict_proba", self.estimator.predict)
-            return float(measure(truth, np.asarray(ask(shuffled)))[name] or 0.0)
+            given = scores.answers(self.estimator, iter([shuffled]))
+            return float(scores.measured(truth, given)[name] or 0.0)
 
         return scores.importance(frame, used, loss, self.settings.seed, repeats)
 

@@ -1,6 +1,6 @@
 """How good predictions are, against the truth and against knowing nothing; which columns count."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +20,18 @@ class Importance(NamedTuple):
     deviation: float
 
 
+def answers(estimator: Any, frames: Iterator[Any]) -> NDArray[Any]:
+    """What an estimator says of frames: ``(n, classes)`` probabilities, or ``(n,)`` quantities."""
+    ask = getattr(estimator, "predict_proba", estimator.predict)
+    names = estimator.feature_names_in_.tolist()
+    return np.concatenate([np.asarray(ask(frame.select(names))) for frame in frames])
+
+
+def measured(truth: NDArray[Any], given: NDArray[Any]) -> dict[str, float | None]:
+    """The scores of `answers`."""
+    return (of_classes if given.ndim == 2 else of_quantities)(truth, given)
+
+
 def of_classes(truth: NDArray[Any], probabilities: NDArray[Any]) -> dict[str, float | None]:
     """Measures of a classification.
 
@@ -32,9 +44,9 @@ def of_classes(truth: NDArray[Any], probabilities: NDArray[Any]) -> dict[str, fl
     Returns
     -------
     dict
-        ``loss``: cross-entropy. ``accuracy``. ``balanced_accuracy``: mean over the classes that
-        occur of the share found. ``auc``: area under the ROC curve, of several classes the mean of
-        one against the rest; None where a class is missing.
+        ``accuracy``. ``balanced_accuracy``: mean over the classes that occur of the share found.
+        ``auc``: area under the ROC curve, of several classes the mean of one against the rest; None
+        where a class is missing. ``loss``: cross-entropy.
     """
     from sklearn.metrics import roc_auc_score
 
@@ -48,10 +60,10 @@ def of_classes(truth: NDArray[Any], probabilities: NDArray[Any]) -> dict[str, fl
         chosen = probabilities[:, 1] if classes == 2 else probabilities
         auc = float(roc_auc_score(truth, chosen, multi_class="ovr"))
     return {
-        "loss": float(-np.log(np.maximum(right, 1e-7), dtype=np.float64).mean()),
         "accuracy": float((answers == truth).mean()),
         "balanced_accuracy": float((hits[counts > 0] / counts[counts > 0]).mean()),
         "auc": auc,
+        "loss": float(-np.log(np.maximum(right, 1e-7), dtype=np.float64).mean()),
     }
 
 

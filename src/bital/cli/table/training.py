@@ -28,6 +28,8 @@ from bital.cli.table import data, encoded, scores
 from bital.cli.table.data import PARTS, TEST, TRAIN, VALIDATION, Table
 from bital.cli.table.settings import CLASSIFICATION, Settings
 
+SECONDS = 5.0
+"""Between two writings of the model while it trains."""
 PACKAGES = ("scikit-learn", "polars")
 
 
@@ -63,7 +65,20 @@ class EstimatorRecorder(Recorder):
         def quality(row: Row) -> tuple[float, ...]:
             return (sign * row[follows.monitor],)
 
-        super().__init__(folder, shown, names_of(estimator), quality, self._write)
+        names = names_of(estimator)
+        super().__init__(folder, shown, names, quality, self._write, every=SECONDS)
+
+    def get_state(self) -> dict[str, Any]:
+        """Everything so far, the estimator's patience too."""
+        follows = self._training.progress.state()
+        del follows["best_weights"]  # the recorder has them
+        return {**super().get_state(), "follows": follows}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on where a checkpoint was made."""
+        super().set_state(state)
+        follows = self._training.progress
+        vars(follows).update(vars(type(follows).from_state(state["follows"], None)))
 
     def _write(self) -> None:
         estimator = self._estimator
@@ -174,6 +189,8 @@ def _begin(prepared: Prepared, rows: Path) -> tuple[Any, Any]:
         inputs,
         [column.name for column in prepared.encoder.columns_ if column.became],
         early_stopping=True,
+        restore_best=False,  # the recorder does so
+        monitor="val_loss",  # accuracy on few rows moves in steps, and stops too early
         **settings.parameters(),
     )
     validation = encode(VALIDATION), table.labels(VALIDATION)
@@ -207,18 +224,6 @@ def _config(prepared: Prepared) -> dict[str, Any]:
     return recording.config(command, prepared.settings, described, *PACKAGES)
 
 
-def answers(estimator: Any, frames: Iterator[Any]) -> NDArray[Any]:
-    """What an estimator says of frames: ``(n, classes)`` probabilities, or ``(n,)`` quantities."""
-    ask = getattr(estimator, "predict_proba", estimator.predict)
-    names = estimator.feature_names_in_.tolist()
-    return np.concatenate([np.asarray(ask(frame.select(names))) for frame in frames])
-
-
-def measured(truth: NDArray[Any], given: NDArray[Any]) -> dict[str, float | None]:
-    """The scores of `answers`."""
-    return (scores.of_classes if given.ndim == 2 else scores.of_quantities)(truth, given)
-
-
 def _finish(prepared: Prepared, model: Any, recorder: Recorder, status: str, say: Say) -> Outcome:
     """Measure the best weights, and write the end of the run, its report and its pictures."""
     from bital.cli.table import report
@@ -229,8 +234,8 @@ def _finish(prepared: Prepared, model: Any, recorder: Recorder, status: str, say
     if keep_best(recorder, model, status):
         fitted = sklearn.load(recorder.folder.model)
         for name, part in PARTS.items():
-            given[name] = answers(fitted, table.frames(part))
-            found[name] = measured(table.y(part), given[name])
+            given[name] = scores.answers(fitted, table.frames(part))
+            found[name] = scores.measured(table.y(part), given[name])
         classes = 0 if table.target.classes is None else len(table.target.classes)
         found["baseline"] = scores.baseline(table.y(TRAIN), table.y(TEST), classes)
     outcome = recording.ended(recorder, status, seconds, found)
