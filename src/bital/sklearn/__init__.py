@@ -8,6 +8,15 @@
 True
 """
 
+from bital.errors import MissingExtraError
+
+try:
+    import sklearn as _sklearn  # noqa: F401
+except ImportError as error:
+    raise MissingExtraError(
+        "bital.sklearn needs scikit-learn: pip install 'bital[sklearn]'"
+    ) from error
+
 from bital.sklearn.classifier import DNNClassifier
 from bital.sklearn.perceptron import Perceptron
 from bital.sklearn.regressor import DNNRegressor
