@@ -225,9 +225,6 @@ def _from_objects(name: str, values: Sequence[Any]) -> Values:
         return _text(values)
     if all(issubclass(kind, (bool, np.bool_)) for kind in types):
         return Values("boolean", _numbers(values), whole=True)
-    if all(issubclass(kind, (numbers.Real, decimal.Decimal, np.bool_)) for kind in types):
-        whole = all(issubclass(kind, numbers.Integral) for kind in types)
-        return _checked(name, Values("number", _numbers(values), whole=whole))
     if all(issubclass(kind, (datetime.date, np.datetime64)) for kind in types):
         return Values("date", np.array([_moment(value) for value in values]))
     if all(issubclass(kind, (datetime.timedelta, np.timedelta64)) for kind in types):
@@ -235,6 +232,9 @@ def _from_objects(name: str, values: Sequence[Any]) -> Values:
         return Values("number", np.array(seconds))
     if all(issubclass(kind, datetime.time) for kind in types):
         return Values("number", np.array([_time(value) for value in values]))
+    if all(issubclass(kind, (numbers.Real, decimal.Decimal, np.bool_)) for kind in types):
+        whole = all(issubclass(kind, numbers.Integral) for kind in types)
+        return _checked(name, Values("number", _numbers(values), whole=whole))
     return _text(_texts(name, values))
 
 
@@ -387,7 +387,8 @@ def _parse(name: str, text: str, kind: str) -> float:
     return number
 
 
-_WORDS = {"number": "numbers", "boolean": "booleans", "text": "text", "date": "dates"}
+_CAME = {"number": "numbers", "boolean": "booleans", "text": "text", "date": "dates"}
+_NEEDED = {kind: f"{word} {'is' if kind == 'text' else 'are'}" for kind, word in _CAME.items()}
 _HINTS = {
     "number": "Write numbers alone, and nothing where one is missing",
     "boolean": "Write true, false, or nothing where it is missing",
@@ -397,9 +398,10 @@ _HINTS = {
 
 
 def _unlike(name: str, came: str, kind: str, shown: str) -> DataError:
+    other = came if kind == "text" else "category"
     return DataError(
-        f"column {name!r} holds {_WORDS[came]}, such as {shown}, where {_WORDS[kind]} are needed. "
-        f"{_HINTS[kind]}; or fit with kinds={{{name!r}: 'category'}}, or leave the column out."
+        f"column {name!r} holds {_CAME[came]}, such as {shown}, where {_NEEDED[kind]} needed. "
+        f"{_HINTS[kind]}; or fit with kinds={{{name!r}: {other!r}}}, or leave the column out."
     )
 
 

@@ -26,8 +26,8 @@ class Description:
         numbers = sum(len(c.became) for c in columns if not c.size)
         categories = sum(c.size > 0 for c in columns)
         self.title = (
-            f"{len(columns)} columns of {count:,} rows become {numbers} numbers and {categories} "
-            "columns of categories"
+            f"{_many(len(columns), 'column')} of {_many(count, 'row')} become "
+            f"{_many(numbers, 'number')} and {_many(categories, 'column')} of categories"
         )
 
     def __str__(self) -> str:
@@ -66,5 +66,8 @@ def _became(column: Any) -> str:
         return f"embedding of {column.size:,} rows"
     if not column.became:
         return "nothing"
-    count = len(column.became)
-    return "1 number" if count == 1 else f"{count} numbers"
+    return _many(len(column.became), "number")
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -253,12 +253,10 @@ class TableEncoder:
         DataError
             If there is no column of categories with this name.
         """
-        found = {
-            each.column.name: each for each in self._fitted() if each.column.kind == "category"
-        }
+        found = {each.column.name: each.places for each in self._fitted() if each.places}
         if name not in found:
             raise DataError(f"{name!r} is no column of categories.{near(name, found)}")
-        return found[name].names
+        return tuple(found[name])
 
     def describe(self) -> Description:
         """Return what each column is and became, as text, and as a table in notebooks."""

@@ -118,7 +118,8 @@ class Encoding:
         parts = date_parts(values.data) if self.kind == "date" else {"": values.data}
         arrays = []
         for part, centre, scale in self.scales:
-            scaled = np.clip((parts[part] - centre) / scale, -_CLIP, _CLIP)
+            with np.errstate(over="ignore"):  # far is far
+                scaled = np.clip((parts[part] - centre) / scale, -_CLIP, _CLIP)
             scaled[np.isnan(scaled)] = 0.0
             arrays.append(scaled)
         return [*arrays, values.missing] if self.column.missing else arrays

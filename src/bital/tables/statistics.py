@@ -208,7 +208,13 @@ class Statistics:
     def from_state(
         cls, document: dict[str, Any], arrays: dict[str, NDArray[Any]], key: str, limit: int
     ) -> Statistics:
-        """Return what `state` described."""
+        """Return what `state` described.
+
+        Raises
+        ------
+        ArgumentError, KeyError, TypeError, ValueError
+            If it is not what `state` returns.
+        """
         found = cls(document["name"], limit, document["kind"])
         found.rows, found.missing = document["rows"], document["missing"]
         found.whole = document["whole"]
@@ -218,17 +224,47 @@ class Statistics:
             found.counts = None
         elif f"{key}.counts" in arrays:
             found.counts = _counts(arrays, key)
+        found._check()
         return found
+
+    def _check(self) -> None:
+        """Refuse what no column has: it would fail later, and elsewhere."""
+        moments = list(self.moments.values())
+        numbers = [number for m in moments for number in (m.mean, m.squares, m.low, m.high)]
+        counted = [*(m.count for m in moments)]
+        if self.kind == "text" and self.counts is not None:
+            counted.append(sum(self.counts.values()))
+        sound = (
+            isinstance(self.name, str)
+            and self.kind in {"empty", "text", *PARTS}
+            and all(type(n) is int and n >= 0 for n in (self.rows, self.missing, *counted))
+            and all(count == self.present for count in counted)
+            and all(type(number) in (int, float) and math.isfinite(number) for number in numbers)
+            and (tuple(self.moments) == PARTS.get(self.kind, ()) or not self.present)
+            and self.sketch.least.dtype == np.uint64
+            and self.sketch.least.ndim == 1
+            and isinstance(self.whole, bool)
+        )
+        if not sound:
+            raise ArgumentError(f"what is said of column {self.name!r} is not true of any column.")
+
+
+PARTS = {"number": ("",), "boolean": ("",), "date": tuple(date_parts(np.zeros(1)))}
 
 
 def _counts(arrays: dict[str, NDArray[Any]], key: str) -> dict[str, int]:
-    raw = arrays[f"{key}.text"].tobytes()
-    ends = np.cumsum(arrays[f"{key}.lengths"]).tolist()
-    numbers = arrays[f"{key}.counts"].tolist()
-    if (ends[-1] if ends else 0) != len(raw) or len(numbers) != len(ends):
-        raise ArgumentError(f"{key}: the lengths of {len(ends)} texts do not fit {len(raw)} bytes.")
+    raw, lengths, numbers = (arrays[f"{key}.{part}"] for part in ("text", "lengths", "counts"))
+    ends = np.cumsum(lengths).tolist()
+    types = [array.dtype.str[1:] for array in (raw, lengths, numbers)]
+    if (
+        types != ["u1", "i8", "i8"]
+        or lengths.min() < 0
+        or numbers.min() < 1
+        or ends[-1] != len(raw)
+    ):
+        raise ArgumentError(f"{key}: {len(lengths)} texts do not fit {raw.size} bytes.")
     texts = [
-        raw[start:end].decode("utf-8", "surrogatepass")
+        raw[start:end].tobytes().decode("utf-8", "surrogatepass")
         for start, end in zip([0, *ends[:-1]], ends, strict=True)
     ]
-    return dict(zip(texts, numbers, strict=True))
+    return dict(zip(texts, numbers.tolist(), strict=True))
