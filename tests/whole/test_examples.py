@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from books import EXAMPLES
 from PIL import Image
@@ -27,6 +28,7 @@ RUNS = {
         ["--customers", "2000", "--epochs", "3"],
         ["wide: loss", "wide and deep: loss", "month_weight"],
     ),
+    "10_shallow_and_deep": (SMALL, ["| kernel SVM |", "| HOG, linear classifier |"]),
 }
 
 
@@ -34,12 +36,19 @@ def test_every_example_is_run_here():
     assert sorted(path.stem for path in EXAMPLES.glob("*.py")) == sorted(RUNS)
 
 
-SLOW = {"05_pretraining", "06_sunspots", "07_characters", "08_convolutional_network"}
+SLOW = {
+    "05_pretraining",
+    "06_sunspots",
+    "07_characters",
+    "08_convolutional_network",
+    "10_shallow_and_deep",
+}
 # What the examples on real data have to reach: a number in their text, and its bounds.
 FIGURES = {
     "05_pretraining": (r"\(from (-?[\d.]+)%", 0.5, 10),  # the least margin over the seeds
     "06_sunspots": (r"(\d+)% less", 35, 100),
     "07_characters": (r"not seen: ([\d.]+),", 0.5, 2.5),
+    "10_shallow_and_deep": (r"HOG, linear classifier \| 2,000 \| ([\d.]+)%", 92, 98),
 }
 
 
@@ -77,3 +86,19 @@ def test_the_user_names_the_picture(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["example", "--out", str(tmp_path / "a" / "mine.png")])
     example("01_slope_and_descent").main()
     assert (tmp_path / "a" / "mine.png").is_file()
+
+
+def test_oriented_gradients_of_an_edge():
+    from books import example
+
+    hog = example("10_shallow_and_deep").hog
+    image = np.zeros((28, 28))
+    image[:, 14:] = 1.0  # to the right it changes: the first of nine directions
+    blocks = hog(image[np.newaxis]).reshape(6, 6, 4, 9)
+    assert blocks[:, 3].max() == 1.0
+    assert (blocks[..., 1:] == 0).all()
+    assert (blocks[:, [0, 1, 5]] == 0).all()
+    turned = hog(np.rot90(image)[np.newaxis]).reshape(6, 6, 4, 9)
+    np.testing.assert_allclose(turned[..., 4], turned[..., 5])  # 90 degrees are between the two
+    assert turned[3].max() > 0.6
+    assert (turned[..., [0, 1, 2, 3, 6, 7, 8]] == 0).all()
