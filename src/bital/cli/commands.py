@@ -7,6 +7,7 @@ import click
 
 import bital
 from bital.cli import common, kinds, report, run_folder
+from bital.cli.tune import tune
 from bital.errors import BitalError
 
 
@@ -145,3 +146,6 @@ def inspect(run: Path, as_json: bool) -> None:
         click.echo(f"\nTo go on: bital {config['command']} --resume {run}")
     click.echo(f"\nFiles in {run.resolve()}")
     common.echo_lines(f"  {name:<20}{size:>12,} bytes" for name, size in files.items())
+
+
+cli.add_command(tune)

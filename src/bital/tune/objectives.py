@@ -191,10 +191,11 @@ class ModelObjective:
         return _name(self.build)
 
     def _model(self, params: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-        """The model, and what is left of the hyperparameters for ``fit``."""
-        rest = {n: v for n, v in params.items() if n in TRAINING and n not in self._own}
+        """The model, and the hyperparameters that ``fit`` takes."""
+        rest = {n: v for n, v in params.items() if n in TRAINING}
         self.check(params)
-        model = self.build(**{n: v for n, v in params.items() if n not in rest})
+        own = {n: v for n, v in params.items() if n in self._own or n not in rest}
+        model = self.build(**own)
         if not hasattr(model, "fit") or getattr(model, "optimizer", None) is None:
             raise ArgumentError(
                 f"search: {self._name} returned {type(model).__name__}; it must return a model "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import tempfile
 import time
 import warnings
@@ -18,7 +19,7 @@ from bital.errors import ArgumentError, NonFiniteLossError, StudyError
 from bital.tune import ledger
 from bital.tune.data import Data
 from bital.tune.objectives import EstimatorObjective, ModelObjective, Outcome, Watch
-from bital.tune.optional import load_joblib, load_optuna
+from bital.tune.optional import load_joblib, load_optuna, load_sklearn
 from bital.tune.result import EPOCHS, FAILURE, SCORES, Result, finished
 from bital.tune.space import Space
 from bital.tune.storage import open_storage
@@ -74,8 +75,8 @@ def search(
         hyperparameters as keyword arguments and returns a compiled model of `bital.keras`.
     space : dict or callable
         The hyperparameters: ``{"units": [32, 64], "dropout": (0.0, 0.5), "learning_rate":
-        Log(1e-4, 1e-1)}``; see `Space`. For a function that builds, ``batch_size`` and ``epochs``
-        are arguments of ``fit`` unless it takes them.
+        Log(1e-4, 1e-1)}``; see `Space`. ``batch_size`` and ``epochs`` are arguments of a model's
+        ``fit``; a function that takes them gets them too.
     X, y
         Samples, ``(n, ...)``, and targets.
     sampler : {"tpe", "random", "grid"} or sampler of Optuna's, default "tpe"
@@ -234,12 +235,16 @@ def _pruner(pruner: Any) -> Any:
 
 @contextmanager
 def _quiet(optuna: Any) -> Iterator[None]:
-    """Without Optuna's lines and its warnings about arguments that are new."""
+    """Without Optuna's lines, and warnings: of arguments that are new, of epochs that are few."""
     level = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(max(level, logging.WARNING))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            if "sklearn" in sys.modules:
+                warnings.simplefilter(
+                    "ignore", load_sklearn("exceptions", "An estimator").ConvergenceWarning
+                )
             yield
     finally:
         optuna.logging.set_verbosity(level)

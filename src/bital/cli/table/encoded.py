@@ -64,6 +64,7 @@ def estimator(base: type, inputs: Inputs, columns: list[str], **parameters: Any)
 
     class Estimator(base):  # type: ignore[misc]
         def _checked(self, X: Any, y: Any, anew: bool) -> tuple[Any, Any]:
+            self._is_table = True
             self.n_features_in_ = len(columns)
             self.feature_names_in_ = np.array(columns, object)
             return X, y

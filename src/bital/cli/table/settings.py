@@ -62,7 +62,7 @@ class Settings:
         return {**found, "random_state": self.seed, "executor": self.executor}
 
 
-def _check_kind(_ctx: click.Context, _param: click.Parameter, given: tuple[str, ...]) -> Any:
+def check_kind(_ctx: click.Context, _param: click.Parameter, given: tuple[str, ...]) -> Any:
     for text in given:
         name, _, kind = text.rpartition("=")
         if not name or kind not in KINDS:
@@ -82,7 +82,7 @@ def declare(command: Callable[..., None]) -> Any:
                      help="Classes or quantities.  auto: what the target's values look like."),
         click.option("--ignore", multiple=True, metavar="COLUMN",
                      help="Leave a column out; may be repeated."),
-        click.option("--kind", multiple=True, metavar="COLUMN=KIND", callback=_check_kind,
+        click.option("--kind", multiple=True, metavar="COLUMN=KIND", callback=check_kind,
                      help=f"What a column is: {', '.join(KINDS)}.  [default: what its values are]"),
         click.option("--test", type=share, default=0.2, show_default=True,
                      help="Share of the rows that is held out to the end."),
