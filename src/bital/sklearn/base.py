@@ -28,8 +28,11 @@ from bital.sklearn.inputs import (
 )
 from bital.sklearn.training import Plan, Progress, Training
 
-COMPILING = 0.4
-"""Seconds that machine code for a training takes to make, about."""
+COMPILING = 0.1
+"""Seconds: half of what machine code takes longer to make, since few networks are fitted once."""
+
+EPOCHS, ITERATIONS = 50, 200
+"""Of a training whose ``max_iter`` is None; iterations are those of L-BFGS."""
 
 
 class DNN(BaseEstimator):
@@ -156,7 +159,7 @@ class DNN(BaseEstimator):
     def _warn_unless_converged(self, training: Training) -> None:
         epochs = training.arguments["epochs"] - training.arguments["initial_epoch"]
         at_end = training.lbfgs is None and self.n_iter_ == epochs == self.max_iter
-        open_end = self.steps is None and self.learning_rate != "cosine" and self.tol > 0
+        open_end = self.steps is None and training.progress.rates != "cosine" and self.tol > 0
         if at_end and open_end and epochs > 1 and not training.progress.stopped:
             warnings.warn(
                 f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the "
@@ -282,7 +285,8 @@ class DNN(BaseEstimator):
                 stacklevel=5,
             )
         given = None if self.batch_size == "auto" else int(min(self.batch_size, samples))
-        epochs = 1 if incremental else int(self.max_iter)
+        epochs = self.max_iter or (ITERATIONS if parameters.is_lbfgs(self) else EPOCHS)
+        epochs = 1 if incremental else int(epochs)
         return Plan.of(samples, given, epochs, None if incremental else self.steps, self.shuffle)
 
     def _start(self, plan: Plan, weights: Any, validated: bool) -> None:
@@ -320,8 +324,9 @@ class DNN(BaseEstimator):
         if self.executor is not None or config.is_chosen():
             return self.executor
         weights = sum(weight.size for weight in self._model.get_weights())
-        step = 4e-4 + 2e-10 * 6 * weights * plan.size  # seconds that machine code saves
-        return "numpy" if plan.epochs * plan.steps * step < COMPILING else None
+        saved = 2e-4 + 6e-10 * weights * plan.size  # seconds a step
+        epochs = self.max_iter if self.steps is None else plan.epochs  # in partial_fit too
+        return "numpy" if epochs * plan.steps * saved < COMPILING else None
 
     def _arguments(self, plan: Plan) -> dict[str, Any]:
         """Return what ``model.fit`` is told."""
@@ -336,19 +341,27 @@ class DNN(BaseEstimator):
             "verbose": min(int(self.verbose), 2),  # scikit-learn takes larger ones too
         }
 
+    def _rates(self, incremental: bool) -> str:
+        """Return what becomes of the learning rate in this training."""
+        named = isinstance(self.solver, str)
+        if self.learning_rate == "auto":
+            ends = named and not (incremental or self.warm_start)
+            return "cosine" if ends else "constant"
+        sgd = named and self.solver == "sgd"
+        return self.learning_rate if sgd or self.learning_rate == "cosine" else "constant"
+
     def _follow(self, anew: bool, incremental: bool, validated: bool, samples: int) -> None:
         """Make what follows the training; ``partial_fit`` goes on with the one there is."""
         if anew or not incremental:
             name = self.monitor
             if name == "auto":
                 name = f"val_{self._score_name}" if self.early_stopping and validated else "loss"
-            sgd = isinstance(self.solver, str) and self.solver == "sgd"
             self._progress = Progress(
                 name,
                 not name.endswith("loss"),
                 self.tol,
                 self.n_iter_no_change,
-                self.learning_rate if sgd or self.learning_rate == "cosine" else "constant",
+                self._rates(incremental),
                 self.power_t,
                 name.startswith("val_") and self.restore_best,
             )
@@ -357,6 +370,7 @@ class DNN(BaseEstimator):
             self._progress.waited = 0
         self._progress.size = samples
         self._progress.incremental = incremental
+        self._progress.rates = self._rates(incremental)
 
     # Looking ------------------------------------------------------------------------------
 
