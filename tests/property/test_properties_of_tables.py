@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 from bital.tables import TableEncoder
 
+few = settings(max_examples=settings.default.max_examples // 4)  # each fits eight tables
+some = settings(max_examples=settings.default.max_examples // 2)
 NUMBERS = st.floats(-1e30, 1e30) | st.integers(-3, 3).map(float) | st.just(math.nan)
 DATES = st.datetimes(datetime.datetime(1900, 1, 1), datetime.datetime(2100, 1, 1))
 CELLS = {
@@ -75,7 +77,7 @@ def in_libraries(table):
     yield pa.table(frame.to_arrow())
 
 
-@settings(max_examples=settings.default.max_examples // 3)  # each fits eight tables
+@few
 @given(tables())
 def test_libraries_agree(table):
     expected = TableEncoder().fit(table)
@@ -92,6 +94,7 @@ def test_libraries_agree(table):
         assert_equal(expected.transform(frame), encoded)
 
 
+@some
 @given(tables(), st.lists(st.integers(0, 12), max_size=3), st.randoms(use_true_random=False))
 def test_chunks_equal_the_whole_in_any_order(table, cuts, random):
     rows = len(next(iter(table.values())))
@@ -106,6 +109,7 @@ def test_chunks_equal_the_whole_in_any_order(table, cuts, random):
     assert_equal(chunks.transform(table), whole.transform(table), rtol=1e-6)
 
 
+@some
 @given(tables(low=2), st.integers(0, 12), st.integers(1, 3))
 def test_states_come_back_and_go_on(table, cut, limit):
     encoder = TableEncoder(max_categories=limit, hash_buckets=7).partial_fit(part(table, 0, cut))
@@ -125,6 +129,7 @@ def test_states_come_back_and_go_on(table, cut, limit):
         np.testing.assert_array_equal(one[1], two[1])
 
 
+@some
 @given(tables(), st.randoms(use_true_random=False))
 def test_columns_in_any_order_among_others(table, random):
     encoder = TableEncoder().fit(table)
