@@ -325,7 +325,7 @@ class DNN(BaseEstimator):
             return self.executor
         weights = sum(weight.size for weight in self._model.get_weights())
         saved = 2e-4 + 6e-10 * weights * plan.size  # seconds a step
-        epochs = self.max_iter if self.steps is None else plan.epochs  # in partial_fit too
+        epochs = (self.max_iter or EPOCHS) if self.steps is None else plan.epochs
         return "numpy" if epochs * plan.steps * saved < COMPILING else None
 
     def _arguments(self, plan: Plan) -> dict[str, Any]:
