@@ -39,13 +39,15 @@ PARAMETERS = {"hidden": "hidden_layer_sizes", "learning_rate": "learning_rate_in
 class Digits:
     """Builds the network of ``bital train mnist`` with the options of a trial."""
 
-    def __init__(self, model: str, epochs: int | None, seed: int, executor: str) -> None:
+    def __init__(
+        self, model: str, epochs: int | None, seed: int, executor: str, images: int
+    ) -> None:
         preset = options.PRESETS[model]
         self.epochs = preset.epochs if epochs is None else epochs
         self._fixed = {"model": model, "activation": preset.activation,
                        "schedule": preset.schedule, "optimizer": "adam", "seed": seed,
                        "executor": executor, "threads": 1}  # fmt: skip
-        self._executor = executor
+        self._executor, self._images = executor, images
 
     def __call__(self, hidden: Any, learning_rate: float, dropout: float, batch_size: int) -> Any:
         """Return the compiled network."""
@@ -53,7 +55,7 @@ class Digits:
             hidden=tuple(hidden), learning_rate=learning_rate, dropout=dropout,
             batch_size=batch_size, epochs=self.epochs, **self._fixed,
         )  # fmt: skip
-        model = networks.build(settings, -(-55_000 // batch_size))
+        model = networks.build(settings, -(-self._images // batch_size))
         model.executor = self._executor
         return model
 
@@ -80,7 +82,7 @@ class Study:
         """Search, and write what was found; return "finished" or "interrupted"."""
         learner, given = (self._digits if self.kind == "mnist" else self._table)(say)
         space = {PARAMETERS.get(k, k) if self.kind == "table" else k: v
-                 for k, v in self._space().items()}  # fmt: skip
+                 for k, v in self._space(len(given["y"])).items()}  # fmt: skip
         chosen, status = self.chosen, "finished"
         minutes = chosen["minutes"]
         common = {
@@ -139,14 +141,21 @@ class Study:
         plain = {k: list(v) if isinstance(v, tuple) else v for k, v in found.items()}
         return shlex.join([*words, *options.as_arguments(plain)])
 
-    def _space(self) -> dict[str, Any]:
+    def _space(self, samples: int) -> dict[str, Any]:
         """What the options ask for; a single value is a choice of one."""
         name = "table" if self.kind == "table" else self.chosen["model"]
-        preset = {"hidden": SIZES[name], "learning_rate": RATES, "dropout": DROPOUT,
-                  "batch_size": BATCHES}  # fmt: skip
+        preset = {
+            "hidden": SIZES[name],
+            "learning_rate": RATES,
+            "dropout": DROPOUT,
+            "batch_size": [size for size in BATCHES if 4 * size <= samples] or BATCHES[:1],
+        }
         if self.chosen["sampler"] == "grid":  # ranges have no steps
-            preset |= {"learning_rate": [0.0005, 0.001, 0.002, 0.004], "dropout": [0.0, 0.25, 0.5],
-                       "batch_size": [64, 128]}  # fmt: skip
+            preset |= {
+                "learning_rate": [0.0005, 0.001, 0.002, 0.004],
+                "dropout": [0.0, 0.25, 0.5],
+                "batch_size": preset["batch_size"][1:3] or BATCHES[:1],
+            }
         found = {}
         for option, usual in preset.items():
             given = list(self.chosen[option])
@@ -161,10 +170,11 @@ class Study:
 
     def _digits(self, _say: Any) -> tuple[Any, dict[str, Any]]:
         parts = of_digits.load_parts()
-        learner = Digits(
-            self.chosen["model"], self.chosen["epochs"], self.chosen["seed"], self.executor
-        )
         train, validation = parts["train"], parts["validation"]
+        chosen = self.chosen
+        learner = Digits(
+            chosen["model"], chosen["epochs"], chosen["seed"], self.executor, len(train.x)
+        )
         return learner, {
             "X": train.x,
             "y": train.y,

@@ -35,7 +35,8 @@ def history(trials: Sequence[Any], maximize: bool, name: str) -> Any:
         axes.set_ylim(min(scores) - margin, max(scores) + margin)
     axes.set_xlabel("trial")
     axes.set_ylabel(name)
-    axes.legend(frameon=False, fontsize=8)
+    axes.legend(frameon=False, fontsize=8, loc="lower left", bbox_to_anchor=(0, 1), ncols=4)
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.grid(alpha=0.3)
     return figure
 
