@@ -8,7 +8,7 @@ from typing import Any
 from bital.errors import ArgumentError
 from bital.keras import checks, optimizers
 
-RATES = ("constant", "invscaling", "adaptive", "cosine")
+RATES = ("auto", "constant", "invscaling", "adaptive", "cosine")
 
 _NUMBERS = {  # name: lowest, highest
     "alpha": (0, math.inf),
@@ -41,22 +41,26 @@ SHARED = """hidden_layer_sizes : int or sequence of int, default (100,)
     solver : str or Optimizer, default "adam"
         "adam", "sgd", "lbfgs" (all samples at once), any name of `bital.keras.optimizers` (with
         ``learning_rate_init``), or an optimizer, of which `fit` makes one of its own.
-    alpha : float, default 0.0001
+    alpha : float, default 0.1
         The penalty of large weights, ``alpha / (2 batch) sum(w^2)``.
     dropout : float or list of float, default 0
         Share of the units that a step leaves out after each hidden layer.
     batch_size : int or "auto", default "auto"
-        Samples in a step. "auto" cuts an epoch into batches of one size, at most 200; what is left
-        over, fewer samples than there are batches, has its turn in other epochs.
-    learning_rate : {"constant", "invscaling", "adaptive", "cosine"}, default "constant"
-        What becomes of the rate, with ``solver="sgd"``: "invscaling" divides it by the number of
-        samples seen to the power of ``power_t``; "adaptive" divides it by 5 instead of ending.
-        "cosine", with every solver, lets it fall to 0 over ``max_iter`` epochs.
-    learning_rate_init : float, default 0.001
+        Samples in a step. "auto" cuts an epoch into batches of one size, at most 32, of more than
+        10,000 samples a 300th of them, at most 200; what is left over, fewer samples than there are
+        batches, has its turn in other epochs.
+    learning_rate : {"auto", "constant", "invscaling", "adaptive", "cosine"}, default "auto"
+        What becomes of the rate. "auto" is "cosine" where a training's end is known, and "constant"
+        in `partial_fit`, with ``warm_start`` and with an optimizer object. With ``solver="sgd"``:
+        "invscaling" divides it by the number of samples seen to the power of ``power_t``;
+        "adaptive" divides it by 5 instead of ending.
+        "cosine", with every solver, lets it fall to 0 over ``max_iter`` epochs; the training loss
+        does not end such a training before.
+    learning_rate_init : float, default 0.01
         The first rate.
     power_t : float, default 0.5
-    max_iter : int, default 200
-        Epochs, at most; for "lbfgs" its iterations.
+    max_iter : int, optional
+        Epochs, at most; for "lbfgs" its iterations. Default: 50 epochs, 200 iterations.
     steps : int, optional
         Train for so many batches, in place of ``max_iter``; rounded up so that all epochs are
         equally long.
@@ -71,7 +75,7 @@ SHARED = """hidden_layer_sizes : int or sequence of int, default (100,)
         True: a bar in a terminal, else a line for each epoch.
     warm_start : bool, default False
         Whether `fit` goes on from the network there is: its weights and its optimizer's state.
-        ``n`` times one epoch are one time ``n`` epochs, bit for bit.
+        ``n`` times one epoch are one time ``n`` epochs at a constant rate, bit for bit.
     momentum, nesterovs_momentum : float, default 0.9; bool, default True
         Of "sgd".
     early_stopping : bool, default False
@@ -131,7 +135,8 @@ def check(estimator: Any) -> None:
     for name in _BOOLEANS:
         checks.boolean(who, name, getattr(estimator, name))
     checks.choice(who, "learning_rate", estimator.learning_rate, RATES)
-    checks.integer(who, "max_iter", estimator.max_iter)
+    if estimator.max_iter is not None:
+        checks.integer(who, "max_iter", estimator.max_iter)
     checks.integer(who, "max_fun", estimator.max_fun)
     if estimator.n_iter_no_change != math.inf:
         checks.integer(who, "n_iter_no_change", estimator.n_iter_no_change)

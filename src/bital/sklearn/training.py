@@ -12,8 +12,6 @@ from sklearn.exceptions import ConvergenceWarning
 from bital.keras import optimizers
 from bital.keras.callbacks import Callback
 
-AUTO_BATCH = 200
-
 
 class Progress(Callback):
     """Follows one value, changes the learning rate, ends training, keeps the best weights.
@@ -66,7 +64,8 @@ class Progress(Callback):
         self.samples += self.size
         value = logs[self.monitor]
         self._compare(value if self.score else -value)
-        if self.waited > self.patience:
+        open_end = self.rates != "cosine" or self.monitor.startswith("val_")
+        if self.waited > self.patience and open_end:
             self.waited = 0
             if self.rates == "adaptive" and self.model.optimizer.learning_rate > 1e-6:
                 self.model.optimizer.learning_rate /= 5
@@ -104,7 +103,8 @@ class Progress(Callback):
         if self.rates == "invscaling":
             factor = (self.samples + 1) ** -self.power
         elif self.rates == "cosine":
-            share = min(1.0, (self.epochs - self.begun) / self.params["epochs"])
+            done = self.epochs - self.begun
+            share = done / (self.params["epochs"] - (epoch + 1 - done))
             factor = 0.5 * (1 + math.cos(math.pi * share))
         else:
             return
@@ -112,6 +112,8 @@ class Progress(Callback):
 
     def on_train_end(self, logs: Any = None) -> None:
         """Put the best weights back; ``partial_fit`` only where it has come to its end."""
+        if self.rates == "cosine":  # the next training starts as this one did
+            self.model.optimizer.learning_rate = self.first_rate
         if self.best_weights is not None and (self.stopped or not self.incremental):
             self.model.set_weights(self.best_weights)
 
@@ -140,13 +142,14 @@ class Plan:
     ) -> Plan:
         """Return the plan for these parameters; ``size`` is None for "auto".
 
-        "auto" makes batches of one size, about 200, so that one compiled step serves all. What is
-        left over, less samples than there are batches, is left out, others in each epoch.
+        "auto" makes batches of one size, so that one compiled step serves all. What is left over,
+        less samples than there are batches, is left out, others in each epoch.
         """
+        auto = min(200, max(32, samples // 300))
         limit = None
         if size is None:
-            count = -(-samples // AUTO_BATCH)
-            size = samples // count if shuffle else min(AUTO_BATCH, samples)
+            count = -(-samples // auto)
+            size = samples // count if shuffle else min(auto, samples)
             limit = count if shuffle and count > 1 else None
         per_epoch = limit or -(-samples // size)
         if steps is None:

@@ -51,7 +51,8 @@ def test_weights_are_those_of_scikit_learn(kind, name, monkeypatch):
     x, y = data(kind)
     classes = kind in ("multiclass", "binary", "multilabel")
     given = {"hidden_layer_sizes": (7, 5), "batch_size": BATCH, "shuffle": False, "max_iter": 4}
-    given = {**given, "learning_rate_init": 0.02, **OPTIONS[name]}
+    defaults = {"alpha": 1e-4, "learning_rate": "constant", "learning_rate_init": 0.02}
+    given = {**given, **defaults, **OPTIONS[name]}
     theirs = (MLPClassifier if classes else MLPRegressor)(**given)
     kind_of_ours = DNNClassifier if classes else DNNRegressor
     ours = kind_of_ours(**given, standardize=False, executor="numpy", random_state=0)

@@ -193,6 +193,8 @@ def test_learning_rates():
     assert rates(learning_rate="invscaling", max_iter=4) == pytest.approx(scaled)
     half = [0.05 * (1 + np.cos(np.pi * n / 4)) for n in range(4)]
     assert rates(learning_rate="cosine", max_iter=4) == pytest.approx(half)
+    assert rates(max_iter=4) == pytest.approx(half)
+    assert rates(max_iter=4, warm_start=True) == [half[0]] * 4
     adaptive = rates(learning_rate="adaptive", max_iter=12, tol=10.0, n_iter_no_change=2)
     assert adaptive[0] == 0.1
     assert adaptive[-1] < 0.1 / 20
@@ -203,16 +205,18 @@ def test_alpha_is_scikit_learns_penalty():
     model = DNNClassifier((4,), alpha=0.5, max_iter=1, batch_size=20).fit(X, LABELS)
     assert model.model_.layers[0].kernel_regularizer.l2 == pytest.approx(0.5 / 2 / 20)
     assert model.model_.layers[0].bias.regularizer is None
-    model = DNNRegressor("squared_error", (4,), alpha=0.5, max_iter=1).fit(X, NUMBERS)
+    model = DNNRegressor("squared_error", (4,), alpha=0.5, max_iter=1, batch_size=60)
+    model.fit(X, NUMBERS)
     assert model.model_.layers[0].kernel_regularizer.l2 == pytest.approx(0.5 / 2 / 60)
 
 
 def test_steps_and_batches():
     model = DNNClassifier(steps=7, batch_size=10, random_state=0).fit(X, LABELS)
     assert model.model_.optimizer.iterations in (7, 8)
-    big = np.tile(X, (8, 1))  # 480 samples: three batches of 160
-    model = DNNClassifier(max_iter=2).fit(big, np.tile(LABELS, 8))
-    assert model.model_.optimizer.iterations == 6
+    for copies, batches in ((1, 2), (8, 15), (200, 300)):  # of 30, 32 and 40 samples
+        big = np.tile(X, (copies, 1)), np.tile(LABELS, copies)
+        model = DNNClassifier(4, max_iter=2).fit(*big)
+        assert model.model_.optimizer.iterations == 2 * batches
     with pytest.warns(UserWarning, match="batch_size"):
         DNNClassifier(batch_size=100, max_iter=1).fit(X, LABELS)
 
@@ -234,8 +238,10 @@ def test_weights_of_samples_count_as_samples():
         (DNNClassifier(random_state=0, max_iter=30), LABELS),
         (DNNRegressor(random_state=0, max_iter=30), NUMBERS),
     ):
-        one = clone(estimator).fit(X, y, sample_weight=counts)
-        two = clone(estimator).fit(X[repeated], y[repeated])
+        one = clone(estimator).set_params(batch_size=np.count_nonzero(counts))
+        one.fit(X, y, sample_weight=counts)
+        two = clone(estimator).set_params(batch_size=len(repeated))
+        two.fit(X[repeated], y[repeated])
         for a, b in zip(one.coefs_, two.coefs_, strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-9)
 
@@ -284,6 +290,7 @@ def test_early_stopping_ends_with_the_best_weights():
 def test_partial_fit_stops_early_too():
     noise = RNG.choice(["a", "b"], 60)
     model = DNNClassifier(early_stopping=True, n_iter_no_change=2, tol=0.01, random_state=0)
+    model.set_params(batch_size=40)
     given = {"classes": ["a", "b"], "validation_data": (X[40:], noise[40:])}
     for _ in range(40):
         model.partial_fit(X[:40], noise[:40], **given)
@@ -294,7 +301,8 @@ def test_partial_fit_stops_early_too():
 
 
 def test_epochs_of_partial_fit_and_of_warm_starts_are_those_of_fit():
-    whole = DNNClassifier(**{**FEW, "max_iter": 4}, batch_size=16, dropout=0.3).fit(X, LABELS)
+    whole = DNNClassifier(**{**FEW, "max_iter": 4}, batch_size=16, dropout=0.3)
+    whole.set_params(learning_rate="constant").fit(X, LABELS)
     parts = clone(whole)
     for _ in range(4):
         parts.partial_fit(X, LABELS, classes=["no", "yes"])
@@ -337,7 +345,7 @@ def test_quiet_unless_verbose(capsys):
 
 def test_a_training_that_has_not_ended_warns():
     with pytest.warns(ConvergenceWarning, match="Maximum iterations"):
-        DNNClassifier(max_iter=2).fit(X, LABELS)
+        DNNClassifier(max_iter=2, learning_rate="constant").fit(X, LABELS)
     with pytest.warns(ConvergenceWarning, match="lbfgs"):
         DNNClassifier(max_iter=1, solver="lbfgs").fit(X, LABELS)
     with warnings.catch_warnings():
