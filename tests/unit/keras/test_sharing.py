@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -25,7 +27,7 @@ def build(rate=0.1, penalty=0.0, drop=0.2, loss="sparse_categorical_crossentropy
     model = keras.Sequential(
         [layers.Input((3,)), hidden, layers.Dropout(drop), layers.Dense(2, "softmax")]
     )
-    model.compile(keras.optimizers.Adam(rate), loss, metrics=["accuracy"])
+    model.compile(keras.optimizers.Adam(rate), loss, metrics=["accuracy"], executor="numpy")
     return model
 
 
@@ -92,3 +94,26 @@ def test_an_epoch_of_arrays_may_take_a_part_of_its_order():
         np.testing.assert_allclose(one, two, rtol=1e-5, atol=1e-6)
     part.fit(X, Y, batch_size=8, steps_per_epoch=9, shuffle=False, verbose=0)  # three there are
     assert part.optimizer.iterations == 7
+
+
+def test_threads_may_record_shared_programs_at_once():
+    expected = trained(build())
+    sharing._known.clear()
+    programs(build())  # what is known by now is shared; other shapes are recorded by all threads
+    sizes = [8, 9, 10, 11] * 3
+
+    start = build().get_weights()
+
+    def train(size):
+        model = build()
+        model.set_weights(start)
+        model.fit(X[:size], Y[:size], batch_size=4, epochs=2, seed=5, verbose=0)
+        return model.get_weights()
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(train, sizes))
+    for size, weights in zip(sizes, found, strict=True):
+        for one, two in zip(weights, train(size), strict=True):
+            np.testing.assert_array_equal(one, two)
+    for one, two in zip(expected, trained(build()), strict=True):
+        np.testing.assert_array_equal(one, two)

@@ -218,7 +218,7 @@ class Runner:
 
         def make() -> Any:
             copy = sharing.copy_of(self)
-            return self._jit(predictor(copy, copy.weights))
+            return self._jit(alone(copy, predictor(copy, copy.weights)))
 
         return sharing.shared(key, make)
 
@@ -286,7 +286,8 @@ class Runner:
             "steps",
             steps,
             lambda steps: {
-                name: self._jit(getattr(steps, name), given) for name, given in donated.items()
+                name: self._jit(alone(steps.model, getattr(steps, name)), given)
+                for name, given in donated.items()
             },
         )
 
@@ -337,6 +338,17 @@ class Runner:
             outer = getattr(outer, "_parent", None)
         if outer is not None:
             outer._forget_programs()
+
+
+def alone(model: Any, function: Any) -> Any:
+    """The function, recorded by one thread at a time: the model's variables hold its tracers."""
+
+    @functools.wraps(function)
+    def called(*args: Any) -> Any:
+        with model._lock:
+            return function(*args)
+
+    return called
 
 
 def _number(value: Any) -> Any:

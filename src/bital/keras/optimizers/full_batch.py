@@ -76,7 +76,7 @@ def fit_lbfgs(
         def loss(weights: Any, arrays: Any, others: Any, key: Any) -> Any:
             inputs, targets, counts = arrays
             inputs = steps.model._as_inputs(inputs)
-            with random_state.keys(key, np.uint64(0)):
+            with steps.model._lock, random_state.keys(key, np.uint64(0)):
                 return steps._forward(weights, others, inputs, targets, counts, True)[0]
 
         return model._jit(bital.value_and_grad(loss))
