@@ -240,12 +240,13 @@ class TableScan:
             has_header=False,
             skip_rows=1,
             schema=dict.fromkeys(names, self._polars.String),
-            empty_string_is_null=False,
             raise_if_empty=False,
             missing_columns="insert",  # cells that a line has not are empty
             glob=False,
         )
-        return frame.filter(self._polars.any_horizontal(self._polars.all() != ""))  # empty lines
+        return frame.filter(
+            self._polars.any_horizontal(self._polars.all().is_not_null())
+        )  # empty lines
 
     def _header(self) -> tuple[list[str], str]:
         """The names in the first line, and what separates them."""
