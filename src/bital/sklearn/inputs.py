@@ -154,7 +154,7 @@ class TableInputs:
             self.groups.setdefault(_vector_size(size), []).append(column)
 
     def transform(self, x: Any) -> Any:
-        """Return a dict of the network's inputs."""
+        """Return a dict of the network's inputs; without categories the numbers alone."""
         encoded = self.encoder.transform(x)
         found: dict[str, Any] = {}
         if encoded.numbers.shape[1]:
@@ -163,7 +163,7 @@ class TableInputs:
         for size, columns in self.groups.items():
             starts = np.cumsum([0, *sizes[columns][:-1]])
             found[f"categories_{size}"] = (encoded.categories[:, columns] + starts).astype(np.int32)
-        return found
+        return found if self.groups else found["numbers"]
 
     def spec(self) -> dict[str, Any]:
         """Return what the network has to be built for: rows, columns of each vector size."""
@@ -218,8 +218,10 @@ def moments(x: Any, weights: np.ndarray | None = None) -> tuple[np.ndarray, np.n
         mean = np.asarray(x.T @ shares).ravel() / total
         square = np.asarray(x.multiply(x).T @ shares).ravel() / total - mean**2
     else:
-        mean = sum(shares[rows] @ x[rows] for rows in _chunks(x)) / total
-        square = sum(shares[rows] @ np.square(x[rows] - mean) for rows in _chunks(x)) / total
+        # In one layout, so that a table of numbers has the moments of the array, bit for bit.
+        parts = [(shares[rows], rows) for rows in _chunks(x)]
+        mean = sum(w @ np.ascontiguousarray(x[rows]) for w, rows in parts) / total
+        square = sum(w @ np.square(np.ascontiguousarray(x[r]) - mean) for w, r in parts) / total
     if not np.isfinite(square).all():
         raise DataError(
             "X holds numbers whose squares are too large for float64. Scale them before."

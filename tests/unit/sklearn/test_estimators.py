@@ -5,6 +5,9 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
+import pandas
+import polars
+import pyarrow
 import pytest
 from scipy import sparse
 from sklearn.base import clone
@@ -85,6 +88,7 @@ def test_several_targets():
     assert [list(c) for c in model.classes_] == [[0, 1, 2], [5, 6]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("loss", "expected"),
     [("squared_error", 5.0), ("absolute_error", 1.0), ("huber", 1.5), ("quantile", 3.0)],
@@ -109,6 +113,7 @@ def test_several_quantiles_at_once():
     assert 0.6 < np.mean((low < y) & (y < high)) <= 1.0
 
 
+@pytest.mark.slow
 def test_poisson_counts():
     rate = np.exp(1 + X[:, 0])
     model = DNNRegressor("poisson", random_state=0, max_iter=300).fit(X, RNG.poisson(rate))
@@ -133,6 +138,7 @@ def test_a_loss_of_ones_own_sees_targets_and_predictions_in_their_units():
     assert model.predict([[0.0]])[0] == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_losses_of_classes_by_name_object_and_function():
     def brier(y_true, y_pred):
         return np.sum(np.square(y_true - y_pred), axis=-1)
@@ -437,3 +443,47 @@ def test_wrong_data_are_named():
         DNNClassifier(**FEW).fit(X, LABELS, validation_data=X)
     with pytest.raises(ValueError, match="non-zero"):
         DNNClassifier(**FEW).fit(X, LABELS, sample_weight=np.zeros(60))
+
+
+# Tables -----------------------------------------------------------------------------------
+
+
+def columns():
+    town = np.array(["Bonn", "Köln", "Jena"])[np.arange(60) % 3]
+    return {"size": [*X[:-1, 0], None], "town": town, "new": X[:, 1] > 0}
+
+
+@pytest.mark.parametrize("kind", [dict, pandas.DataFrame, polars.DataFrame, pyarrow.table])
+def test_tables_go_straight_in(kind):
+    table = kind(columns())
+    answer = np.where((columns()["town"] == "Bonn") ^ (X[:, 1] > 0), "yes", "no")
+    model = DNNClassifier(random_state=0, early_stopping=True, validation_fraction=0.2)
+    model.fit(table, answer)
+    assert list(model.feature_names_in_) == ["size", "town", "new"]
+    assert {layer.name for layer in model.model_.layers} >= {"embedding_4"}
+    assert model.score(table, answer) > 0.9
+    described = str(model.describe_columns())
+    assert "town" in described
+    assert "1 (" in described  # missing value of the samples trained on, or none
+    with pytest.raises(ValueError, match="town"):
+        model.predict(kind({k: v for k, v in columns().items() if k != "town"}))
+
+
+def test_tables_without_categories_or_without_numbers():
+    given = columns()
+    for names in (["size", "new"], ["town"]):
+        table = pandas.DataFrame(given)[names]
+        model = DNNRegressor(random_state=0).fit(table, NUMBERS)
+        assert model.predict(table).shape == (60,)
+    kinds = np.stack([RNG.integers(0, 3, 60), RNG.integers(0, 2, 60)], axis=1)
+    model = DNNClassifier(**FEW).fit(pandas.DataFrame(given), kinds)
+    assert model.predict(pandas.DataFrame(given)).shape == (60, 2)
+
+
+def test_a_table_of_numbers_is_an_array_with_names():
+    names = ["a", "b", "c"]
+    model = DNNClassifier(**FEW).fit(pandas.DataFrame(X, columns=names), LABELS)
+    assert same(model, DNNClassifier(**FEW).fit(X, LABELS))
+    assert list(model.feature_names_in_) == names
+    with pytest.raises(ValueError, match="feature names"):
+        model.predict(pandas.DataFrame(X, columns=["a", "c", "b"]))
