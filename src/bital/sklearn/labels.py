@@ -77,10 +77,12 @@ class Labels:
         if self.kind == "multioutput":
             columns = zip(outputs, self.classes, strict=True)
             return [_normal(output)[:, : len(classes)] for output, classes in columns]
-        if self.kind == "multilabel":
-            return outputs
         if self.kind == "multiclass":
             return _normal(outputs)
+        limits = np.finfo(outputs.dtype)  # a sigmoid is 0 or 1 by rounding only
+        outputs = np.clip(outputs, limits.tiny, 1 - limits.epsneg)
+        if self.kind == "multilabel":
+            return outputs
         if len(self.classes) < 2:
             return np.ones_like(outputs)
         return np.concatenate([1 - outputs, outputs], axis=1)
