@@ -281,9 +281,7 @@ class Group:
     def _train(self, block: _Block, epoch: int) -> None:
         with np.errstate(all="ignore"):
             block.state, sums, found = self.program(*self._arguments(block, epoch))
-        block.logs = [
-            _logs(network, lane, sums, found) for lane, network in enumerate(block.networks)
-        ]
+        block.logs = _logs(block.networks, sums, found)
 
     def _tell(self, block: _Block, epoch: int) -> None:
         """Let callbacks hear of an epoch, and see and change the models."""
@@ -316,13 +314,16 @@ class Group:
         return found
 
 
-def _logs(network: Network, lane: int, *sums: Any) -> dict[str, float]:
-    """The logs of training and of validation, if there was one."""
-    found: dict[str, float] = {}
+def _logs(networks: list[Network], *sums: Any) -> list[dict[str, float]]:
+    """The logs of training and of validation, if there was one, of each network."""
+    found: list[dict[str, float]] = [{} for _ in networks]
     for prefix, of_all in zip(("", "val_"), sums, strict=True):
-        if of_all is not None:
-            own = bital.tree.map(lambda array: array[lane], of_all)
-            found |= {f"{prefix}{name}": v for name, v in network.model._logs(own).items()}
+        leaves, structure = bital.tree.flatten(of_all)
+        columns = [leaf.tolist() if leaf.ndim == 1 else leaf for leaf in leaves]
+        for lane, network in enumerate(networks if leaves else ()):
+            own = bital.tree.unflatten(structure, [column[lane] for column in columns])
+            for name, value in network.model._logs(own).items():
+                found[lane][f"{prefix}{name}"] = value
     return found
 
 

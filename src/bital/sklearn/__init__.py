@@ -18,8 +18,16 @@ except ImportError as error:
     ) from error
 
 from bital.sklearn.classifier import DNNClassifier
+from bital.sklearn.many import cross_val_scores, fit_many
 from bital.sklearn.perceptron import Perceptron
 from bital.sklearn.regressor import DNNRegressor
 from bital.sklearn.saving import load
 
-__all__ = ["DNNClassifier", "DNNRegressor", "Perceptron", "load"]
+__all__ = [
+    "DNNClassifier",
+    "DNNRegressor",
+    "Perceptron",
+    "cross_val_scores",
+    "fit_many",
+    "load",
+]
