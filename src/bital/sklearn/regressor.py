@@ -42,7 +42,7 @@ class DNNRegressor(RegressorMixin, DNN):
     --------
     >>> import numpy as np
     >>> X = np.linspace(-1, 1, 40)[:, np.newaxis]
-    >>> model = DNNRegressor(solver="lbfgs", activation="tanh", random_state=0)
+    >>> model = DNNRegressor(solver="lbfgs", activation="tanh", alpha=1e-4, random_state=0)
     >>> bool(model.fit(X, X[:, 0] ** 2).score(X, X[:, 0] ** 2) > 0.999)
     True
     """
