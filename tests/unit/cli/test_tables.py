@@ -165,6 +165,12 @@ def test_streaming_gives_the_same(here, plain, monkeypatch, invoke):
     assert not (here / "streamed" / "rows").exists()
 
 
+def test_streaming_in_batches_of_the_estimators_choice(here, plain, invoke):
+    more = ("--target", "price", "--stream", "--epochs", "1", "--out", "streamed", "--quiet")
+    result = invoke("train", "houses.csv", *more, "--executor", "numpy")
+    assert result.exit_code == 0, result.output
+
+
 def test_ctrl_c_and_resume_end_like_one_that_was_never_stopped(here, plain, monkeypatch, invoke):
     real = recording.Recorder.on_epoch_begin
 

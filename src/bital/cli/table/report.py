@@ -340,7 +340,7 @@ def _template() -> Any:
     except ModuleNotFoundError as error:
         raise MissingExtraError(
             "The report needs jinja2, which is not installed: pip install jinja2, or install bital "
-            'with its extra "tables".'
+            'with its extra "cli".'
         ) from error
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined

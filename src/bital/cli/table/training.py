@@ -190,11 +190,14 @@ def _begin(prepared: Prepared, rows: Path) -> tuple[Any, Any]:
         [column.name for column in prepared.encoder.columns_ if column.became],
         early_stopping=True,
         restore_best=False,  # the recorder does so
+        n_iter_no_change=np.inf,  # the learning rate falls to 0 over all epochs
         monitor="val_loss",  # accuracy on few rows moves in steps, and stops too early
         **settings.parameters(),
     )
     validation = encode(VALIDATION), table.labels(VALIDATION)
     training = estimator._begin(encode(TRAIN), table.labels(TRAIN), validation_data=validation)
+    if settings.stream:  # arrays on the disk are gone through as a whole
+        training.arguments.pop("steps_per_epoch", None)
     return estimator, training
 
 
