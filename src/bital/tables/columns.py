@@ -11,6 +11,7 @@ import decimal
 import difflib
 import math
 import numbers
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -123,19 +124,31 @@ def _frame_columns(X: Any, who: str) -> Iterator[tuple[Any, Any]]:
     twice = {str(name) for name in native_names if native_names.count(name) > 1}
     if twice:
         raise DataError(f"{who}: two columns have the name {min(twice)!r}: rename one.")
-    frame = nw.from_native(X, eager_only=True)
-    for name in frame.columns:
-        yield name, frame[name]
+    try:
+        columns = nw.from_native(X, eager_only=True).iter_columns()
+    except TypeError as fault:
+        raise DataError(
+            f"{who} cannot read a {type(X).__name__} ({fault}): make a data frame of pandas, "
+            "polars or pyarrow of it, or a dict of columns."
+        ) from fault
+    yield from zip(native_names, columns, strict=True)
 
 
 def _one_dimension(name: str, values: Any) -> Any:
     """An array, a list, or a series of some library, of a dict of columns."""
-    if isinstance(values, (str, bytes)) or not hasattr(values, "__len__"):
+    sized = hasattr(values, "__len__") and hasattr(values, "__getitem__")
+    if isinstance(values, (str, bytes, Mapping)) or not sized:
         raise DataError(
             f"column {name!r} is {values!r}: give one value for each row, as a list or an array."
         )
     if isinstance(values, np.ndarray) and values.ndim != 1:
         raise DataError(f"column {name!r} has the shape {values.shape}: a column is (rows,).")
+    if isinstance(values, np.ma.MaskedArray):
+        return values.tolist()
+    if hasattr(values, "to_pylist"):  # an array of pyarrow
+        return values.to_pylist()
+    if type(values).__module__.startswith("pandas"):  # an array of pandas too
+        values = sys.modules["pandas"].Series(values)
     if isinstance(values, (np.ndarray, list, tuple)):
         return values
     try:
@@ -176,8 +189,8 @@ def _from_series(name: str, series: Any) -> Values:
         return Values("date", _floats(series.dt.timestamp("us"), null) / 1e6)
     if dtype == nw.Duration:
         return Values("number", _floats(series.dt.total_microseconds(), null) / 1e6)
-    if dtype in (nw.Categorical, nw.Enum):
-        return _text(_texts(name, series.to_list()))
+    if dtype in (nw.Categorical, nw.Enum):  # their values may be of any type
+        return _text(_texts(name, series.to_list(), object))
     if dtype in (nw.List, nw.Array, nw.Struct, nw.Binary):
         raise DataError(
             f"column {name!r} holds values of type {dtype}: a network reads one number, text, "
@@ -277,20 +290,22 @@ def _time(value: Any) -> float:
     return value.hour * 3600 + value.minute * 60 + value.second + value.microsecond / 1e6
 
 
-def _texts(name: str, values: Sequence[Any]) -> list[str | None]:
+_PLAIN = (str, numbers.Real, decimal.Decimal, datetime.date, datetime.time, np.generic)
+
+
+def _texts(name: str, values: Sequence[Any], allowed: Any = _PLAIN) -> list[str | None]:
     """Values as text: numbers as they are written, so that 1, 1.0 and "1" are one category."""
-    plain = (str, numbers.Real, decimal.Decimal, datetime.date, datetime.time, np.generic)
     found: list[str | None] = []
     for row, value in enumerate(values):
         if is_missing(value):
             found.append(None)
-        elif isinstance(value, plain):
+        elif isinstance(value, allowed):
             found.append(number_text(value) if isinstance(value, numbers.Real) else str(value))
         else:
             raise DataError(
-                f"column {name!r} holds a {type(value).__name__} in row {row}: a network reads one "
-                "number, text, boolean or date a row. Leave the column out, or make columns of "
-                "its parts."
+                f"column {name!r} holds the {type(value).__name__} {value!r:.60} in row {row}: a "
+                "network reads one number, text, boolean or date a row. Leave the column out, or "
+                "make columns of its parts."
             )
     return found
 

@@ -1,8 +1,10 @@
 """TableEncoder against NumPy, and by hand."""
 
 import datetime
+import decimal
 import doctest
 import importlib
+import pickle
 import subprocess
 import sys
 
@@ -101,13 +103,18 @@ def test_a_missing_column_is_named():
         ({"a": "text"}, "'a' is 'text': give one value for each row"),
         ({"a": [1.0, np.inf]}, "'a' holds inf in row 1"),
         ({"a": [1.0, 1e200]}, "'a' holds 1e.200: numbers above 1e140"),
-        ({"a": ["x", [1]]}, "'a' holds a list in row 1"),
+        ({"a": ["x", [1]]}, r"'a' holds the list \[1\] in row 1"),
         ({"a": np.array([b"x"])}, "'a' has the dtype .S1"),
         ({"a": np.array([1j])}, "'a' has the dtype complex128"),
         ({1: [1], "1": [2]}, "two columns have the name '1'"),
         (pd.DataFrame([[1, 2]], columns=["a", "a"]), "two columns have the name 'a'"),
         (pl.DataFrame({"a": [[1, 2]]}), "'a' holds values of type List"),
         (pl.DataFrame({"a": [{"b": 1}]}), "'a' holds values of type Struct"),
+        (pl.DataFrame({"a": [b"x"]}), "'a' holds values of type Binary"),
+        (pa.table({"a": pa.array([{"b": 1}])}), "'a' holds values of type Struct"),
+        (pa.record_batch({"a": [1]}), "cannot read a RecordBatch"),
+        ({"a": {1, 2}}, "'a' is {1, 2}: give one value for each row"),
+        ({"a": (n for n in "xy")}, "'a' is <generator"),
         (pl.LazyFrame({"a": [1]}), r"write X.collect\(\)"),
     ],
 )
@@ -322,3 +329,80 @@ def test_examples(module):
     found = doctest.testmod(importlib.import_module(f"bital.tables.{module}"))
     assert found.attempted
     assert found.failed == 0
+
+
+DAY, CLOCK = datetime.date(2024, 1, 2), datetime.time(1)
+MOMENT, HALF = datetime.datetime(2024, 1, 2, 3, 4), decimal.Decimal("1.5")
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "note"),
+    [
+        (pd.Categorical([1, None]), "category", "1 category"),
+        (pd.Categorical(pd.cut([1.0, np.nan], [0, 2])), "category", "1 category"),
+        (pd.arrays.SparseArray([1.0, np.nan]), "number", "always 1"),
+        (pd.to_datetime(["2024-01-02", None]).tz_localize("Asia/Seoul"), "date", "2024-01-01T15"),
+        (pd.to_timedelta([1, None], unit="s"), "number", "always 1"),
+        (pd.array([1, None], "UInt8"), "number", "always 1"),
+        (pd.array([1.5, None], "Float32"), "number", "always 1.5"),
+        (pd.array([True, None], "boolean"), "boolean", "always 1"),
+        (pd.array(["x", None], "string"), "category", "1 category"),
+        (pd.Series([DAY, pd.NaT], dtype=object), "date", "always 2024-01-02"),
+        (pd.Series([HALF, pd.NA], dtype=object), "number", "always 1.5"),
+        (pl.Series([HALF, None]), "number", "always 1.5"),
+        (pl.Series([1, None], dtype=pl.UInt64), "number", "always 1"),
+        (pl.Series([1.0, float("nan")]), "number", "always 1"),
+        (pl.Series([CLOCK, None]), "number", "always 3600"),
+        (pl.Series([datetime.timedelta(1), None]), "number", "always 86400"),
+        (pl.Series([DAY, None]), "date", "always 2024-01-02"),
+        (pl.Series([MOMENT, None], dtype=pl.Datetime("ns")), "date", "always 2024-01-02T03:04"),
+        (pl.Series([None, None]), "empty", "no row has a value"),
+        (pa.array(["x", None]).dictionary_encode(), "category", "1 category"),
+        (pa.array([MOMENT, None], pa.timestamp("ns", "Asia/Seoul")), "date", "2024-01-02T03:04"),
+        (pa.array([DAY, None], pa.date64()), "date", "always 2024-01-02"),
+        (pa.array([CLOCK, None], pa.time32("s")), "number", "always 3600"),
+        (pa.array([datetime.timedelta(1), None]), "number", "always 86400"),
+        (pa.array(["x", None], pa.string_view()), "category", "1 category"),
+        (pa.array([HALF, None]), "number", "always 1.5"),
+        (pa.array([True, None]), "boolean", "always 1"),
+        (pa.nulls(2), "empty", "no row has a value"),
+        (np.array(["2024-01-02", "NaT"], "datetime64[ns]"), "date", "always 2024-01-02"),
+        (np.array([1, "NaT"], "timedelta64[m]"), "number", "always 60"),
+        (np.array([1.5, np.nan], np.float16), "number", "always 1.5"),
+        (np.array([1.5, np.nan], np.longdouble), "number", "always 1.5"),
+        (np.ma.array([1, 2], mask=[False, True]), "number", "always 1"),
+        (np.array(["x", "x"], "T"), "constant", "always 'x'"),
+        ([2**70, None], "number", "always 1.18059e+21"),
+        ([MOMENT.replace(tzinfo=datetime.UTC), None], "date", "2024-01-02T03:04"),
+    ],
+)
+def test_types_of_every_library(values, kind, note):
+    """In a dict, and in a frame of the library, where it has one."""
+    tables = [{"x": values}]
+    if type(values).__module__.startswith("pandas"):
+        tables.append(pd.DataFrame({"x": values}))
+    if isinstance(values, pl.Series):
+        tables.append(pl.DataFrame({"x": values}))
+    if isinstance(values, pa.Array):
+        tables.append(pa.table({"x": values}))
+    for table in tables:
+        encoder = TableEncoder().fit(table)
+        [column] = encoder.columns_
+        assert (column.kind, note in column.note) == (kind, True)
+        if kind != "constant":
+            assert column.missing == (2 if kind == "empty" else 1)
+        encoder.transform(table)
+
+
+def test_names_that_are_no_text():
+    wide = pd.DataFrame([[1, "a"], [2, "b"]])
+    assert [column.name for column in TableEncoder().fit(wide).columns_] == ["0", "1"]
+    wide.columns = pd.MultiIndex.from_tuples([("x", "y"), ("x", "z")])
+    assert TableEncoder().fit(wide).columns_[0].name == "('x', 'y')"
+
+
+def test_pickles():
+    encoder = TableEncoder().fit(TABLE)
+    again = pickle.loads(pickle.dumps(encoder))
+    assert again.columns_ == encoder.columns_
+    np.testing.assert_array_equal(again.transform(TABLE).numbers, encoder.transform(TABLE).numbers)
