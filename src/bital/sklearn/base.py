@@ -97,6 +97,8 @@ class DNN(BaseEstimator):
             self._scale_targets(y, weights)
         elif not incremental:
             self._require_known(y)
+            if isinstance(self.solver, str):
+                self._model.optimizer.learning_rate = self.learning_rate_init
         x, targets = self._inputs.transform(X), self._encode_targets(y)
         plan = self._plan(len(y), incremental)
         if anew:
@@ -106,7 +108,13 @@ class DNN(BaseEstimator):
         if held is not None:
             arguments["validation_data"] = self._encoded(held)
         if isinstance(x, SparseRows):
-            x, targets = SparseBatches(x, targets, weights, plan.size, self._seed), None
+            if parameters.is_lbfgs(self):
+                raise ArgumentError(
+                    f"solver='lbfgs' takes all samples at once, and X, {x.shape}, is too large as "
+                    "a dense array. Use solver='adam'."
+                )
+            order = np.random.Generator(np.random.PCG64(self._seed)).permutation(len(x))
+            x, targets = SparseBatches(x, targets, weights, plan.size, order), None
             for name in ("batch_size", "steps_per_epoch"):
                 arguments.pop(name)
         else:
@@ -273,8 +281,11 @@ class DNN(BaseEstimator):
     def _require_known(self, y: Any) -> None:
         """Raise where ``warm_start`` cannot go on with these targets."""
 
-    def _encoded(self, held: list[Any]) -> tuple[Any, ...]:
-        return self._inputs.transform(held[0]), self._encode_targets(held[1]), *held[2:]
+    def _encoded(self, held: list[Any]) -> Any:
+        x, y, weights = self._inputs.transform(held[0]), self._encode_targets(held[1]), held[2:]
+        if isinstance(x, SparseRows):
+            return SparseBatches(x, y, weights[0] if weights else None, 1024, np.arange(len(x)))
+        return x, y, *weights
 
     def _plan(self, samples: int, incremental: bool) -> Plan:
         """Return how the samples are cut into batches, and how often they are gone through."""

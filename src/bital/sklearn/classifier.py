@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import ClassifierMixin
+from sklearn.metrics import accuracy_score
 from sklearn.utils import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import unique_labels
@@ -219,6 +220,14 @@ class DNNClassifier(ClassifierMixin, DNN):
         found = self.predict_proba(X)
         with np.errstate(divide="ignore"):
             return [np.log(p) for p in found] if isinstance(found, list) else np.log(found)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the share of samples whose labels are all right: for one target the accuracy."""
+        found = self.predict(X)
+        if self._labels.kind != "multioutput":
+            return float(accuracy_score(y, found, sample_weight=sample_weight))
+        right = np.all(found == np.asarray(y), axis=1)
+        return float(np.average(right, weights=sample_weight))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -92,6 +92,9 @@ class ArrayInputs:
         made.columns = int(document["columns"])
         if made.standardize:
             made.mean, made.scale = arrays["mean"], arrays["scale"]
+            for array in (made.mean, made.scale):
+                if array.shape != (made.columns,) or array.dtype.kind != "f":
+                    raise DataError(f"a {array.dtype}{list(array.shape)} is no scale of columns")
         return made
 
 
@@ -110,12 +113,13 @@ class SparseRows:
 
 
 class SparseBatches(PyDataset):
-    """Batches of sparse rows for ``model.fit``, in one order that is drawn at the beginning."""
+    """Batches of sparse rows for ``model.fit``, in one order."""
 
-    def __init__(self, rows: SparseRows, y: Any, weights: Any, size: int, seed: int) -> None:
+    def __init__(
+        self, rows: SparseRows, y: Any, weights: Any, size: int, order: np.ndarray
+    ) -> None:
         super().__init__()
-        self.rows, self.size = rows, size
-        self.order = np.random.Generator(np.random.PCG64(seed)).permutation(len(rows))
+        self.rows, self.size, self.order = rows, size, order
         self.further = [part for part in (y, weights) if part is not None]
 
     def __len__(self) -> int:

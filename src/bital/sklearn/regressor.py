@@ -152,6 +152,9 @@ class DNNRegressor(RegressorMixin, DNN):
     def _set_targets_state(self, document: dict[str, Any], arrays: Any) -> None:
         self._targets, self._flat = int(document["targets"]), document["flat"] is True
         self._offset, self._factor = arrays["offset"], arrays["factor"]
+        for array in (self._offset, self._factor):
+            if array.shape != (self._targets,) or array.dtype.kind != "f":
+                raise DataError(f"a {array.dtype}{list(array.shape)} is no scale of targets")
 
     def predict(self, X: Any) -> np.ndarray:
         """Return predictions: ``(samples, columns) -> (samples,)`` or ``(samples, targets)``."""

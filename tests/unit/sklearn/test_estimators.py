@@ -85,6 +85,7 @@ def test_several_targets():
     model = DNNClassifier(random_state=0, learning_rate_init=0.01).fit(X, kinds)
     assert np.mean(model.predict(X) == kinds) > 0.95
     assert [p.shape for p in model.predict_proba(X)] == [(60, 3), (60, 2)]
+    assert model.score(X, kinds) == np.mean(np.all(model.predict(X) == kinds, axis=1)) > 0.9
     assert [list(c) for c in model.classes_] == [[0, 1, 2], [5, 6]]
 
 
@@ -342,6 +343,24 @@ def test_callbacks_are_kerass(tmp_path):
     assert len(log.read_text().splitlines()) == 3
 
 
+def test_an_interrupted_training_leaves_a_whole_estimator():
+    def interrupt(epoch, logs):
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+    model = DNNClassifier(callbacks=[callbacks.LambdaCallback(on_epoch_end=interrupt)])
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, LABELS)
+    assert model.n_iter_ == len(model.loss_curve_) == 3
+    assert model.predict(X).shape == (60,)
+
+
+def test_a_warm_start_takes_a_new_learning_rate():
+    model = DNNClassifier(**FEW, warm_start=True).fit(X, LABELS)
+    model.set_params(learning_rate_init=0.125).fit(X, LABELS)
+    assert model.model_.optimizer.learning_rate == 0.125
+
+
 def test_quiet_unless_verbose(capsys):
     DNNClassifier(**FEW).fit(X, LABELS)
     assert capsys.readouterr() == ("", "")
@@ -372,6 +391,10 @@ def test_sparse_inputs_are_as_dense_ones(monkeypatch):
     large = DNNClassifier(batch_size=16, random_state=0, max_iter=80)
     large.fit(sparse.csr_matrix(rows), LABELS, sample_weight=np.ones(60))
     assert large.model_.optimizer.iterations == 4 * large.n_iter_
+    large.fit(sparse.csr_matrix(rows), LABELS, validation_data=(sparse.csr_array(rows), LABELS))
+    assert large.validation_scores_[-1] == large.score(rows, LABELS)
+    with pytest.raises(ArgumentError, match="lbfgs"):
+        DNNClassifier(solver="lbfgs").fit(sparse.csr_array(rows), LABELS)
     assert large.score(sparse.csr_array(rows), LABELS) > 0.6
     np.testing.assert_allclose(
         large.predict_proba(sparse.csc_array(rows)), large.predict_proba(rows), rtol=1e-6
