@@ -16,6 +16,8 @@ class Description:
     ----------
     rows : list of tuple of str
         Name, kind, missing values, what it became, note.
+    warnings : list of str
+        What one should do about its columns.
     """
 
     def __init__(self, columns: Sequence[Any], count: int) -> None:
@@ -23,6 +25,7 @@ class Description:
         self.rows = [
             (c.name, c.kind, _missing(c.missing, c.rows), _became(c), c.note) for c in columns
         ]
+        self.warnings = [c.warning for c in columns if c.warning]
         numbers = sum(len(c.became) for c in columns if not c.size)
         categories = sum(c.size > 0 for c in columns)
         self.title = (
@@ -38,7 +41,8 @@ class Description:
             for row in table
         ]
         rule = "  ".join("-" * width for width in widths)
-        return "\n".join([self.title, "", lines[0], rule, *lines[1:]])
+        told = ["", *self.warnings] if self.warnings else []
+        return "\n".join([self.title, "", lines[0], rule, *lines[1:], *told])
 
     __repr__ = __str__
 
@@ -51,6 +55,7 @@ class Description:
         return (
             f"<p>{html.escape(self.title)}</p><table><thead><tr>{head}</tr></thead>"
             f"<tbody>{body}</tbody></table>"
+            + "".join(f"<p>{html.escape(each)}</p>" for each in self.warnings)
         )
 
 

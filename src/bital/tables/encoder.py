@@ -13,7 +13,7 @@ from bital.errors import ArgumentError, DataError, ModelStateError, TableWarning
 from bital.tables.columns import Values, columns_of, convert, is_table, near, read
 from bital.tables.description import Description
 from bital.tables.encoding import Column, Encoding
-from bital.tables.statistics import Statistics
+from bital.tables.statistics import Statistics, check
 
 KINDS = {
     "number": "number",
@@ -179,6 +179,7 @@ class TableEncoder:
             values = _unread(len(column)) if kind == "ignore" else read(name, column)
             if kind not in ("empty", "ignore"):
                 values = self._joined(name, values, kind)
+            check(name, values)
             chunk[name] = values
         for name, values in chunk.items():  # all are read: a fault changes nothing
             self._known(name).update(values)

@@ -14,6 +14,7 @@ from bital.errors import ArgumentError, DataError
 from bital.tables.columns import Values
 
 SKETCH = 1024
+LARGEST = 1e140
 DAY, WEEK, YEAR = 86400.0, 7 * 86400.0, 365.2425 * 86400.0
 CYCLES = {"year": YEAR, "week": WEEK, "day": DAY}
 TIME = "time"
@@ -37,17 +38,11 @@ class Moments:
         self.count, self.mean, self.squares = count, mean, squares
         self.low, self.high = low, high
 
-    def update(self, name: str, values: NDArray[np.float64]) -> None:
-        """Add numbers, without NaN."""
+    def update(self, values: NDArray[np.float64]) -> None:
+        """Add numbers, without NaN, that `check` has let pass."""
         if not len(values):
             return
         low, high = float(values.min()), float(values.max())
-        if max(abs(low), abs(high)) > 1e140:  # their squares are not finite
-            raise DataError(
-                f"column {name!r} holds {low if -low > high else high:g}: numbers above 1e140 "
-                "cannot be scaled. Use their logarithms, or None where such a value means that it "
-                "is missing."
-            )
         shift = float(values[0])  # makes the mean of equal values exact
         mean = shift + float(np.mean(values - shift))
         squares = float(np.sum(np.square(values - mean)))
@@ -67,6 +62,23 @@ class Moments:
         if self.low == self.high or deviation <= 4e-15 * max(abs(self.low), abs(self.high)):
             return 0.0
         return deviation
+
+
+def check(name: str, values: Values) -> None:
+    """Refuse numbers whose squares are not finite.
+
+    Raises
+    ------
+    DataError
+        It names the column and the number.
+    """
+    if values.kind == "number":
+        large = values.present[np.abs(values.present) > LARGEST]
+        if len(large):
+            raise DataError(
+                f"column {name!r} holds {large[0]:g}: numbers above {LARGEST:g} cannot be scaled. "
+                "Use their logarithms, or None where such a value means that it is missing."
+            )
 
 
 class Sketch:
@@ -160,9 +172,9 @@ class Statistics:
             self._count(values)
         elif values.kind == "date":
             for part, numbers in date_parts(values.present).items():
-                self.moments.setdefault(part, Moments()).update(self.name, numbers)
+                self.moments.setdefault(part, Moments()).update(numbers)
         elif values.kind in ("number", "boolean"):
-            self.moments.setdefault("", Moments()).update(self.name, values.present)
+            self.moments.setdefault("", Moments()).update(values.present)
             self.whole = self.whole and values.whole
             if self.whole:
                 self.sketch.update(number_hashes(values.present))

@@ -102,7 +102,7 @@ def test_a_missing_column_is_named():
         ({"a": np.ones((2, 2))}, r"'a' has the shape \(2, 2\)"),
         ({"a": "text"}, "'a' is 'text': give one value for each row"),
         ({"a": [1.0, np.inf]}, "'a' holds inf in row 1"),
-        ({"a": [1.0, 1e200]}, "'a' holds 1e.200: numbers above 1e140"),
+        ({"a": [1.0, 1e200]}, "'a' holds 1e.200: numbers above 1e.140"),
         ({"a": ["x", [1]]}, r"'a' holds the list \[1\] in row 1"),
         ({"a": np.array([b"x"])}, "'a' has the dtype .S1"),
         ({"a": np.array([1j])}, "'a' has the dtype complex128"),
@@ -136,6 +136,7 @@ LEARNED = {
     [
         ({"n": ["1", "many"]}, "'n' holds text, such as 'many', where numbers are needed"),
         ({"n": ["1", "inf"]}, "'n' holds text, such as 'inf'"),
+        ({"n": [1, -np.inf]}, "'n' holds -inf in row 1"),
         ({"n": LEARNED["d"]}, "'n' holds dates, such as 2024-01-02T00:00:00, where numbers"),
         ({"b": [0, 2]}, "'b' holds numbers, such as 2, where booleans are needed"),
         ({"b": ["yes", "perhaps"]}, "'b' holds text, such as 'perhaps', where booleans"),
@@ -293,6 +294,14 @@ def test_chunks_have_the_same_columns():
     assert encoder.rows_ == 3
 
 
+def test_a_fault_changes_nothing():
+    encoder = TableEncoder().fit({"a": [1.0, 2.0], "b": [1.0, 2.0]})
+    before = encoder.state()[0]
+    with pytest.raises(DataError, match=r"'b' holds -1e.200"):
+        encoder.partial_fit({"a": [3.0], "b": [-1e200]})
+    assert encoder.state()[0] == before
+
+
 def test_booleans_become_numbers_with_the_first_number():
     whole = TableEncoder().fit({"x": np.array([True, False, 2], object)})
     parts = TableEncoder().partial_fit({"x": [True, False]}).partial_fit({"x": [2]})
@@ -321,6 +330,9 @@ def test_what_is_shown():
     assert text.splitlines()[0] == "2 columns of 3 rows become 2 numbers and 1 column of categories"
     assert "town    category  0           embedding of 4 rows  2 categories" in text
     assert "<td>&lt;b&gt;</td><td>number</td><td>1 (33.3 %)</td>" in encoder._repr_html_()
+    encoder = TableEncoder().partial_fit({"line <1>": np.arange(60)})  # which warns of nothing
+    assert str(encoder.describe()).endswith(encoder.columns_[0].warning)
+    assert "<p>column &#x27;line &lt;1&gt;&#x27; is left out" in encoder._repr_html_()
     assert TableEncoder()._repr_html_().startswith("<pre>")
 
 
