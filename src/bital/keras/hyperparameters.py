@@ -56,16 +56,37 @@ class Place:
 
     def put(self, value: Any) -> None:
         """Let the first model hold another number."""
-        if isinstance(self.holder, (dict, list)):
-            self.holder[self.key] = value
-        else:
-            object.__setattr__(self.holder, self.key, value)
+        _put(self.holder, self.key, value)
 
     def held(self) -> Any:
         """Return what the first model holds."""
-        if isinstance(self.holder, (dict, list)):
-            return self.holder[self.key]
-        return getattr(self.holder, self.key)
+        return _held(self.holder, self.key)
+
+
+@dataclass
+class _Tuple:
+    """A tuple as what holds its items: its own holder gets another tuple."""
+
+    holder: Any
+    key: Any
+
+
+def _held(holder: Any, key: Any) -> Any:
+    if isinstance(holder, _Tuple):
+        return _held(holder.holder, holder.key)[key]
+    return holder[key] if isinstance(holder, (dict, list)) else getattr(holder, key)
+
+
+def _put(holder: Any, key: Any, value: Any) -> None:
+    if isinstance(holder, _Tuple):
+        old = _held(holder.holder, holder.key)
+        items = [value if place == key else item for place, item in enumerate(old)]
+        made = type(old)(items) if type(old) is tuple else type(old)(*items)
+        _put(holder.holder, holder.key, made)
+    elif isinstance(holder, (dict, list)):
+        holder[key] = value
+    else:
+        object.__setattr__(holder, key, value)
 
 
 class Divided(Exception):
@@ -121,7 +142,9 @@ class _Walk:
         if unique and self._partners.setdefault(id(first), marks) != marks:
             raise ArgumentError(f"{_shown(path)} is shared in one model and not in another.")
         opened = [_opened(item) for item in items]
-        kind, parts, holder = opened[0]
+        kind, parts, inside = opened[0]
+        if isinstance(first, tuple) and holder is not None:
+            inside = _Tuple(holder, key)
         for number, (other, *_) in enumerate(opened):
             if not (other is kind or other == kind):
                 _refuse(path, items if not parts else [each[0] for each in opened], number)
@@ -129,7 +152,7 @@ class _Walk:
             here = (
                 f"{path}[{name!r}]" if isinstance(first, (list, tuple, dict)) else f"{path}.{name}"
             )
-            self.visit([each[1][name] for each in opened], here, holder, name)
+            self.visit([each[1][name] for each in opened], here, inside, name)
 
     def _number(self, items: list[Any], path: str, holder: Any, key: Any) -> None:
         values = np.array(items, np.float64)
@@ -140,6 +163,7 @@ class _Walk:
             _refuse(path, items, int(differs.argmax()))
         scalars = all(isinstance(item, np.generic) for item in items)
         dtype = np.result_type(*items) if scalars else None
+        self._kept.append([holder])
         known = self.places.setdefault((id(holder), key), Place(holder, key, path, values, dtype))
         if not np.array_equal(known.values, values):
             raise ArgumentError(f"{_shown(path)} is shared in one model and not in another.")

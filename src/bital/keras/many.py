@@ -177,8 +177,15 @@ def _make_ready(models: list[Any], samples: data.Data) -> None:
     for model in models[1:]:
         model._require_compiled("fit_many")
         model._checked(*head)
-    for model in models:
+    owners: dict[int, int] = {}
+    for number, model in enumerate(models):
         model._require_trainable("fit_many")
+        for weight in model.weights:
+            if owners.setdefault(id(weight), number) != number:
+                raise ArgumentError(
+                    f"fit_many(models): models[{owners[id(weight)]}] and models[{number}] share "
+                    f"the weight {weight.path!r}; give each layers of its own."
+                )
         model.optimizer.build(model.trainable_weights)
 
 

@@ -44,6 +44,7 @@ def test_scores_are_those_of_scikit_learns_loop():
     np.testing.assert_allclose(found, wanted)
 
 
+@pytest.mark.slow
 def test_fitted_as_alone():
     rows = [np.arange(number, 150, 2) for number in (0, 1, 0, 1, 1, 0, 0)]
     weights = np.where(Y == 1, 2.0, 1.0)
