@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
+import random
 
 import numpy as np
 import pytest
@@ -108,3 +110,46 @@ def test_files_that_are_damaged_or_of_another_kind_are_refused(tmp_path):
             load(path)
     archive.write(path, document, tensors)
     np.testing.assert_array_equal(load(path).predict(X), model.predict(X))
+
+
+def places(document, before=()):
+    items = document.items() if isinstance(document, dict) else enumerate(document)
+    for key, value in items:
+        yield (*before, key)
+        if isinstance(value, (dict, list)):
+            yield from places(value, (*before, key))
+
+
+ODD = [None, True, -1, 2**40, 1.5, "x", [], {}, [1], {"a": 1}, "table", {"tuple": []}, 1e300]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", ["labels", "table"])
+def test_documents_that_nobody_would_write_are_refused_or_read(case, tmp_path):
+    estimator, inputs, targets = CASES[case]
+    path, draw = tmp_path / "one.safetensors", random.Random(0)
+    clone(estimator).set_params(max_iter=1).fit(inputs, targets).save(path)
+    document, tensors = archive.read(path, {"bital.sklearn": 1})
+    refused = 0
+    for _ in range(200):
+        changed, arrays = copy.deepcopy(document), dict(tensors)
+        place = draw.choice(list(places(document)))
+        part = changed
+        for key in place[:-1]:
+            part = part[key]
+        kind = draw.random()
+        if kind < 0.2 and isinstance(part, dict):
+            del part[place[-1]]
+        elif kind < 0.3:
+            del arrays[draw.choice(list(arrays))]
+        elif kind < 0.4:
+            name = draw.choice(list(arrays))
+            arrays[name] = draw.choice([np.zeros(3), arrays[name][..., np.newaxis]])
+        else:
+            part[place[-1]] = draw.choice(ODD)
+        archive.write(path, changed, arrays)
+        try:
+            load(path)
+        except ModelFileError:
+            refused += 1
+    assert refused > 100
