@@ -167,17 +167,17 @@ class ModelObjective:
         for fold in range(len(self.data)):
             part = self.data.part(fold)
             with seeded(self.seed + fold):
-                model, rest = self._model(params)
-                measure = partial(self._measure, model, part)
+                model, rest = self.build_model(params)
+                measure = partial(self.measure, model, part)
                 reporting = [watch.callback(measure)] if pruning else []
                 epochs.append(self._fit(model, rest, part, reporting, fold))
-            watch.end_fold(self._score(model, part), pruning)
+            watch.end_fold(self.score(model, part), pruning)
         return Outcome(watch.scores, epochs)
 
     def refit(self, params: dict[str, Any], epochs: list[int]) -> Any:
         """Train on all samples: as in the trial, or for the mean number of its folds' epochs."""
         with seeded(self.seed):
-            model, rest = self._model(params)
+            model, rest = self.build_model(params)
             part = Part(self.data.x, self.data.y, None, None, None)
             if self.data.validation is not None:
                 part = self.data.part(0)
@@ -190,7 +190,7 @@ class ModelObjective:
     def _name(self) -> str:
         return _name(self.build)
 
-    def _model(self, params: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    def build_model(self, params: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         """The model, and the hyperparameters that ``fit`` takes."""
         rest = {n: v for n, v in params.items() if n in TRAINING}
         self.check(params)
@@ -219,18 +219,15 @@ class ModelObjective:
         history = model.fit(
             part.x, part.y, seed=self.seed + fold, callbacks=[*callbacks, *reporting], **arguments
         )
-        for callback in callbacks:
-            if getattr(callback, "best_weights", None) is not None:
-                return int(callback.best_epoch) + 1
-        return len(history.epoch)
+        return kept_epochs(callbacks, history)
 
-    def _measure(self, model: Any, part: Part, logs: dict[str, float]) -> float:
+    def measure(self, model: Any, part: Any, logs: dict[str, float]) -> float:
         """The score after an epoch."""
         if callable(self.scoring):
             return float(self.scoring(model, part.x_val, part.y_val))
         return self._found(logs, f"val_{self.scoring}")
 
-    def _score(self, model: Any, part: Part) -> float:
+    def score(self, model: Any, part: Part) -> float:
         if callable(self.scoring):
             return float(self.scoring(model, part.x_val, part.y_val))
         found = model.evaluate(part.x_val, part.y_val, verbose=0, return_dict=True)
@@ -365,6 +362,14 @@ def seeded(seed: int) -> Iterator[None]:
         random.setstate(before[0])
         np.random.set_state(before[1])
         random_state.set_state(before[2])
+
+
+def kept_epochs(callbacks: list[Any], history: Any) -> int:
+    """The number of the epoch, from 1, whose weights a model has after its training."""
+    for callback in callbacks:
+        if getattr(callback, "best_weights", None) is not None:
+            return int(callback.best_epoch) + 1
+    return len(history.epoch)
 
 
 def _name(item: Any) -> Any:

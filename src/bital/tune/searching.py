@@ -9,7 +9,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +17,7 @@ import numpy as np
 
 from bital.errors import ArgumentError, NonFiniteLossError, StudyError
 from bital.tune import ledger
+from bital.tune import together as at_once
 from bital.tune.data import Data
 from bital.tune.objectives import EstimatorObjective, ModelObjective, Outcome, Watch
 from bital.tune.optional import load_joblib, load_optuna, load_sklearn
@@ -42,6 +43,7 @@ class Job(NamedTuple):
     deadline: float | None
     verbose: int
     parallel: bool
+    together: int
 
 
 def search(
@@ -62,6 +64,7 @@ def search(
     name: str = "search",
     seed: int = 0,
     n_jobs: int = 1,
+    together: int = 1,
     refit: bool = True,
     fit_params: Mapping[str, Any] | None = None,
     verbose: int = 0,
@@ -109,6 +112,9 @@ def search(
         estimator has its own ``random_state``.
     n_jobs : int, default 1
         Processes that run trials; -1 for one a processor. Each gets its share of the threads.
+    together : int, default 1
+        So many trials of a function that builds are trained at once, as one program over their
+        networks and folds (`bital.keras.fit_many`), where they have one architecture.
     refit : bool, default True
         Whether the best is trained on all samples in the end.
     fit_params : dict, optional
@@ -158,10 +164,17 @@ def search(
     direction = direction or objective.direction
     grid = len(places.grid()) if isinstance(sampler, str) and sampler == "grid" else None
     n_trials = _count(n_trials, grid)
+    if not isinstance(together, int) or together < 1:
+        raise ArgumentError(f"search(together={together!r}): must be a positive integer.")
+    if together > 1 and not isinstance(objective, ModelObjective):
+        raise ArgumentError(
+            f"search(together={together}): trials of {type(learner).__name__} run one after the "
+            "other; it takes a function that builds a model of bital.keras."
+        )
     deadline = None if timeout is None else time.time() + timeout
     with _quiet(optuna), _shared(storage, workers) as place:
         job = Job(objective, places, place, name, sampler, _pruner(pruner), seed, n_trials,
-                  deadline, verbose, workers > 1)  # fmt: skip
+                  deadline, verbose, workers * together > 1, together)  # fmt: skip
         study = _open(job, direction)
         if workers == 1:
             _work(study, job)
@@ -318,57 +331,83 @@ def _join(job: Job) -> None:
 def _work(study: Any, job: Job) -> None:
     """Run trials until the study has enough."""
     while job.deadline is None or time.time() < job.deadline:
-        claimed = ledger.claim(study, job.n_trials)
-        if claimed is None:
-            return
-        _run(study, job, *claimed)
+        tasks: list[Task] = []
+        try:
+            while len(tasks) < job.together:
+                claimed = ledger.claim(study, job.n_trials)
+                if claimed is None:
+                    break
+                tasks.append(Task(*claimed, {}, Watch(claimed[0])))
+                tasks[-1].params.update(job.space.suggest(claimed[0]))
+            if not tasks:
+                return
+            _run(study, job, tasks)
+        except BaseException:
+            for task in tasks:
+                ledger.leave(study, task.trial.number)
+            raise
 
 
-def _run(study: Any, job: Job, trial: Any, place: int) -> None:
-    """One trial, to whatever end."""
-    optuna = load_optuna()
-    state = optuna.trial.TrialState
-    begun = time.perf_counter()
-    watch, told, failure, end = Watch(trial), "pruned", "", state.PRUNED
-    outcome, score = Outcome([], []), None
-    try:
-        params = job.space.suggest(trial)
-        with ledger.beating(trial, job.storage is not None):
-            outcome = job.objective.evaluate(params, watch, job.pruner is not None)
-        score = float(np.mean(outcome.scores))
-        if np.isfinite(score):
-            end, told = state.COMPLETE, f"{score:.5g}"
+class Task(NamedTuple):
+    """A trial that this process has taken."""
+
+    trial: Any
+    place: int
+    params: dict[str, Any]
+    watch: Watch
+
+
+def _run(study: Any, job: Job, tasks: list[Task]) -> None:
+    """Trials, to whatever ends."""
+    begun, pruning = time.perf_counter(), job.pruner is not None
+    with ExitStack() as stack:
+        for task in tasks:
+            stack.enter_context(ledger.beating(task.trial, job.storage is not None))
+        if len(tasks) == 1:
+            (only,) = tasks
+            endings = [at_once.alone(job.objective, only.params, only.watch, pruning)]
         else:
-            failure, score = f"the score is {score}", None
-    except optuna.TrialPruned:
-        pass
-    except NonFiniteLossError as error:
-        failure = str(error).splitlines()[0]
-    except optuna.exceptions.UpdateFinishedTrialError:
+            asked = [(task.params, task.watch) for task in tasks]
+            endings = at_once.evaluate(job.objective, asked, pruning)
+    seconds = time.perf_counter() - begun
+    for task, ending in zip(tasks, endings, strict=True):
+        _conclude(study, job, task, ending, seconds)
+
+
+def _conclude(study: Any, job: Job, task: Task, ending: Any, seconds: float) -> None:
+    """Write down what a trial came to."""
+    optuna = load_optuna()
+    if isinstance(ending, optuna.exceptions.UpdateFinishedTrialError):
         return  # others took this process for dead, and the place is theirs
-    except BaseException:
-        ledger.leave(study, trial.number)
-        raise
-    notes = {SCORES: watch.scores, EPOCHS: outcome.epochs, FAILURE: failure}
+    state, score, failure, told = optuna.trial.TrialState.PRUNED, None, "", "pruned"
+    if isinstance(ending, Outcome):
+        score = float(np.mean(ending.scores))
+        state, told = optuna.trial.TrialState.COMPLETE, f"{score:.5g}"
+    if isinstance(ending, NonFiniteLossError):
+        failure = str(ending).splitlines()[0]
+    elif score is not None and not np.isfinite(score):
+        state, failure, score = optuna.trial.TrialState.PRUNED, f"the score is {score}", None
+    epochs = ending.epochs if isinstance(ending, Outcome) else []
+    notes = {SCORES: task.watch.scores, EPOCHS: epochs, FAILURE: failure}
     with suppress(ValueError, optuna.exceptions.OptunaError):
         for name, value in notes.items():
             if value:
-                trial.set_user_attr(name, value)
-        study.tell(trial, score, state=end)
+                task.trial.set_user_attr(name, value)
+        study.tell(task.trial, score, state=state)
         if job.verbose:
-            _say(study, job, place, f"failed: {failure}" if failure else told, params, begun)
+            _say(study, job, task, f"failed: {failure}" if failure else told, seconds)
 
 
-def _say(study: Any, job: Job, place: int, told: str, params: Any, begun: float) -> None:
+def _say(study: Any, job: Job, task: Task, told: str, seconds: float) -> None:
     try:
         best = f", best {study.best_value:.5g}"
     except ValueError:
         best = ""
     values = "  ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}"
-                       for k, v in params.items())  # fmt: skip
+                       for k, v in task.params.items())  # fmt: skip
     print(
-        f"trial {place + 1} ({finished(study)} of {job.n_trials} done): {told}{best}  "
-        f"{time.perf_counter() - begun:.1f} s  {values}",
+        f"trial {task.place + 1} ({finished(study)} of {job.n_trials} done): {told}{best}  "
+        f"{seconds:.1f} s  {values}",
         flush=True,
     )
 

@@ -61,22 +61,24 @@ def test_scoring_and_folds_are_those_of_scikit_learn():
     np.testing.assert_allclose([t.score for t in found.trials], true.cv_results_["mean_test_score"])
 
 
-@pytest.mark.parametrize("sampler", ["random", "tpe"])
+@pytest.mark.parametrize("sampler", [pytest.param("random", marks=pytest.mark.slow), "tpe"])
 def test_a_study_goes_on_as_if_it_had_not_stopped(sampler, tmp_path):
-    whole = search_ridge(sampler=sampler, n_trials=14)
+    whole = search_ridge(sampler=sampler, n_trials=13, cv=2)
     path = tmp_path / "study.journal"
-    for n_trials in (3, 3, 11, 14):
-        found = search_ridge(sampler=sampler, n_trials=n_trials, storage=path)
+    for n_trials in (3, 3, 11, 13):
+        found = search_ridge(sampler=sampler, n_trials=n_trials, storage=path, cv=2)
         assert len(found.trials) == n_trials
     assert drawn(found) == drawn(whole)
-    assert drawn(search_ridge(sampler=sampler, n_trials=14, seed=1)) != drawn(whole)
+    other = search_ridge(sampler=sampler, n_trials=2, seed=1, cv=2)
+    assert drawn(other) != drawn(whole)[:2]
 
 
+@pytest.mark.slow
 def test_tpe_looks_where_scores_were_good():
-    found = tune.search(Ridge(), RIDGE, X, y, n_trials=40, cv=3, pruner=None, refit=False)
-    late = [np.log(t.params["alpha"]) for t in found.trials[20:]]
+    found = tune.search(Ridge(), RIDGE, X, y, n_trials=30, cv=2, pruner=None, refit=False)
+    late = [np.log(t.params["alpha"]) for t in found.trials[15:]]
     scores = [t.score for t in found.trials]
-    assert np.mean(scores[20:]) > np.mean(scores[:10])
+    assert np.mean(scores[15:]) > np.mean(scores[:10])
     assert np.std(late) < np.std([np.log(t.params["alpha"]) for t in found.trials[:10]])
 
 
@@ -217,10 +219,10 @@ def test_the_best_is_trained_for_the_epochs_that_folds_needed():
 
 
 def test_table_pictures_and_text(tmp_path):
-    found = search_ridge(n_trials=12)
+    found = search_ridge(n_trials=6)
     table = found.table()
     assert list(table) == ["number", "state", "score", "seconds", "alpha", "reason"]
-    assert table["number"] == list(range(12))
+    assert table["number"] == list(range(6))
     found.save_table(tmp_path / "trials.csv")
     rows = list(csv.DictReader((tmp_path / "trials.csv").read_text().splitlines()))
     assert [float(row["alpha"]) for row in rows] == table["alpha"]
