@@ -31,7 +31,7 @@ from benchmarks.tables import TABLES, Rows, Table
 REPORT = Path(__file__).with_name("tabular.md")
 FOLDS = 5
 COLD, WARM = "bital, nothing compiled", "bital"
-MLP = "MLP"
+MLP, TREES = "MLP", "boosted trees"
 
 
 class Outcome(NamedTuple):
@@ -106,7 +106,7 @@ CONTENDERS: Mapping[str, Callable[[Table, int], Any]] = {
     MLP: _scaled,
     "MLP, target scaled too": _all_scaled,
     "MLP, as the table is": _raw,
-    "boosted trees": _boosting,
+    TREES: _boosting,
 }
 
 
@@ -164,12 +164,12 @@ Results = dict[str, dict[str, list[Outcome]]]
 """By contender and table: the repeats."""
 
 
-def run(names: list[str], repeats: int) -> Results:
+def run(names: list[str], contenders: list[str], repeats: int) -> Results:
     """Every contender's repeats, in turns."""
-    results: Results = {contender: {} for contender in CONTENDERS}
+    results: Results = {contender: {} for contender in contenders}
     for repeat in range(repeats):
         with tempfile.TemporaryDirectory() as cache:
-            for contender in CONTENDERS:
+            for contender in contenders:
                 print(f"{contender}: folds {repeat}", file=sys.stderr, flush=True)
                 for name, outcome in _turn(contender, repeat, names, cache).items():
                     results[contender].setdefault(name, []).append(outcome)
@@ -199,8 +199,8 @@ def page(results: Results, repeats: int) -> str:
         who: [n for n in better if _seconds(results[who][n]) <= _seconds(results[MLP][n])]
         for who in (COLD, WARM)
     }
-    shown = [c for c in CONTENDERS if c != COLD]
-    trees = [n for n in names if _score(results[WARM][n]) > _score(results["boosted trees"][n])]
+    shown = [contender for contender in results if contender != COLD]
+    trees = [n for n in names if _score(results[WARM][n]) > _score(results[TREES][n])]
     lines = [
         "# Default estimators on real tables",
         "",
@@ -282,6 +282,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.tabular", description=__doc__)
     parser.add_argument("--tables", type=lambda text: text.split(","), default=list(TABLES))
     parser.add_argument("--repeats", type=int, default=3, help="default: 3")
+    parser.add_argument("--short", action="store_true", help="MLP in one way only")
     parser.add_argument("--out", type=Path, help=f"default: {REPORT}, if all tables were run")
     parser.add_argument("--work", nargs="+", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
@@ -289,7 +290,9 @@ def main() -> None:
         _work(chosen.work[0], int(chosen.work[1]), chosen.work[2:])
         return
     limit_threads(1)
-    text = page(run(chosen.tables, chosen.repeats), chosen.repeats)
+    names = list(CONTENDERS)
+    names = [n for n in names if not chosen.short or n in (COLD, WARM, MLP, TREES)]
+    text = page(run(chosen.tables, names, chosen.repeats), chosen.repeats)
     out = chosen.out or (REPORT if chosen.tables == list(TABLES) else None)
     if out:
         out.write_text(text, encoding="utf-8")

@@ -138,8 +138,8 @@ class DNN(BaseEstimator):
         self.model_ = training.model
         if not all(np.isfinite(w).all() for w in self.model_.get_weights()):
             raise DataError(
-                "Solver produced non-finite parameter weights. The input data may contain large "
-                "values and need to be preprocessed."
+                f"Solver produced non-finite parameter weights (solver={self.solver!r}). The input "
+                "data may contain large values and need to be preprocessed."
             )
         logs = training.logs
         for name, values in logs.items():
@@ -260,8 +260,8 @@ class DNN(BaseEstimator):
         )
         if len(test) < 2:
             raise DataError(
-                "The validation set is too small. Increase 'validation_fraction' or the size of "
-                "your dataset."
+                f"The validation set is too small, {len(test)} of {len(y)} samples. Increase "
+                "'validation_fraction' or the size of your dataset."
             )
         held = [rows_of(X, test), rows_of(y, test)]
         if weights is not None:
@@ -271,7 +271,10 @@ class DNN(BaseEstimator):
 
     def _checked_validation(self, given: Any) -> list[Any]:
         if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
-            raise ArgumentError("validation_data must be (X, y) or (X, y, sample_weight).")
+            raise ArgumentError(
+                "validation_data must be (X, y) or (X, y, sample_weight), and is a "
+                f"{type(given).__name__}."
+            )
         X, y = self._checked(given[0], given[1], False)
         return [X, y, *(_check_sample_weight(w, X, dtype=np.float64) for w in given[2:])]
 
@@ -307,6 +310,7 @@ class DNN(BaseEstimator):
         loss = self._loss(weights is not None)
         size = plan.samples if parameters.is_lbfgs(self) else plan.size
         size = size if weights is None else size * weights.mean()
+        alpha = min(0.1, 100 / plan.samples) if self.alpha is None else self.alpha
         self._model = network.build(
             self,
             self._inputs.spec(),
@@ -314,7 +318,7 @@ class DNN(BaseEstimator):
             self._last(),
             self._inputs.dtype,
             first,
-            network.penalty(self.alpha, size),
+            network.penalty(alpha, size),
         )
         self._model.compile(
             network.make_optimizer(self),
@@ -468,5 +472,5 @@ def _counted(X: Any, y: Any, weights: Any) -> tuple[Any, Any, Any]:
         return X, y, weights
     rows = np.flatnonzero(weights)
     if not len(rows):
-        raise DataError("sample_weight is 0 for all samples: there is nothing to train on.")
+        raise DataError(f"sample_weight is 0 for all {len(weights)} samples: nothing to train on.")
     return rows_of(X, rows), rows_of(y, rows), weights[rows]

@@ -57,7 +57,7 @@ class DNNClassifier(ClassifierMixin, DNN):
         hidden_units: Any = None,
         loss: Any = "log_loss",
         solver: Any = "adam",
-        alpha: float = 0.1,
+        alpha: float | None = None,
         dropout: Any = 0.0,
         batch_size: Any = "auto",
         learning_rate: str = "auto",
@@ -193,7 +193,10 @@ class DNNClassifier(ClassifierMixin, DNN):
 
     def _require_classes(self, y: Any, classes: Any) -> None:
         if classes is None and np.ndim(y) == 1:
-            raise ArgumentError("classes must be passed on the first call to partial_fit.")
+            raise ArgumentError(
+                "classes must be passed on the first call to partial_fit: those that will ever "
+                f"come, beside {', '.join(map(str, np.unique(y)[:8]))}."
+            )
         if self.class_weight == "balanced":
             raise ArgumentError(
                 "class_weight='balanced' needs all samples at once; give partial_fit a dict of "

@@ -13,6 +13,9 @@ from bital import tree
 from bital.errors import DataError
 from bital.keras.utils import PyDataset
 
+WIDEST = 8.0
+"""Deviations that the numbers of a column span at most, once they are scaled."""
+
 DENSE_LIMIT = 1 << 28
 """Bytes up to which a sparse matrix becomes a dense one; larger ones do so batch by batch."""
 
@@ -22,7 +25,7 @@ CHUNK = 1 << 22
 
 
 class ArrayInputs:
-    """Numbers in columns, each moved to mean 0 and scaled to variance 1.
+    """Numbers in columns, each moved to mean 0 and scaled to variance 1, or a span of `WIDEST`.
 
     Parameters
     ----------
@@ -45,6 +48,8 @@ class ArrayInputs:
         self.columns = x.shape[1]
         if self.standardize:
             self.mean, self.scale = moments(x, weights)
+            # Else a pixel that is white once in a thousand images comes as a hundred.
+            self.scale = np.maximum(self.scale, _spans(x) / WIDEST)
         return self
 
     def transform(self, x: Any) -> Any:
@@ -207,7 +212,7 @@ def from_state(document: Any, arrays: dict[str, np.ndarray]) -> Any:
     """
     kinds = {"array": ArrayInputs, "table": TableInputs}
     if not isinstance(document, dict) or document.get("kind") not in kinds:
-        raise DataError("the file does not say how inputs become numbers")
+        raise DataError(f"{document!r:.40} does not say how inputs become numbers")
     return kinds[document["kind"]].from_state(document, arrays)
 
 
@@ -227,12 +232,21 @@ def moments(x: Any, weights: np.ndarray | None = None) -> tuple[np.ndarray, np.n
         mean = sum(w @ np.ascontiguousarray(x[rows]) for w, rows in parts) / total
         square = sum(w @ np.square(np.ascontiguousarray(x[r]) - mean) for w, r in parts) / total
     if not np.isfinite(square).all():
+        column = int(np.argmin(np.isfinite(square)))
         raise DataError(
-            "X holds numbers whose squares are too large for float64. Scale them before."
+            f"X holds numbers in column {column} whose squares are too large for float64. Scale "
+            "them before."
         )
     small = np.finfo(np.float64).eps * len(shares) * (1 + mean**2)
     scale = np.where(square <= small, 1.0, np.sqrt(np.maximum(square, small)))
     return mean, scale
+
+
+def _spans(x: Any) -> np.ndarray:
+    """The largest number of each column less the smallest: ``(samples, columns) -> (columns,)``."""
+    if hasattr(x, "toarray"):
+        return (x.max(axis=0) - x.min(axis=0)).toarray().ravel().astype(np.float64)
+    return np.subtract(x.max(axis=0), x.min(axis=0), dtype=np.float64)
 
 
 def is_mixed(X: Any) -> bool:

@@ -11,7 +11,6 @@ from bital.keras import checks, optimizers
 RATES = ("auto", "constant", "invscaling", "adaptive", "cosine")
 
 _NUMBERS = {  # name: lowest, highest
-    "alpha": (0, math.inf),
     "learning_rate_init": (1e-300, math.inf),
     "power_t": (0, math.inf),
     "tol": (0, math.inf),
@@ -41,8 +40,9 @@ SHARED = """hidden_layer_sizes : int or sequence of int, default (100,)
     solver : str or Optimizer, default "adam"
         "adam", "sgd", "lbfgs" (all samples at once), any name of `bital.keras.optimizers` (with
         ``learning_rate_init``), or an optimizer, of which `fit` makes one of its own.
-    alpha : float, default 0.1
-        The penalty of large weights, ``alpha / (2 batch) sum(w^2)``.
+    alpha : float, optional
+        The penalty of large weights, ``alpha / (2 batch) sum(w^2)``. Default: 0.1, of more than
+        1,000 samples 100 divided by their number.
     dropout : float or list of float, default 0
         Share of the units that a step leaves out after each hidden layer.
     batch_size : int or "auto", default "auto"
@@ -135,6 +135,8 @@ def check(estimator: Any) -> None:
     for name in _BOOLEANS:
         checks.boolean(who, name, getattr(estimator, name))
     checks.choice(who, "learning_rate", estimator.learning_rate, RATES)
+    if estimator.alpha is not None:
+        checks.number(who, "alpha", estimator.alpha, 0, math.inf)
     if estimator.max_iter is not None:
         checks.integer(who, "max_iter", estimator.max_iter)
     checks.integer(who, "max_fun", estimator.max_fun)

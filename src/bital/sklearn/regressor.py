@@ -61,7 +61,7 @@ class DNNRegressor(RegressorMixin, DNN):
         quantile: Any = 0.5,
         delta: float = 1.0,
         solver: Any = "adam",
-        alpha: float = 0.1,
+        alpha: float | None = None,
         dropout: Any = 0.0,
         batch_size: Any = "auto",
         learning_rate: str = "auto",
@@ -117,7 +117,7 @@ class DNNRegressor(RegressorMixin, DNN):
                 f"y has {y.shape[1]} columns and the estimator was fitted with {self._targets}."
             )
         if self.loss == "poisson" and np.any(y < 0):
-            raise DataError("loss='poisson' needs targets that are not negative.")
+            raise DataError(f"loss='poisson' needs targets that are not negative; y has {y.min()}.")
         return ((y - self._offset) / self._factor).astype(self._inputs.dtype)
 
     def _loss(self, weighted: bool) -> Any:

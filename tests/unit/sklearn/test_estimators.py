@@ -215,6 +215,10 @@ def test_alpha_is_scikit_learns_penalty():
     model = DNNRegressor("squared_error", (4,), alpha=0.5, max_iter=1, batch_size=60)
     model.fit(X, NUMBERS)
     assert model.model_.layers[0].kernel_regularizer.l2 == pytest.approx(0.5 / 2 / 60)
+    for copies, alpha in ((1, 0.1), (40, 100 / 2400)):
+        model = DNNClassifier((4,), max_iter=1, batch_size=60)
+        model.fit(np.tile(X, (copies, 1)), np.tile(LABELS, copies))
+        assert model.model_.layers[0].kernel_regularizer.l2 == pytest.approx(alpha / 2 / 60)
 
 
 def test_steps_and_batches():
@@ -406,6 +410,10 @@ def test_inputs_are_standardized_unless_told_otherwise():
     model = DNNClassifier(random_state=0).fit(far, LABELS)
     assert model.score(far, LABELS) > 0.95
     assert f"{far[:, 0].mean():.6g}" in model.describe_columns()
+    rare = np.column_stack([np.tile(X, (4, 1)), np.arange(240) == 7])
+    seen = DNNClassifier(**FEW).fit(rare, np.tile(LABELS, 4))._inputs.transform(rare)
+    assert np.ptp(seen[:, -1]) == pytest.approx(8)
+    np.testing.assert_allclose(seen[:, :-1].std(axis=0), 1)
     raw = DNNClassifier(**FEW, standardize=False).fit(X, LABELS)
     x = raw._inputs.transform(X)
     np.testing.assert_array_equal(x, X)
