@@ -1,5 +1,6 @@
 """Tables of any content: chunks equal the whole, libraries agree, states come back."""
 
+import csv
 import datetime
 import itertools
 import json
@@ -12,7 +13,7 @@ import pyarrow as pa
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from bital.tables import TableEncoder
+from bital.tables import TableEncoder, scan_table
 
 few = settings(max_examples=settings.default.max_examples // 4)  # each fits eight tables
 some = settings(max_examples=settings.default.max_examples // 2)
@@ -137,3 +138,33 @@ def test_columns_in_any_order_among_others(table, random):
     rows = len(next(iter(table.values())))
     other = {"one more": ["x"] * rows} | {name: table[name] for name in names}
     assert_equal(encoder.transform(other), encoder.transform(table))
+
+
+FIELDS = {  # as Python writes them
+    "integer": st.integers(-(2**63), 2**63 - 1),
+    "number": st.floats(allow_nan=False, allow_infinity=False),
+    "boolean": st.booleans(),
+    "text": st.text(
+        st.characters(exclude_categories=["Cs", "Cc"]) | st.sampled_from('",;\n\t')
+    ).map(lambda text: f"_{text}_"),
+    "date": st.datetimes(datetime.datetime(1900, 1, 1), datetime.datetime(2100, 1, 1)),
+}
+
+
+@some
+@given(st.data(), st.lists(st.sampled_from(sorted(FIELDS)), min_size=1, max_size=4))
+def test_files_give_back_what_was_written(tmp_path_factory, data, kinds):
+    """Written by the standard library, in any of the separators; read whole and in parts."""
+    row = st.tuples(*(st.none() | FIELDS[kind] for kind in kinds))
+    rows = data.draw(st.lists(row.filter(lambda row: any(v is not None for v in row)), max_size=9))
+    path = tmp_path_factory.mktemp("tables") / "t.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, delimiter=data.draw(st.sampled_from(",;\t|")))
+        writer.writerow(f"{kind} {place}" for place, kind in enumerate(kinds))
+        writer.writerows(rows)
+    scan = scan_table(path, rows=data.draw(st.integers(1, 4)))
+    assert scan.read().rows() == [row for part in scan for row in part.rows()]
+    assert scan.height == len(rows)
+    found = scan.read()
+    for place, values in enumerate(zip(*rows, strict=True)):
+        assert found[:, place].to_list() == list(values), scan.types

@@ -334,7 +334,8 @@ class TableEncoder:
 
     def _limit(self, name: str) -> int:
         given = self.kinds.get(name)
-        return {"category": 1 << 62, "hashed": 0, "ignore": 0}.get(given, self.max_categories)
+        limits = {"category": 1 << 62, "hashed": 0, "ignore": 0}
+        return limits.get(given or "", self.max_categories)
 
     def _kind_so_far(self, name: str) -> str:
         """What the column's values must be; "empty" if anything is welcome."""
