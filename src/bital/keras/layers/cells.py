@@ -141,7 +141,7 @@ class Cell(Layer):
         if rate == 1:
             return np.zeros((batch_size, size), self.dtype)
         keep = bital.random.bernoulli(key, 1 - rate, (batch_size, size))
-        return keep.astype(self.dtype) * self.dtype.type(1 / (1 - rate))
+        return keep.astype(self.dtype) * (1 / (1 - rate))
 
     def _masks(self, x: Any, training: bool, masks: Any) -> Any:
         """The masks of this step: none otherwise than while training, drawn if not given."""
