@@ -71,11 +71,12 @@ def executor(name: str) -> Iterator[None]:
         _executor.reset(token)
 
 
-def num_threads() -> int:
+def num_threads(now: bool = False) -> int:
     """How many threads share the work of the native executor; 1 where it is not installed.
 
     BITAL_NUM_THREADS, else OMP_NUM_THREADS, else the processors that the process may run on. A
-    job takes fewer while NumPy's BLAS is limited to fewer, as threadpoolctl does.
+    job takes fewer while NumPy's BLAS is limited to fewer, as threadpoolctl does: as many as it
+    would get ``now``.
 
     Examples
     --------
@@ -86,7 +87,7 @@ def num_threads() -> int:
         return 1
     from bital.executors.native import threads
 
-    return threads.slots()
+    return threads.num_threads() if now else threads.slots()
 
 
 def stabilizing() -> bool:

@@ -114,7 +114,7 @@ class Training:
             for network in networks:
                 steps = math.ceil(min(len(network.rows), self.most or math.inf) / self.size)
                 stack.enter_context(network.listening(callbacks, epochs, steps))
-            threads = stack.enter_context(ThreadPoolExecutor(bital.config.num_threads()))
+            threads = stack.enter_context(ThreadPoolExecutor(bital.config.num_threads(now=True)))
             for group in groups:
                 group.run(epochs, threads, interrupt)
         for network in networks:

@@ -354,6 +354,12 @@ if __name__ == "__main__":
     multiprocessing.freeze_support()
 
 
+def test_a_limit_of_blas_is_known_now():
+    with threadpoolctl.threadpool_limits(1):
+        assert bital.config.num_threads(now=True) == 1
+    assert bital.config.num_threads() == threads.slots()
+
+
 def test_the_executor_for_callers_with_threads_gives_the_same_bits():
     def layer(x, w):
         return np.maximum(x @ w, 0).sum(axis=0), np.exp(-x)
