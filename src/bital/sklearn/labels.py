@@ -123,8 +123,9 @@ def plain(values: np.ndarray) -> dict[str, Any]:
     if values.dtype.kind not in "iubfUO":
         raise DataError(f"labels of dtype {values.dtype} cannot be saved; use numbers or text.")
     listed = values.tolist()
-    if not all(isinstance(value, (str, int, float, bool)) for value in listed):
-        raise DataError("labels that are neither numbers nor text cannot be saved.")
+    for value in listed:
+        if not isinstance(value, (str, int, float, bool)):
+            raise DataError(f"the label {value!r} is neither number nor text, and cannot be saved.")
     return {"dtype": values.dtype.str, "values": listed}
 
 

@@ -189,20 +189,14 @@ class Trainer(Runner):
         given = seed if seed is None else checks.integer("fit", "seed", seed, 0)
         seed = random_state.fresh_seed() if given is None else given
         checks.boolean("fit", "shuffle", shuffle)
-        whole = not (data.is_batches(x) or data.is_mapped(x) or data.is_mapped(y))
-        train = self._data("fit", x, y, sample_weight, None if whole else steps_per_epoch)
+        train = self._to_train_on(x, y, sample_weight, steps_per_epoch)
         test = self._validation(validation_data, validation_steps)
         if test is None and validation_split:
             train, test = train.split(validation_split)
         train = train.by_class(class_weight, self.dtype).in_place(self.dtype)
-        self._require_trainable("fit")
         looking = data.batch_size("fit", validation_batch_size, max(size, LOOKING_BATCH))
-        count = train.steps(size)
-        rows = None
-        if whole and steps_per_epoch is not None:
-            count = min(count, checks.integer("fit", "steps_per_epoch", steps_per_epoch))
-            rows = count * size
-        listeners = self._listeners(callbacks, verbose, epochs, count, test)
+        train = data.limited(train, steps_per_epoch, size)
+        listeners = self._listeners(callbacks, verbose, epochs, train.steps(size), test)
         resume, told = resuming.asked(resume, callbacks), None
         if resume is not None:
             told = self._told(
@@ -214,7 +208,6 @@ class Trainer(Runner):
                 shuffle=shuffle,
                 initial_epoch=first,
                 seed=given,
-                **({} if rows is None else {"steps_per_epoch": count}),
             )
         with (
             interrupts.deferred() as interrupt,
@@ -228,8 +221,6 @@ class Trainer(Runner):
             for epoch in range(place.epoch, last):
                 listeners.epoch_begin(epoch)
                 order = train.order(seed, epoch) if shuffle else None
-                if rows is not None:
-                    order = (np.arange(len(train)) if order is None else order)[:rows]
                 logs = self._train_epoch(train, size, order, bital.random.key(seed), epoch, run)
                 if test is not None and (epoch + 1) % every == 0:
                     logs |= self._validated(test, looking, run)
@@ -418,6 +409,8 @@ class Trainer(Runner):
                 "fit(resume=...): a generator or iterable cannot go back to where a training "
                 "stopped. Give arrays, or an object that makes batches by __getitem__ and __len__."
             )
+        if isinstance(train, data.Limited):
+            arguments["steps_per_epoch"] = train.count
         return resuming.describe(
             self,
             train.whole(),
@@ -467,6 +460,15 @@ class Trainer(Runner):
     ) -> Source:
         self._require_compiled(who)
         return self._source(who, x, y, sample_weight, steps, self._checked)
+
+    def _to_train_on(self, x: Any, y: Any, sample_weight: Any, steps: Any) -> Source:
+        """Samples to train on; of arrays in memory an epoch may be a part: see `data.limited`."""
+        whole = not (data.is_batches(x) or data.is_mapped(x) or data.is_mapped(y))
+        if whole and steps is not None:
+            checks.integer("fit", "steps_per_epoch", steps)
+        found = self._data("fit", x, y, sample_weight, None if whole else steps)
+        self._require_trainable("fit")
+        return found
 
     def _checked(self, x: Any, y: Any, sample_weight: Any = None) -> data.Data:
         """Check samples in memory against the model, and choose the metrics that fit."""

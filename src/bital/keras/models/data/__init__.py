@@ -17,13 +17,14 @@ from bital.keras.models.data.frames import plain
 from bital.keras.models.data.mapped import Mapped, is_mapped
 from bital.keras.models.data.padding import bucket, padded
 from bital.keras.models.data.parts import Arrays, Part, stack
-from bital.keras.models.data.samples import Data, readable
+from bital.keras.models.data.samples import Data, Limited, limited, readable
 from bital.keras.models.data.trees import inputs, outputs
 
 __all__ = [
     "Arrays",
     "Batches",
     "Data",
+    "Limited",
     "Mapped",
     "Part",
     "batch_size",
@@ -32,6 +33,7 @@ __all__ = [
     "inputs",
     "is_batches",
     "is_mapped",
+    "limited",
     "numbers",
     "outputs",
     "padded",

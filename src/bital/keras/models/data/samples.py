@@ -103,6 +103,29 @@ class Data:
         return Data(*tree.map(lambda array: array[rows], self.whole()))
 
 
+@dataclass(frozen=True)
+class Limited(Data):
+    """Samples of which an epoch takes the first ``count`` batches of its order."""
+
+    count: int = 0
+
+    def steps(self, size: int) -> int:
+        """Return the number of batches."""
+        return min(self.count, super().steps(size))
+
+    def parts(self, size: int, order: np.ndarray | None, skip: int = 0) -> Iterator[Part]:
+        """Yield the one part that the batches are."""
+        order = np.arange(len(self)) if order is None else order
+        return super().parts(size, order[: self.count * size], skip)
+
+
+def limited(samples: Any, count: int | None, size: int) -> Any:
+    """Return samples of which an epoch takes ``count`` batches, if they are in memory."""
+    if count is None or type(samples) is not Data or count >= samples.steps(size):
+        return samples
+    return Limited(*samples.whole(), count=count)
+
+
 def readable(array: np.ndarray, dtype: Any) -> np.ndarray:
     """Return the array in the layout that compiled code reads, copied only if it is in another."""
     kind = array.dtype.newbyteorder("=") if array.dtype.itemsize <= 8 else dtype
