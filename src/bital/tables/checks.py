@@ -7,7 +7,10 @@ import re
 from bital.tables.statistics import Statistics
 
 ID_ROWS = 50
-_ID_NAME = re.compile(r"(?i:(^|[\W_])(id|uuid|guid|key|index|row|nr|no)$)|(?<=[a-z])(Id|ID)$")
+_ID_NAME = re.compile(
+    r"(?i:(^|[\W_])(id|uuid|guid|key|index|row|nr|no)$)|(?<=[a-z])(Id|ID)$"
+    r"|^(Unnamed: 0|column 1)$"  # the index of a data frame in a file
+)
 _DATE = re.compile(
     r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([ T]\d{1,2}:\d{2}.*)?"
     r"|\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d{2})( .*)?"
@@ -31,13 +34,11 @@ def looks_like_id(known: Statistics) -> str:
             f"column {known.name!r} is left out: (nearly) all of its {known.present:,} texts are "
             f"different, as ids and remarks are. {way}"
         )
-    if known.kind != "number" or not known.whole:
-        return ""
-    moments = known.moments[""]
-    consecutive = moments.high - moments.low == known.present - 1
-    if consecutive or _ID_NAME.search(known.name):
-        what = "row numbers" if consecutive else "whole numbers that are all different, as ids are"
-        return f"column {known.name!r} is left out: it holds {what}. {way}"
+    if known.kind == "number" and known.whole and _ID_NAME.search(known.name):
+        return (
+            f"column {known.name!r} is left out: its whole numbers are all different, and it is "
+            f"named like an id. {way}"
+        )
     return ""
 
 

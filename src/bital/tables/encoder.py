@@ -51,8 +51,8 @@ class TableEncoder:
     category    a row of an embedding: 0 is a missing value, 1 an unknown category, and the
                 others are in the order of their names
     hashed      with more than ``max_categories`` categories: row ``2 + hash % hash_buckets``
-    left out    constant and empty columns, and ids (texts that are all different, and row
-                numbers), with a warning
+    left out    constant and empty columns; with a warning ids: texts that are all different, and
+                whole numbers that are, if the name is like that of an id
     ==========  ==============================================================================
 
     A column with missing values gives one more number, 1 where it is missing; its own numbers are

@@ -23,8 +23,8 @@ def days(template):
     ("name", "values", "message"),
     [
         ("customer", [f"c-{n}" for n in IDS], r"'customer' is left out: .* all of its 400 texts"),
-        ("line", np.arange(ROWS)[::-1], r"'line' is left out: it holds row numbers"),
-        ("customer_id", IDS, r"'customer_id' is left out: it holds whole numbers .* as ids are"),
+        ("Unnamed: 0", np.arange(ROWS), r"'Unnamed: 0' is left out"),
+        ("customer_id", IDS, r"'customer_id' is left out: its whole numbers are all different"),
         ("customerID", IDS, r"'customerID' is left out"),
         ("when", days("{d}.{m}.{y}"), r"'when' holds dates as text, such as .* as 2024-12-31"),
         ("when", days("{y}-{m:02}-{d:02}"), r"'when' holds dates .* pass kinds={'when': 'date'}"),
@@ -49,6 +49,9 @@ def test_faults_are_told(name, values, message):
 @pytest.mark.parametrize(
     ("name", "values"),
     [
+        ("x", np.arange(ROWS)),
+        ("year", np.arange(1950, 2020)),
+        ("customer_id", IDS + 0.5),
         ("paid", IDS),  # no id: it ends in the letters alone
         ("price", X),
         ("id", RANDOM.integers(0, 50, ROWS)),  # repeated

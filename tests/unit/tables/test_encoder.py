@@ -330,9 +330,9 @@ def test_what_is_shown():
     assert text.splitlines()[0] == "2 columns of 3 rows become 2 numbers and 1 column of categories"
     assert "town    category  0           embedding of 4 rows  2 categories" in text
     assert "<td>&lt;b&gt;</td><td>number</td><td>1 (33.3 %)</td>" in encoder._repr_html_()
-    encoder = TableEncoder().partial_fit({"line <1>": np.arange(60)})  # which warns of nothing
+    encoder = TableEncoder().partial_fit({"<row> no": np.arange(60)})  # which warns of nothing
     assert str(encoder.describe()).endswith(encoder.columns_[0].warning)
-    assert "<p>column &#x27;line &lt;1&gt;&#x27; is left out" in encoder._repr_html_()
+    assert "<p>column &#x27;&lt;row&gt; no&#x27; is left out" in encoder._repr_html_()
     assert TableEncoder()._repr_html_().startswith("<pre>")
 
 

@@ -32,18 +32,14 @@ def test_text_hashes_are_those_of_blake2b():
         assert text_hash(text).to_bytes(8, "little").hex() == digest
     code = "from bital.tables import TableEncoder as T; e = T({'t': 'hashed'}, hash_buckets=97);"
     code += "print(e.fit_transform({'t': ['Bonn', 'Köln', '']}).categories.ravel().tolist())"
-    found = {
-        subprocess.run(
-            [sys.executable, "-c", code],
-            env=os.environ | {"PYTHONHASHSEED": seed},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for seed in ("1", "2")
-    }
-    expected = [2 + text_hash(text) % 97 for text in ("Bonn", "Köln", "")]
-    assert found == {f"{expected}\n"}
+    found = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONHASHSEED": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert found.stdout == f"{[2 + text_hash(text) % 97 for text in ('Bonn', 'Köln', '')]}\n"
 
 
 @pytest.mark.parametrize("count", [10, SKETCH - 1, SKETCH, 50_000])
