@@ -107,6 +107,43 @@ def test_a_killed_run_leaves_whole_files(tmp_path):
     assert process.returncode == 130, err
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="signals are those of POSIX")
+def test_a_training_on_a_table_goes_on_after_ctrl_c_and_after_a_kill(tmp_path):
+    """It ends in the scores of one that was never stopped, to the last bit."""
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=(20_000, 3))
+    town = generator.choice(["Bonn", "Rome"], 20_000)
+    y = x[:, 0] * np.where(town == "Rome", 2, 1) + np.sin(x[:, 1])
+    rows = (
+        f"{a:.4f},{b:.4f},{c:.4f},{t},{v:.4f}" for (a, b, c), t, v in zip(x, town, y, strict=True)
+    )
+    (tmp_path / "t.csv").write_text("\n".join(["a,b,c,town,y", *rows]) + "\n")
+    options = ("--target", "y", "--epochs", "40", "--batch-size", "64", "--stream")
+    code, _, err = run(tmp_path, "train", "t.csv", *options, "--out", "whole", "--quiet")
+    assert code == 0, err
+    process = start(tmp_path, "train", "t.csv", *options, "--out", "run")
+    wait_for(tmp_path / "run" / "metrics.csv", process)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "To go on: bital train t.csv --resume run" in out
+    process = start(tmp_path, "train", "t.csv", "--resume", "run")
+    while not process.stdout.readline().lstrip().startswith(tuple("123456789")):
+        assert process.poll() is None, process.communicate()
+    process.kill()
+    process.communicate(timeout=60)
+    code, out, err = run(tmp_path, "train", "t.csv", "--resume", "run", "--quiet")
+    assert code == 0, err
+    found = [
+        json.loads((tmp_path / name / "metrics.json").read_text()) for name in ("whole", "run")
+    ]
+    assert found[0]["scores"] == found[1]["scores"]
+    assert found[0]["epochs"] == found[1]["epochs"] == 40
+    files = [sorted(p.name for p in (tmp_path / name).iterdir()) for name in ("whole", "run")]
+    assert files[0] == files[1]
+
+
 def test_a_wrong_command_line_is_answered_quickly_and_without_traceback(tmp_path):
     code, out, err = run(tmp_path, "train", "mnist", "--hidden", "300,abc")
     assert (code, out) == (2, "")

@@ -4,6 +4,7 @@ import builtins
 import json
 import shutil
 import signal
+import sys
 from html.parser import HTMLParser
 
 import numpy as np
@@ -374,6 +375,23 @@ def test_without_jinja_the_extra_is_named(here, plain, invoke, monkeypatch):
     assert result.exit_code == 0, result.output
     assert "pip install jinja2" in result.output
     assert "report.html" not in names(here / "run")
+
+
+def test_without_scikit_learn_the_extra_is_named(here, invoke, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    for arguments in (("train", "houses.csv", "--target", "price"), ("evaluate", "price")):
+        result = invoke(*arguments)
+        assert result.exit_code == 1
+        assert "pip install scikit-learn" in result.output
+
+
+@pytest.mark.filterwarnings("ignore:.*encountered:RuntimeWarning")
+def test_a_training_that_explodes_is_a_named_failure(here, plain, invoke):
+    more = ("--target", "price", "--optimizer", "sgd", "--learning-rate", "1e30", "--out", "run")
+    result = invoke("train", "houses.csv", *FAST, *more)
+    assert result.exit_code == 1
+    assert "Error: " in result.output
+    assert RunFolder(here / "run").read_metrics()["status"] == "failed"
 
 
 def test_help_of_both_kinds(invoke):

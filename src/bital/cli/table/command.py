@@ -10,6 +10,7 @@ import click
 from bital.cli import common, report, run_folder
 from bital.cli.run_folder import RunFolder
 from bital.cli.table import settings as of_table
+from bital.errors import MissingExtraError
 
 
 def train_command(data: str) -> click.Command:
@@ -36,6 +37,7 @@ def _train(
     quiet: bool,
     **chosen: Any,
 ) -> None:
+    _require_sklearn()
     from bital.cli.table import data as of_data
     from bital.cli.table import training
 
@@ -57,6 +59,17 @@ def _train(
         click.echo(f"\nOpen {folder.report} in a browser.")
 
 
+def _require_sklearn() -> None:
+    """Explain what is missing, where the estimators cannot be imported."""
+    try:
+        import sklearn  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(
+            "Tables need scikit-learn, which is not installed: pip install scikit-learn, or "
+            'install bital with its extra "sklearn".'
+        ) from error
+
+
 def predict(
     folder: RunFolder,
     data: Path,
@@ -66,6 +79,7 @@ def predict(
     as_json: bool,
 ) -> None:
     """Predict the target for each row of a table."""
+    _require_sklearn()
     from bital.cli.table import predicting
 
     if out is not None:
@@ -82,6 +96,7 @@ def predict(
 
 def evaluate(folder: RunFolder, data: Path | None, as_json: bool) -> None:
     """Measure on the parts of the run's own table, or on all rows of another."""
+    _require_sklearn()
     from bital.cli.table import predicting
 
     found = predicting.evaluation(folder, data)
@@ -93,6 +108,7 @@ def evaluate(folder: RunFolder, data: Path | None, as_json: bool) -> None:
 
 def summary(folder: RunFolder) -> Iterator[str]:
     """What is learned from what, the columns, and the network."""
+    _require_sklearn()
     from bital import sklearn
 
     config = folder.read_config()
