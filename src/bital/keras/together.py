@@ -21,8 +21,9 @@ import numpy as np
 import bital
 from bital.errors import ArgumentError
 from bital.keras import random_state
+from bital.keras.callbacks import Callback
 from bital.keras.hyperparameters import Divided, Full, Numbers, Place, differences
-from bital.keras.models import data, interrupts
+from bital.keras.models import data, interrupts, resuming
 from bital.keras.models.replay import State
 from bital.keras.models.running import LOOKING_BATCH
 from bital.keras.variables import commit, values_of
@@ -72,11 +73,14 @@ class Network:
         chosen = [] if callbacks is None else list(callbacks(self.number))
         self.listeners = self.model._listeners(chosen, 0, epochs, steps, self.tests)
         self.heard = bool(chosen)
-        if self.listeners.every_train_batch:
-            raise ArgumentError(
-                "fit_many calls callbacks at the beginning and the end of epochs, and one of "
-                f"models[{self.number}] wants every batch."
-            )
+        for callback in chosen:
+            if _wants_more(callback):
+                raise ArgumentError(
+                    "fit_many calls callbacks at the beginning and the end of trainings and "
+                    f"epochs; {type(callback).__name__} of models[{self.number}] waits for batches "
+                    "or evaluations, or keeps a training to resume. Leave it out, or train with "
+                    "fit."
+                )
         with self.listeners.training():
             yield
 
@@ -85,6 +89,14 @@ class Network:
         self.listeners.epoch_end(epoch, logs)
         self.failed = not math.isfinite(logs["loss"])
         self.done = self.failed or self.model.stop_training
+
+
+def _wants_more(callback: Any) -> bool:
+    hooks = ["on_test_begin", "on_test_end", "on_test_batch_begin", "on_test_batch_end"]
+    if callback.every_batch:
+        hooks += ["on_train_batch_begin", "on_train_batch_end"]
+    hears = any(getattr(type(callback), name) is not getattr(Callback, name) for name in hooks)
+    return hears or resuming.asked(None, [callback]) is not None
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,9 @@ from bital.sklearn.base import DNN
 from bital.sklearn.inputs import rows_of
 from bital.sklearn.training import Plan, Training
 
+_BEYOND_EPOCHS = [
+    f"on_{kind}_{end}" for kind in ("train_batch", "test", "test_batch") for end in ("begin", "end")
+]
 _TOGETHER = ("batch_size", "steps_per_epoch", "epochs", "initial_epoch", "shuffle")
 
 
@@ -187,7 +190,7 @@ def _is_alone(estimator: Any, training: Training) -> bool:
     hears = any(
         getattr(type(callback), name) is not getattr(keras.callbacks.Callback, name)
         for callback in training.arguments["callbacks"]
-        for name in ("on_train_batch_begin", "on_train_batch_end")
+        for name in _BEYOND_EPOCHS
     )
     return bool(parameters.is_lbfgs(estimator) or batches or stopped or hears)
 

@@ -319,7 +319,7 @@ def test_differences_are_named():
         (
             {"callbacks": lambda n: [keras.callbacks.LambdaCallback(on_train_batch_end=print)]},
             ArgumentError,
-            "every batch",
+            "LambdaCallback of models.0. waits",
         ),
     ],
 )
@@ -329,6 +329,16 @@ def test_arguments_are_checked_before_anything_is_trained(options, error, said):
     with pytest.raises(error, match=said):
         keras.fit_many(models, X, LABELS, **options)
     assert all(map(np.array_equal, before, models[0].get_weights()))
+
+
+@pytest.mark.parametrize("make", ["SwapEMAWeights", "BackupAndRestore"])
+def test_callbacks_that_need_more_than_epochs_are_refused(make, tmp_path):
+    models = [network(), network()]
+    options = [str(tmp_path)] if make == "BackupAndRestore" else []
+    with pytest.raises(ArgumentError, match=make):
+        keras.fit_many(
+            models, X, NUMBERS, callbacks=lambda n: [getattr(keras.callbacks, make)(*options)]
+        )
 
 
 def test_models_are_checked():
