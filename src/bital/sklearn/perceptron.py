@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from hashlib import blake2b
 from numbers import Integral, Real
 from typing import Any
 from warnings import warn
@@ -18,13 +16,12 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-import bital
 from bital.errors import ArgumentError, DataError
+from bital.sklearn import saving
+from bital.sklearn.labels import from_plain, plain
+from bital.sklearn.rule import Unit, merged, show
 
 Array = NDArray[Any]
-
-CHUNK = 256  # rows that one call of the compiled rule takes
-NUMBERS = 1 << 22  # and their numbers at most
 
 
 class Perceptron(ClassifierMixin, BaseEstimator):
@@ -323,7 +320,7 @@ class Perceptron(ClassifierMixin, BaseEstimator):
         if self.early_stopping:
             X, y, weight, judge = self._set_aside(X, y, weight)
         if self.shuffle:
-            X, y, weight = _merged(X, y, weight)
+            X, y, weight = merged(X, y, weight)
         steps = self._steps(y, weight)
         decay, cut = self._penalties()
         unit: Unit = (self.coef_.copy(), self.intercept_.copy())
@@ -336,7 +333,7 @@ class Perceptron(ClassifierMixin, BaseEstimator):
         while learning.any() and len(curve) < epochs:
             order = self._order(len(y))
             fixed = float(self.fit_intercept), decay, cut
-            unit, wrong, loss = _epoch(unit, X, steps * learning, order, *fixed)
+            unit, wrong, loss = show(unit, X, steps * learning, order, *fixed)
             self.coef_, self.intercept_ = unit[:2]
             if not (np.isfinite(self.coef_).all() and np.isfinite(self.intercept_).all()):
                 raise DataError(
@@ -444,6 +441,50 @@ class Perceptron(ClassifierMixin, BaseEstimator):
         chosen = (sums > 0).astype(int) if sums.ndim == 1 else sums.argmax(axis=1)
         return np.asarray(self.classes_[chosen])
 
+    def save(self, path: Any) -> None:
+        """Write parameters, labels and weights to one inert file: `bital.sklearn.load` reads it.
+
+        Parameters
+        ----------
+        path : str or path
+            ``.safetensors`` is the usual suffix.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        DataError
+            If labels are neither numbers nor text.
+        """
+        saving.save_units(self, path)
+
+    def _fitted_state(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        names = getattr(self, "feature_names_in_", None)
+        document = {
+            "classes": plain(self.classes_),
+            "feature_names_in_": None if names is None else names.tolist(),
+            "seed": self._seed,
+            "epochs": self._epochs,
+        }
+        arrays = {"coef": self.coef_, "intercept": self.intercept_, "mistakes": self.mistakes_}
+        return document, arrays
+
+    def _set_fitted_state(self, document: dict[str, Any], arrays: dict[str, Array]) -> None:
+        self.classes_ = from_plain(document["classes"])
+        units = 1 if len(self.classes_) == 2 else len(self.classes_)
+        self.coef_, self.intercept_ = arrays["coef"], arrays["intercept"]
+        self.mistakes_ = arrays["mistakes"]
+        self.n_features_in_, self.n_iter_ = self.coef_.shape[1], len(self.mistakes_)
+        shapes = (units, self.n_features_in_), (units,), (self.n_iter_, units)
+        found = self.coef_, self.intercept_, self.mistakes_
+        for array, shape in zip(found, shapes, strict=True):
+            if array.shape != shape or array.dtype != np.float64:
+                raise DataError(f"its weights do not belong to {len(self.classes_)} classes")
+        names = document["feature_names_in_"]
+        if names is not None:
+            self.feature_names_in_ = np.array([str(name) for name in names], object)
+        self._seed, self._epochs = int(document["seed"]), int(document["epochs"])
+
     def _check_parameters(self) -> None:
         for name, (allowed, words) in _PARAMETERS.items():
             value = getattr(self, name)
@@ -486,79 +527,3 @@ def _shaped(name: str, given: Any, shape: tuple[int, ...]) -> Array:
             f"classes and features it has to be {shape}"
         )
     return start.reshape(shape)
-
-
-# --- the rule -------------------------------------------------------------------------------------
-
-# coef (units, features) and intercept (units,); with L1 also what was due so far (units,) and
-# what was taken of each weight (units, features).
-Unit = tuple[Array, ...]
-
-
-def _present(
-    unit: Unit, x: Array, steps: Array, intercept: float, decay: float, cut: float
-) -> tuple[Unit, Array, Array]:
-    """Show rows ``x (n, features)``; steps ``(n, units)`` are 0 where a unit is not concerned."""
-
-    def row(unit: Unit, given: tuple[Array, Array]) -> tuple[Unit, tuple[Array, Array]]:
-        coef, bias, *l1 = unit
-        x, step = given
-        total = coef @ x + bias
-        concerned = step != 0
-        wrong = concerned & (step * total <= 0)
-        move = np.where(wrong, step, 0.0)
-        kept = np.where(concerned, decay, 1.0)
-        coef = coef * kept[:, np.newaxis] + np.multiply.outer(move, x)
-        unit = coef, bias + intercept * move
-        if l1:
-            due = l1[0] + np.where(concerned, cut, 0.0)
-            up, down = due[:, np.newaxis] + l1[1], due[:, np.newaxis] - l1[1]
-            less = np.where(coef > 0, np.maximum(coef - up, 0.0), np.minimum(coef + down, 0.0))
-            unit = less, unit[1], due, l1[1] + less - coef
-        return unit, (wrong, np.where(wrong, np.abs(total), 0.0))
-
-    unit, (wrong, loss) = bital.scan(row, unit, (x, steps))
-    return unit, wrong, loss
-
-
-_present_compiled = bital.jit(_present)
-
-
-def _epoch(
-    unit: Unit, X: Any, steps: Array, order: Array, *fixed: float
-) -> tuple[Unit, Array, Array]:
-    """Show all rows in this order; where each unit was wrong, and its loss: ``(n, units)``."""
-    wrong, loss = np.zeros(steps.shape, bool), np.zeros(steps.shape)
-    for rows in _chunks(order, X.shape[1]):
-        missing = _size(X.shape[1]) - len(rows)  # rows of steps 0, so that one program serves all
-        x = np.pad(_dense(X[rows]), ((0, missing), (0, 0)))
-        s = np.pad(steps[rows], ((0, missing), (0, 0)))
-        unit, bad, lost = _present_compiled(unit, x, s, *fixed)
-        wrong[rows], loss[rows] = bad[: len(rows)], lost[: len(rows)]
-    return unit, wrong, loss
-
-
-def _size(features: int) -> int:
-    return max(1, min(CHUNK, NUMBERS // features))
-
-
-def _chunks(order: Array, features: int) -> Iterator[Array]:
-    size = _size(features)
-    return (order[i : i + size] for i in range(0, len(order), size))
-
-
-def _dense(rows: Any) -> Array:
-    return np.asarray(rows.toarray() if hasattr(rows, "toarray") else rows, np.float64)
-
-
-def _merged(X: Any, y: Array, weight: Array) -> tuple[Any, Array, Array]:
-    """Equal rows of one label as one row of their weight, in an order that is not theirs."""
-    code = np.unique(y, return_inverse=True)[1].astype(np.uint64)
-    keys = [
-        blake2b(row.tobytes(), digest_size=8, key=label.tobytes()).digest()
-        for rows in _chunks(np.arange(len(y)), X.shape[1])
-        for row, label in zip(_dense(X[rows]) + 0.0, code[rows], strict=True)  # -0.0 is 0.0
-    ]
-    number = np.frombuffer(b"".join(keys), np.uint64)
-    _, first, group = np.unique(number, return_index=True, return_inverse=True)
-    return X[first], y[first], np.bincount(group, weight)

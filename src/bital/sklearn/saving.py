@@ -10,6 +10,7 @@
                               "parameters": ..., "model": the document of a model file,
                               "inputs": ..., "targets": ..., "fitted": ..., "progress": ...}
 
+A `Perceptron`'s file has "coef", "intercept" and "mistakes", and "parameters" and "fitted" alone.
 Nothing that the file names is imported or run. Functions of the user's own work in the loaded
 network (as what they compute), but are no parameters of the loaded estimator: it predicts and goes
 on by ``partial_fit``, and a new ``fit`` asks for them.
@@ -58,12 +59,7 @@ class NotSaved:
 def save(estimator: Any, path: str | Path) -> None:
     """Write a fitted estimator; ``DNNClassifier.save`` describes it."""
     check_is_fitted(estimator, "model_")
-    path = Path(path)
-    if path.suffix.lower() in (".pkl", ".pickle", ".joblib", ".keras", ".h5"):
-        raise ArgumentError(
-            f"save({str(path)!r}): bital writes safetensors files, and {path.suffix!r} promises "
-            f"another format. Write {path.with_suffix('.safetensors').name!r}."
-        )
+    path = _checked(path)
     model, tensors = saving.described(estimator.model_)
     arrays = {f"model/{name}": array for name, array in tensors.items()}
     learnt, found = estimator._inputs.state()
@@ -73,19 +69,43 @@ def save(estimator: Any, path: str | Path) -> None:
     progress = estimator._progress.state()
     best = progress.pop("best_weights") or ()
     arrays |= {f"best/{place}": array for place, array in enumerate(best)}
-    given = estimator.get_params(deep=False)
-    document = {
-        "format": FORMAT,
-        "version": VERSION,
-        "class": type(estimator).__name__,
-        "parameters": {name: _plain(name, value) for name, value in given.items()},
+    parts = {
         "model": model,
         "inputs": learnt,
         "targets": targets,
         "fitted": _fitted(estimator),
         "progress": progress,
     }
+    _write(estimator, path, parts, arrays)
+
+
+def save_units(unit: Any, path: str | Path) -> None:
+    """Write a fitted `Perceptron`."""
+    check_is_fitted(unit)
+    fitted, arrays = unit._fitted_state()
+    _write(unit, _checked(path), {"fitted": fitted}, arrays)
+
+
+def _write(estimator: Any, path: Path, parts: dict[str, Any], arrays: Any) -> None:
+    given = estimator.get_params(deep=False)
+    document = {
+        "format": FORMAT,
+        "version": VERSION,
+        "class": type(estimator).__name__,
+        "parameters": {name: _plain(name, value) for name, value in given.items()},
+        **parts,
+    }
     archive.write(path, document, arrays)
+
+
+def _checked(path: str | Path) -> Path:
+    path = Path(path)
+    if path.suffix.lower() in (".pkl", ".pickle", ".joblib", ".keras", ".h5"):
+        raise ArgumentError(
+            f"save({str(path)!r}): bital writes safetensors files, and {path.suffix!r} promises "
+            f"another format. Write {path.with_suffix('.safetensors').name!r}."
+        )
+    return path
 
 
 def load(path: str | Path) -> Any:
@@ -97,7 +117,7 @@ def load(path: str | Path) -> Any:
 
     Returns
     -------
-    DNNClassifier or DNNRegressor
+    DNNClassifier, DNNRegressor or Perceptron
 
     Raises
     ------
@@ -117,9 +137,9 @@ def load(path: str | Path) -> Any:
     >>> bool(again.predict([[0.5]]) == model.predict([[0.5]]))
     True
     """
-    from bital.sklearn import DNNClassifier, DNNRegressor
+    from bital.sklearn import DNNClassifier, DNNRegressor, Perceptron
 
-    classes = {cls.__name__: cls for cls in (DNNClassifier, DNNRegressor)}
+    classes = {cls.__name__: cls for cls in (DNNClassifier, DNNRegressor, Perceptron)}
     document, tensors = archive.read(path, {FORMAT: VERSION})
     with _as_file_errors(path):
         if document["class"] not in classes:
@@ -129,6 +149,9 @@ def load(path: str | Path) -> Any:
         if set(given) != set(estimator.get_params(deep=False)):
             raise damaged(path, "its parameters are not those of the estimator")
         estimator.set_params(**{name: _restored(name, value) for name, value in given.items()})
+        if isinstance(estimator, Perceptron):
+            estimator._set_fitted_state(document["fitted"], tensors)
+            return estimator
         parts: dict[str, dict[str, np.ndarray]] = {}
         for name, array in tensors.items():
             part, _, rest = name.partition("/")

@@ -11,8 +11,8 @@ from sklearn.datasets import load_digits, load_iris
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.utils.estimator_checks import check_estimator
 
-from bital.errors import BitalError
-from bital.sklearn import Perceptron
+from bital.errors import BitalError, ModelFileError
+from bital.sklearn import Perceptron, load
 
 GATES = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 
@@ -243,3 +243,26 @@ def test_scikit_learn_finds_no_fault():
     assert len(results) > 50
     skipped = {found["check_name"] for found in results if found["status"] != "passed"}
     assert skipped <= {"check_array_api_input"}  # runs where SCIPY_ARRAY_API=1 is set
+
+
+def test_files(iris, tmp_path):
+    pandas = pytest.importorskip("pandas")
+    x, y = iris
+    frame = pandas.DataFrame(x, columns=list("abcd"))
+    labels = np.array(["setosa", "versicolor", "virginica"])[y]
+    unit = Perceptron(max_iter=4, tol=None, class_weight={"setosa": 2.0}).fit(frame, labels)
+    unit.save(tmp_path / "units.safetensors")
+    again = load(tmp_path / "units.safetensors")
+    assert again.get_params() == unit.get_params()
+    np.testing.assert_array_equal(again.predict(frame), unit.predict(frame))
+    again.partial_fit(frame, labels)
+    unit.partial_fit(frame, labels)
+    np.testing.assert_array_equal(again.coef_, unit.coef_)
+    assert (again.n_features_in_, again.n_iter_) == (4, unit.n_iter_)
+    content = bytearray((tmp_path / "units.safetensors").read_bytes())
+    content[-9] ^= 1
+    (tmp_path / "units.safetensors").write_bytes(content)
+    with pytest.raises(ModelFileError):
+        load(tmp_path / "units.safetensors")
+    with pytest.raises(NotFittedError):
+        Perceptron().save(tmp_path / "none.safetensors")
