@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 
 from bital.errors import ArgumentError, DataError, MissingExtraError
-from bital.tables import TableEncoder
+from bital.tables import TableEncoder, is_table
 
 TABLE = {
     "n": [1.5, None, 2, 4],
@@ -418,3 +418,12 @@ def test_pickles():
     again = pickle.loads(pickle.dumps(encoder))
     assert again.columns_ == encoder.columns_
     np.testing.assert_array_equal(again.transform(TABLE).numbers, encoder.transform(TABLE).numbers)
+
+
+@pytest.mark.parametrize("frame", [*FRAMES.values(), pd.DataFrame, pl.LazyFrame])
+def test_what_is_a_table(frame):
+    table = frame(TABLE)
+    assert is_table(table)
+    assert not is_table(np.ones((2, 2)))
+    for values in (table["n"] if hasattr(table, "shape") else [1, 2], "text", None, pd.DataFrame):
+        assert not is_table(values)
