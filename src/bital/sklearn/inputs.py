@@ -251,9 +251,11 @@ def _spans(x: Any) -> np.ndarray:
 
 def is_mixed(X: Any) -> bool:
     """Return whether X is a table with columns that are not all numbers, or with missing values."""
+    if isinstance(X, (np.ndarray, list)) or hasattr(X, "toarray"):
+        return False
     from bital.tables import is_table
 
-    if isinstance(X, np.ndarray) or hasattr(X, "toarray") or not is_table(X):
+    if not is_table(X):
         return False
     if isinstance(X, Mapping):
         return True

@@ -82,6 +82,13 @@ def test_functions_of_the_users_own_are_not_shared():
     assert found[0] is not found[1]
 
 
+def test_large_models_are_not_copied(monkeypatch):
+    monkeypatch.setattr(sharing, "LARGEST", 20)
+    first, second = build(), build()
+    assert programs(first) is not programs(second)
+    assert not sharing._known
+
+
 def test_an_epoch_of_arrays_may_take_a_part_of_its_order():
     whole, part = build(drop=0.0), build(drop=0.0)
     logs = part.fit(X, Y, epochs=2, batch_size=8, steps_per_epoch=2, seed=3, verbose=0)

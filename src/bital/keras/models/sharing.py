@@ -4,7 +4,8 @@ A step is a pure function of weights, state and data. What else it depends on st
 description: layers, losses, metrics, optimizer. So folds of a cross-validation, repeated trainings
 and clones, which are new models each, run programs that were recorded and compiled once. They are
 made of a copy of the first model, whose weights are never read; models with functions or classes of
-the user's own keep their programs to themselves.
+the user's own keep their programs to themselves, and so do large ones, whose copies would fill the
+memory.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from bital.keras.layers.base import LAYERS
 from bital.keras.variables import values_from
 
 KEPT = 16
+LARGEST = 1 << 20  # weights of a model that shares
 
 _known: OrderedDict[Any, Any] = OrderedDict()
 _lock = threading.Lock()
@@ -47,6 +49,8 @@ def description(model: Any, *others: Any) -> Any:
     ``others`` are what they depend on beside layers: losses, metrics, an optimizer.
     """
     if type(model).__module__.partition(".models.")[0] != "bital.keras" or model.run_eagerly:
+        return None
+    if sum(variable.size for variable in model.weights) > LARGEST:
         return None
     if "call" in vars(model) or "compute_loss" in vars(model) or "train_step" in vars(model):
         return None
