@@ -1,6 +1,7 @@
 """The two pictures of a run. matplotlib is imported at first use, without a window system."""
 
 import io
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -8,6 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bital.errors import MissingExtraError
+
+FONTS = (
+    "Noto Sans CJK KR",
+    "Noto Sans CJK JP",
+    "Noto Sans KR",
+    "NanumGothic",
+    "Apple SD Gothic Neo",
+    "Malgun Gothic",
+    "Microsoft YaHei",
+    "Arial Unicode MS",
+)
+"""For letters that matplotlib's own font has not, as those of Korean names of columns."""
 
 Rows: TypeAlias = Sequence[Mapping[str, float]]
 
@@ -160,7 +173,16 @@ def new_figure(width: float, height: float) -> Any:
 
 
 def as_png(figure: Any) -> bytes:
-    """The figure as the bytes of a PNG file."""
+    """The figure as the bytes of a PNG file, in fonts that have the letters if there are any."""
+    from matplotlib.font_manager import fontManager
+    from matplotlib.text import Text
+
+    installed = set(fontManager.get_font_names())
+    fonts = ["DejaVu Sans", *(name for name in FONTS if name in installed)]
+    for text in figure.findobj(Text):
+        text.set_fontfamily(fonts)
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=120)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        figure.savefig(buffer, format="png", dpi=120)
     return buffer.getvalue()

@@ -14,10 +14,11 @@ from click.testing import CliRunner
 from sklearn.metrics import accuracy_score, r2_score
 
 from bital import sklearn
-from bital.cli import recording
+from bital.cli import plots, recording
 from bital.cli.commands import cli
 from bital.cli.run_folder import RunFolder
-from bital.cli.table import report
+from bital.cli.table import pictures, report
+from bital.cli.table.scores import Importance
 
 FAST = ("--epochs", "6", "--hidden", "8", "--executor", "numpy", "--quiet", "--batch-size", "32")
 KEPT = ["config.json", "metrics.csv", "metrics.json", "model.safetensors", "report.html"]
@@ -256,6 +257,23 @@ def test_one_class_weighs_as_much_as_the_other(here, plain, invoke):
     more = ("--target", "dear", "--ignore", "price", "--balanced", "--out", "even")
     assert invoke("train", "houses.csv", *FAST, *more).exit_code == 0
     assert sklearn.load(here / "even" / "model.safetensors").class_weight == "balanced"
+
+
+def test_any_name_can_be_drawn():
+    """Dollar signs would be formulas, and not every font has Korean letters."""
+    names = [r"$\frac$ {", "가격 $1 $2", "<b>"]
+    truth, given = np.arange(30) % 3, np.full((30, 3), 1 / 3)
+    table = np.full((3, 3), 10)
+    ones = [Importance(name, 1.0, 0.1) for name in names]
+    rows = [{"epoch": 1, "loss": 1.0, "accuracy": 0.5, "val_loss": 1.0, "val_accuracy": 0.5}]
+    for drawn in (
+        pictures.confusion(table, names),
+        pictures.probabilities(truth, given, names),
+        pictures.quantities(truth * 1.0, truth * 2.0, names[1]),
+        pictures.importance(ones, "RMSE"),
+        plots.curves(rows, 1, pictures.short(names[0])),
+    ):
+        assert drawn.startswith(b"\x89PNG")
 
 
 def test_numbers_alone(here, plain, invoke):

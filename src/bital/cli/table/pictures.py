@@ -29,7 +29,7 @@ def confusion(table: NDArray[np.int64], classes: Sequence[str]) -> bytes:
                 axes.text(column, row, f"{table[row, column]:,}", ha="center", va="center",
                           fontsize=9 if count <= 12 else 7,
                           color="white" if dark else "black")  # fmt: skip
-        names = [_short(name) for name in classes]
+        names = [short(name) for name in classes]
         turned = max(map(len, names)) > 3
         axes.set_xticks(range(count), names, rotation=45 if turned else 0,
                         ha="right" if turned else "center")  # fmt: skip
@@ -60,7 +60,7 @@ def probabilities(truth: NDArray[Any], given: NDArray[Any], classes: Sequence[st
         if 0 < is_it.sum() < len(truth):
             false, true, _ = roc_curve(is_it, given[:, place])
             colour = MAIN if binary else None
-            left.plot(false, true, lw=1.6, color=colour, label=_short(classes[place]))
+            left.plot(false, true, lw=1.6, color=colour, label=short(classes[place]))
     left.plot([0, 1], [0, 1], color="0.6", lw=1, ls=":")
     left.set(title="ROC: found against false alarms", xlabel="false alarms (share of the others)",
              ylabel="found (share of the class)", aspect="equal")  # fmt: skip
@@ -69,7 +69,7 @@ def probabilities(truth: NDArray[Any], given: NDArray[Any], classes: Sequence[st
     said = given[:, 1] if binary else given.max(axis=1)
     came = truth == 1 if binary else given.argmax(axis=1) == truth
     _reliability(right, said, came)
-    of = f"{_short(classes[1])!r}" if binary else "the likeliest class"
+    of = f"'{short(classes[1])}'" if binary else "the likeliest class"
     right.set(title="Do probabilities come true?", xlabel=f"probability of {of}")
     right.set(ylabel="how often it was right", xlim=(0, 1), ylim=(0, 1), aspect="equal")
     return plots.as_png(figure)
@@ -99,8 +99,8 @@ def quantities(truth: NDArray[Any], predicted: NDArray[Any], target: str) -> byt
         left.hexbin(truth, predicted, gridsize=45, cmap="Blues", bins="log", mincnt=1)
     else:
         left.scatter(truth, predicted, s=14, color=MAIN, alpha=0.5, lw=0)
-    left.set(title="Predictions against the truth", xlabel=f"{_short(target)}, true",
-             ylabel=f"{_short(target)}, predicted")  # fmt: skip
+    left.set(title="Predictions against the truth", xlabel=f"{short(target)}, true",
+             ylabel=f"{short(target)}, predicted")  # fmt: skip
     error = predicted - truth
     reach = np.quantile(np.abs(error), 0.995) or 1.0
     inside = error[np.abs(error) <= reach]
@@ -122,7 +122,7 @@ def importance(found: Sequence[Importance], unit: str) -> bytes:
     shown = list(found[:MOST])[::-1]
     figure = plots.new_figure(9.0, 1.1 + 0.3 * len(shown))
     axes = figure.subplots()
-    axes.barh([_short(each.column, 30) for each in shown], [each.mean for each in shown],
+    axes.barh([short(each.column, 30) for each in shown], [each.mean for each in shown],
               xerr=[each.deviation for each in shown], color=MAIN, ecolor="0.35", height=0.65,
               error_kw={"lw": 1})  # fmt: skip
     axes.axvline(0, color="0.4", lw=0.8)
@@ -133,7 +133,7 @@ def importance(found: Sequence[Importance], unit: str) -> bytes:
     return plots.as_png(figure)
 
 
-def _short(text: str, most: int = 18) -> str:
+def short(text: str, most: int = 18) -> str:
     """A name that leaves room for the picture; a dollar sign would start a formula."""
     text = text if len(text) <= most else f"{text[: most - 1]}…"
     return text.replace("$", r"\$")

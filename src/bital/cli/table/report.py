@@ -85,7 +85,7 @@ class Report:
             name = next(name for name in self.rows[0] if name not in ("epoch", "loss"))
             unit = "%" if name == "accuracy" else "share of the variance explained"
             units = {"loss": loss, name: unit}
-            title = f"{self.settings.target}, seed {self.settings.seed}"
+            title = f"{pictures.short(self.settings.target)}, seed {self.settings.seed}"
             yield (
                 "curves",
                 "Training",
@@ -118,7 +118,7 @@ class Report:
         np.add.at(table, (self.truth, self.given.argmax(axis=1)), 1)
         yield (
             "confusion",
-            "Which classes are taken for which",
+            "Confusion",
             pictures.confusion(table, classes),
             "The test rows: a row for each true class, a column for each answer.",
         )
