@@ -209,9 +209,8 @@ def _objective(
         classes = labels is not None and labels.ndim == 1 and labels.dtype.kind in "biu"
         data = Data(X, y, cv, validation, classes, seed)
         return ModelObjective(learner, data, scoring, arguments, seed)
-    from sklearn.base import is_classifier
-
-    data = Data(X, y, cv, validation, is_classifier(learner), seed)
+    classifier = load_sklearn("base", "A search over an estimator").is_classifier(learner)
+    data = Data(X, y, cv, validation, classifier, seed)
     return EstimatorObjective(learner, data, scoring, arguments)
 
 

@@ -44,8 +44,8 @@ def by_place(trials):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("kind", "n_trials", "epochs"), [("journal", 12, 30), ("sqlite", 4, 9)])
-def test_a_search_that_is_killed_ends_in_the_same_trials(tmp_path, kind, n_trials, epochs):
+@pytest.mark.parametrize(("kind", "n_trials", "least"), [("journal", 10, 2), ("sqlite", 5, 1)])
+def test_a_search_that_is_killed_ends_in_the_same_trials(tmp_path, kind, n_trials, least):
     """SIGKILL at random places; TPE draws from all trials before, so each of them counts."""
     whole = child.run(None, n_trials, "tpe").study.get_trials()
     storage = storage_at(tmp_path, kind)
@@ -53,7 +53,7 @@ def test_a_search_that_is_killed_ends_in_the_same_trials(tmp_path, kind, n_trial
     kills, seen, ended = 0, {}, False
     while not ended:
         process = start(storage, n_trials, "tpe")
-        for _ in range(rng.randint(5, epochs)):
+        for _ in range(rng.randint(11, 35)):  # at least one trial gets done
             process.stdout.readline()  # a line for each epoch
         ended = process.poll() is not None
         process.kill()
@@ -64,7 +64,7 @@ def test_a_search_that_is_killed_ends_in_the_same_trials(tmp_path, kind, n_trial
                 assert now[number] == trial  # nothing that was finished is lost or changed
         seen = now
         kills += not ended
-    assert kills >= 3
+    assert kills >= least
     ended = child.run(storage, n_trials, "tpe")
     assert sorted(by_place(ended.study.get_trials())) == by_place(whole)
     again = [trial for trial in seen.values() if ledger.PLACE in trial.user_attrs]
