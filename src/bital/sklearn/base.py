@@ -250,7 +250,7 @@ class DNN(BaseEstimator):
         """Return what to train on, ``X, y, weights``, and what to measure on or None."""
         if given is not None:
             return X, y, weights, self._checked_validation(given)
-        if not self.early_stopping:
+        if not self.early_stopping or parameters.is_lbfgs(self):  # which ends by itself
             return X, y, weights, None
         train, test = train_test_split(
             np.arange(len(y)),

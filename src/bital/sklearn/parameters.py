@@ -154,10 +154,10 @@ def check(estimator: Any) -> None:
             f"{who}(solver={solver!r}): must be 'adam', 'sgd', 'lbfgs', another name or an "
             "instance of bital.keras.optimizers."
         )
-    if is_lbfgs(estimator) and (estimator.early_stopping or estimator.steps is not None):
+    if is_lbfgs(estimator) and estimator.steps is not None:
         raise ArgumentError(
             f"{who}(solver='lbfgs'): takes all samples in each step and ends by itself; "
-            "early_stopping and steps belong to the other solvers."
+            "steps belong to the other solvers."
         )
 
 

@@ -79,3 +79,16 @@ def test_weights_are_those_of_scikit_learn(kind, name, monkeypatch):
         np.testing.assert_array_equal(ours.predict(x), theirs.predict(x))
         np.testing.assert_allclose(ours.predict_proba(x), theirs.predict_proba(x), atol=1e-12)
         np.testing.assert_allclose(ours.loss_curve_, theirs.loss_curve_, rtol=1e-10)
+
+
+def test_lbfgs_holds_nothing_out():
+    """As in scikit-learn, where ``early_stopping`` belongs to the other solvers."""
+    x, y = data("binary")
+    first, second = (
+        DNNClassifier((4,), solver="lbfgs", max_iter=8, early_stopping=early, random_state=0)
+        for early in (False, True)
+    )
+    first.fit(x, y)
+    second.fit(x, y)
+    np.testing.assert_array_equal(first.coefs_[0], second.coefs_[0])
+    assert second.validation_scores_ is None

@@ -450,7 +450,7 @@ def test_coefficients_can_be_set():
         ({"batch_size": 0}, "batch_size"),
         ({"loss": "crossentropy"}, "categorical_crossentropy"),
         ({"dropout": 1.5}, "rate"),
-        ({"solver": "lbfgs", "early_stopping": True}, "lbfgs"),
+        ({"solver": "lbfgs", "steps": 10}, "lbfgs"),
         ({"steps": 1.5}, "steps"),
     ],
 )
