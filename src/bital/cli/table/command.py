@@ -15,8 +15,8 @@ from bital.errors import MissingExtraError
 
 def train_command(data: str) -> click.Command:
     """``bital train TABLE``."""
-    command = click.command(data, help=_HELP)(click.pass_context(partial(_train, data)))
-    return of_table.declare(common.executor_option(command))
+    train = click.pass_context(partial(_train, data))
+    return click.command(data, help=_HELP)(of_table.declare(common.executor_option(train)))
 
 
 _HELP = """Learn a column of a table (CSV, TSV or Parquet), and write a run folder.

@@ -95,7 +95,7 @@ def declare(command: Callable[..., None]) -> Any:
         click.option("--optimizer", type=click.Choice(tuple(options.RATES))),
         click.option("--learning-rate", type=options.LEARNING_RATE),
         click.option("--batch-size", type=click.IntRange(1, 2**20)),
-        click.option("--epochs", type=click.IntRange(1, 100_000), help="At most."),
+        click.option("--epochs", type=click.IntRange(1, 100_000)),
         click.option("--dropout", type=options.DROPOUT,
                      help="Share of hidden units left out at each step."),
         click.option("--balanced/--no-balanced", default=False, show_default=True,
