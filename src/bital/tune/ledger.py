@@ -73,7 +73,9 @@ def claim(study: Any, n_trials: int) -> tuple[Any, int] | None:
 def leave(study: Any, number: int) -> None:
     """End a trial without a result; its place is open again."""
     optuna = load_optuna()
-    with suppress(ValueError, optuna.exceptions.OptunaError):  # somebody else has ended it
+    with suppress(
+        ValueError, RuntimeError, optuna.exceptions.OptunaError
+    ):  # somebody else has ended it
         study.tell(number, state=optuna.trial.TrialState.FAIL)
 
 
@@ -155,7 +157,9 @@ def beating(trial: Any, lasting: bool) -> Iterator[None]:
     ended = threading.Event()
 
     def beat() -> None:
-        with suppress(load_optuna().exceptions.OptunaError):  # others took it for dead
+        with suppress(
+            RuntimeError, load_optuna().exceptions.OptunaError
+        ):  # others took it for dead
             while not ended.wait(BEAT_SECONDS):
                 trial.set_user_attr(WORKER, _worker())
 

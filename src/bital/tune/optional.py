@@ -19,6 +19,16 @@ def load_optuna() -> Any:
     return _load("optuna", "A search")
 
 
+def endings() -> tuple[type[Exception], ...]:
+    """What Optuna raises where a trial is over: pruned, or ended by another process.
+
+    Optuna 4.0 raises a RuntimeError for the second, which is not told from one of the user's.
+    """
+    optuna = load_optuna()
+    ended = getattr(optuna.exceptions, "UpdateFinishedTrialError", optuna.TrialPruned)
+    return optuna.TrialPruned, ended
+
+
 def load_sklearn(name: str, why: str) -> Any:
     """Import a module of scikit-learn.
 

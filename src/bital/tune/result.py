@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -127,8 +128,10 @@ class Result:
         finished = self.study.get_trials(deepcopy=False, states=(complete,))
         if len({trial.value for trial in finished}) < 2:
             return {}
-        evaluator = optuna.importance.PedAnovaImportanceEvaluator()
-        return dict(optuna.importance.get_param_importances(self.study, evaluator=evaluator))
+        with warnings.catch_warnings():  # Optuna 4 calls it new
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            evaluator = optuna.importance.PedAnovaImportanceEvaluator()
+            return dict(optuna.importance.get_param_importances(self.study, evaluator=evaluator))
 
     def plot_history(self) -> Any:
         """Draw the score of each trial, and the best so far.

@@ -20,7 +20,7 @@ from bital.tune import ledger
 from bital.tune import together as at_once
 from bital.tune.data import Data
 from bital.tune.objectives import EstimatorObjective, ModelObjective, Outcome, Watch
-from bital.tune.optional import load_joblib, load_optuna, load_sklearn
+from bital.tune.optional import endings, load_joblib, load_optuna, load_sklearn
 from bital.tune.result import EPOCHS, FAILURE, SCORES, Result, finished
 from bital.tune.space import Space
 from bital.tune.storage import open_storage
@@ -376,7 +376,7 @@ def _run(study: Any, job: Job, tasks: list[Task]) -> None:
 def _conclude(study: Any, job: Job, task: Task, ending: Any, seconds: float) -> None:
     """Write down what a trial came to."""
     optuna = load_optuna()
-    if isinstance(ending, optuna.exceptions.UpdateFinishedTrialError):
+    if isinstance(ending, endings()) and not isinstance(ending, optuna.TrialPruned):
         return  # others took this process for dead, and the place is theirs
     state, score, failure, told = optuna.trial.TrialState.PRUNED, None, "", "pruned"
     if isinstance(ending, Outcome):
@@ -388,7 +388,7 @@ def _conclude(study: Any, job: Job, task: Task, ending: Any, seconds: float) -> 
         state, failure, score = optuna.trial.TrialState.PRUNED, f"the score is {score}", None
     epochs = ending.epochs if isinstance(ending, Outcome) else []
     notes = {SCORES: task.watch.scores, EPOCHS: epochs, FAILURE: failure}
-    with suppress(ValueError, optuna.exceptions.OptunaError):
+    with suppress(ValueError, RuntimeError, optuna.exceptions.OptunaError):
         for name, value in notes.items():
             if value:
                 task.trial.set_user_attr(name, value)

@@ -14,7 +14,7 @@ import numpy as np
 from bital import keras
 from bital.errors import ArgumentError, NonFiniteLossError
 from bital.tune.objectives import REPORTS, ModelObjective, Outcome, Watch, kept_epochs, seeded
-from bital.tune.optional import load_optuna
+from bital.tune.optional import endings
 
 TAKEN = {"batch_size", "epochs", "class_weight", "sample_weight", "shuffle", "steps_per_epoch"}
 """Arguments of ``fit`` that ``fit_many`` has too."""
@@ -67,11 +67,9 @@ def alone(
     objective: Any, params: dict[str, Any], watch: Watch, pruning: bool
 ) -> Outcome | Exception:
     """Train and score one trial; return what it came to."""
-    optuna = load_optuna()
-    ends = (optuna.TrialPruned, NonFiniteLossError, optuna.exceptions.UpdateFinishedTrialError)
     try:
         return objective.evaluate(params, watch, pruning)
-    except ends as error:
+    except (*endings(), NonFiniteLossError) as error:
         return error
 
 
@@ -157,8 +155,6 @@ class _Joined:
             self._report(epochs)
 
     def _report(self, epochs: int) -> None:
-        optuna = load_optuna()
-        ends = (optuna.TrialPruned, optuna.exceptions.UpdateFinishedTrialError)
         while self.error is None and all(self._seen) and not all(self._ended):
             step = self._reported
             if any(len(s) <= step and not end
@@ -169,7 +165,7 @@ class _Joined:
             if (step + 1) % math.ceil(epochs / REPORTS) == 0:
                 try:
                     self._watch.report(step, mean)
-                except ends as error:
+                except endings() as error:
                     self.error = error
 
 
