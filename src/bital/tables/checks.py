@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from bital.tables.statistics import Statistics
+from bital.tables.statistics import SKETCH, Statistics
 
 ID_ROWS = 50
 _ID_NAME = re.compile(
@@ -25,7 +25,8 @@ _CODE = re.compile(r"[+-]?0\d")
 
 def looks_like_id(known: Statistics) -> str:
     """Return a warning if a column tells rows apart and nothing else, or nothing."""
-    if known.present < ID_ROWS or known.distinct < 0.99 * known.present:
+    share = 0.99 if known.distinct < SKETCH else 0.9  # three standard errors of an estimate
+    if known.present < ID_ROWS or known.distinct < share * known.present:
         return ""
     kind = "category" if known.kind == "text" else "number"
     way = f"Pass kinds={{{known.name!r}: {kind!r}}} if it means something."
@@ -36,8 +37,8 @@ def looks_like_id(known: Statistics) -> str:
         )
     if known.kind == "number" and known.whole and _ID_NAME.search(known.name):
         return (
-            f"column {known.name!r} is left out: its whole numbers are all different, and it is "
-            f"named like an id. {way}"
+            f"column {known.name!r} is left out: its whole numbers are all different, or "
+            f"nearly, and it is named like an id. {way}"
         )
     return ""
 

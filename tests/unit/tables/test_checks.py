@@ -149,3 +149,18 @@ def test_leaks_are_told(target, column):
 )
 def test_what_is_no_leak_is_not_told(target, column):
     assert check_target({"y": target, "x": column}, "y").leaks == ()
+
+
+@pytest.mark.parametrize("rows", [900, 1100, 2100, 9000, 100_000])
+def test_ids_are_found_where_values_are_only_estimated(rows):
+    table = {
+        "id": np.arange(rows),
+        "note": [f"n{row}" for row in range(rows)],
+        "x": RANDOM.random(rows),
+    }
+    table["half"] = [f"h{row // 2}" for row in range(rows)]
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        encoder = TableEncoder().fit(table)
+    assert [str(warning.message).split("'")[1] for warning in told] == ["id", "note"]
+    assert [column.name for column in encoder.columns_ if column.became] == ["x", "half"]
