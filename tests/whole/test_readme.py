@@ -47,6 +47,7 @@ def test_both_languages_show_the_same_code_and_commands():
         pytest.param(0, id="gradient"),
         pytest.param(1, id="keras"),
         pytest.param(2, id="convolutions", marks=pytest.mark.slow),
+        pytest.param(3, id="estimators", marks=pytest.mark.slow),
     ],
 )
 def test_the_code_runs(tmp_path, number):
@@ -67,7 +68,7 @@ def test_the_code_runs(tmp_path, number):
         assert "np.matmul" in text
         compile(text, "README", "exec")
     else:
-        name = ("digits", "both")[number - 1]
+        name = ("digits", "both", "digits-table")[number - 1]
         assert (tmp_path / f"{name}.safetensors").is_file()
 
 
@@ -87,8 +88,8 @@ def test_every_command_and_option_that_is_shown_exists():
         for line in block.splitlines()
         if "bital " in line
     ]
-    assert len(shown) == 7
+    assert len(shown) == 10
     for words in shown:
         assert words[0] == "bital"
-        usage = CliRunner().invoke(cli, [words[1], "--help"]).output
+        usage = CliRunner().invoke(cli, [*words[1:3], "--help"]).output
         assert [w for w in words if w.startswith("--") and w not in usage] == []
