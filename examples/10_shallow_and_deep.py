@@ -182,11 +182,11 @@ def draw(results: list[Result], image: np.ndarray, file: Path) -> None:
         left.annotate(
             result.name,
             (result.fit_seconds, error),
-            xytext=(0, 9),
+            xytext=(9, 0),
             textcoords="offset points",
-            ha="center",
+            va="center",
         )
-    left.margins(0.22)
+    left.margins(x=0.7, y=0.15)
     left.set_yticks([0.5, 1, 2, 5, 10, 20], ["0.5", "1", "2", "5", "10", "20"])
     left.minorticks_off()
     left.set(
