@@ -127,7 +127,7 @@ def _arguments(seed: int) -> list[Any]:
     return [draw[0] / 2, np.float64(draw[1]), *draw[2:]]
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(plan=_PLANS, seed=st.integers(0, 99))
 def test_values_and_derivatives(plan: Any, seed: int) -> None:
     args, every = _arguments(seed), (0, 1, 2, 3)
