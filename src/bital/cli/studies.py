@@ -24,6 +24,7 @@ from bital.cli import train as of_digits
 from bital.cli.table import settings as of_table
 from bital.errors import MissingExtraError, ModelStateError
 from bital.keras.files import write_atomically
+from bital.tune.optional import load_optuna
 
 SIZES = {
     "mlp": [(100,), (300,), (300, 100), (500, 150)],
@@ -73,6 +74,7 @@ class Study:
     """
 
     def __init__(self, data: str, kind: str, executor: str, chosen: Mapping[str, Any]) -> None:
+        load_optuna()  # before there is a folder
         self.data, self.kind, self.executor, self.chosen = data, kind, executor, chosen
         self.folder = _folder(chosen["study"], data)
         self.result: Any = None
