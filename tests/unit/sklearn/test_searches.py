@@ -90,7 +90,7 @@ def test_clones_learn_the_same(iris):
 @pytest.mark.slow
 def test_ensembles(iris):
     x, y = iris
-    boosted = AdaBoostClassifier(classifier(), n_estimators=2).fit(x, y)
+    boosted = AdaBoostClassifier(classifier(max_iter=60), n_estimators=2).fit(x, y)
     stacked = StackingClassifier(
         [("net", classifier()), ("unit", Perceptron())], LogisticRegression(), cv=2
     ).fit(x, y)
