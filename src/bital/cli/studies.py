@@ -8,7 +8,6 @@
     The scores, and what they depend on, where matplotlib is installed.
 """
 
-import io
 import json
 import shlex
 import time
@@ -23,6 +22,7 @@ from bital.cli import networks, options, recording, run_folder
 from bital.cli import train as of_digits
 from bital.cli.table import settings as of_table
 from bital.errors import MissingExtraError, ModelStateError
+from bital.figures import as_png
 from bital.keras.files import write_atomically
 from bital.tune.optional import load_optuna
 
@@ -247,9 +247,7 @@ class Study:
             say(f"No pictures: {error}")
             return
         for name, figure in pictures.items():
-            buffer = io.BytesIO()
-            figure.savefig(buffer, format="png", dpi=120)
-            drawn = buffer.getvalue()
+            drawn = as_png(figure)
             write_atomically(self.folder / f"{name}.png", lambda p, b=drawn: _write_bytes(p, b))
 
 

@@ -7,12 +7,13 @@ anything is read, and nothing that a file says is imported or run.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -189,3 +190,14 @@ def damaged(path: str | Path, why: str) -> ModelFileError:
         f"{str(path)!r} cannot be loaded: {why.rstrip('.')}. Save the model again, or get the file "
         "anew."
     )
+
+
+@contextlib.contextmanager
+def file_errors(path: str | Path) -> Iterator[None]:
+    """Turn what constructors say about their arguments into what is wrong with the file."""
+    try:
+        yield
+    except (ModelFileError, MemoryError):
+        raise
+    except Exception as error:  # whatever NumPy says of a config that nobody would write by hand
+        raise damaged(path, str(error) or type(error).__name__) from error

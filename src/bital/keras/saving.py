@@ -20,7 +20,6 @@ where the file holds a tensor of exactly its shape and dtype.
 
 from __future__ import annotations
 
-import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -118,7 +117,7 @@ def _loaded(path: str | Path, document: Any, tensors: archive.Tensors, compile: 
     if document["model"] is None:
         raise damaged(path, "it holds weights alone; use model.load_weights(path)")
     file = _File(path, tensors)
-    with _as_file_errors(path), values_from(file.stand_in()):
+    with archive.file_errors(path), values_from(file.stand_in()):
         model = LAYERS.deserialize(document["model"])
         if not isinstance(model, Model):
             raise damaged(path, "it describes a layer, not a model")
@@ -127,7 +126,7 @@ def _loaded(path: str | Path, document: Any, tensors: archive.Tensors, compile: 
     variables = model.weights
     commit(variables, [file.take(f"weights/{v.path}", v) for v in variables])
     if document["compile"] is not None:
-        with _as_file_errors(path):
+        with archive.file_errors(path):
             _restore_compilation(model, document["compile"], document["version"], file)
     file.require_all_taken()
     if not compile:
@@ -370,17 +369,6 @@ def _factor(data: Any) -> float:
     if type(data) is not float:
         raise ArgumentError(f"a loss weight is {data!r:.40}")
     return data
-
-
-@contextlib.contextmanager
-def _as_file_errors(path: str | Path) -> Iterator[None]:
-    """Turn what the constructors say about their arguments into what is wrong with the file."""
-    try:
-        yield
-    except (ModelFileError, MemoryError):
-        raise
-    except Exception as error:  # whatever NumPy says of a config that nobody would write by hand
-        raise damaged(path, str(error) or type(error).__name__) from error
 
 
 __all__ = ["load_model", "load_weights", "save_model", "save_weights"]

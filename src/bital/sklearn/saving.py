@@ -20,14 +20,13 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from bital.errors import ArgumentError, BitalError, ModelFileError, ModelStateError
+from bital.errors import ArgumentError, BitalError, ModelStateError
 from bital.keras import archive, losses, optimizers, saving
 from bital.keras.archive import damaged
 from bital.sklearn import inputs
@@ -141,7 +140,7 @@ def load(path: str | Path) -> Any:
 
     classes = {cls.__name__: cls for cls in (DNNClassifier, DNNRegressor, Perceptron)}
     document, tensors = archive.read(path, {FORMAT: VERSION})
-    with _as_file_errors(path):
+    with archive.file_errors(path):
         if document["class"] not in classes:
             raise damaged(path, f"there is no estimator {document['class']!r:.40}")
         estimator = classes[document["class"]]()
@@ -241,16 +240,6 @@ def _restored(parameter: str, value: Any) -> Any:
     if kind in _OBJECTS:
         return _OBJECTS[kind].deserialize(inner)
     return NotSaved(parameter, str(inner))
-
-
-@contextlib.contextmanager
-def _as_file_errors(path: str | Path) -> Iterator[None]:
-    try:
-        yield
-    except (ModelFileError, MemoryError):
-        raise
-    except Exception as error:  # whatever the parts say of data that nobody would write by hand
-        raise damaged(path, str(error) or type(error).__name__) from error
 
 
 __all__ = ["load", "save"]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bital.errors import MissingExtraError
+from bital.figures import new_figure
 
 SCORE, BEST, PRUNED = "#4477aa", "#228833", "#bbbbbb"  # told apart by colour-blind readers too
 
 
 def history(trials: Sequence[Any], maximize: bool, name: str) -> Any:
     """Scores over the trials, the best so far as a line, those that were pruned in grey."""
-    figure = _figure(7.5, 4.0)
+    figure = new_figure(7.5, 4.0)
     axes = figure.add_subplot()
     complete = [t for t in trials if t.state == "complete"]
     pruned = [t for t in trials if t.state == "pruned" and t.score is not None]
@@ -43,7 +43,7 @@ def history(trials: Sequence[Any], maximize: bool, name: str) -> Any:
 
 def importance(shares: Mapping[str, float], name: str) -> Any:
     """A bar for each hyperparameter, the most important one on top."""
-    figure = _figure(6.5, 1.4 + 0.4 * max(len(shares), 1))
+    figure = new_figure(6.5, 1.4 + 0.4 * max(len(shares), 1))
     axes = figure.add_subplot()
     names = sorted(shares, key=lambda key: shares[key])
     bars = axes.barh(names, [shares[key] for key in names], color=SCORE)
@@ -54,18 +54,4 @@ def importance(shares: Mapping[str, float], name: str) -> Any:
         axes.text(0.5, 0.5, "needs two complete trials that differ", ha="center",
                   transform=axes.transAxes)  # fmt: skip
         axes.set_yticks([])
-    return figure
-
-
-def _figure(width: float, height: float) -> Any:
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(
-            "Pictures need matplotlib, which is not installed: pip install matplotlib, or install "
-            'bital with its extra "plot".'
-        ) from error
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
     return figure

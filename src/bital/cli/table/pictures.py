@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from bital.cli import plots
 from bital.cli.table.scores import Importance
+from bital.figures import as_png, new_figure
 
 MAIN, OTHER = plots.TRAIN, plots.VALIDATION
 MOST = 25
@@ -18,7 +19,7 @@ def confusion(table: NDArray[np.int64], classes: Sequence[str]) -> bytes:
     """Draw how often each class (row) was taken for each (column): ``(k, k)``."""
     count = len(classes)
     side = min(8.5, 2.6 + 0.55 * count)
-    figure = plots.new_figure(side + 0.6, side)
+    figure = new_figure(side + 0.6, side)
     axes = figure.subplots()
     shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
     shown = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
@@ -36,7 +37,7 @@ def confusion(table: NDArray[np.int64], classes: Sequence[str]) -> bytes:
         axes.set_yticks(range(count), names)
     axes.set(xlabel="predicted", ylabel="true", title="Which classes are taken for which")
     figure.colorbar(shown, ax=axes, label="share of the true class", shrink=0.8)
-    return plots.as_png(figure)
+    return as_png(figure)
 
 
 def probabilities(truth: NDArray[Any], given: NDArray[Any], classes: Sequence[str]) -> bytes:
@@ -50,7 +51,7 @@ def probabilities(truth: NDArray[Any], given: NDArray[Any], classes: Sequence[st
     """
     from sklearn.metrics import roc_curve
 
-    figure = plots.new_figure(9.0, 4.1)
+    figure = new_figure(9.0, 4.1)
     left, right = figure.subplots(1, 2)
     binary = len(classes) == 2
     counts = np.bincount(truth, minlength=len(classes))
@@ -72,7 +73,7 @@ def probabilities(truth: NDArray[Any], given: NDArray[Any], classes: Sequence[st
     of = f"'{short(classes[1])}'" if binary else "the likeliest class"
     right.set(title="Do probabilities come true?", xlabel=f"probability of {of}")
     right.set(ylabel="how often it was right", xlim=(0, 1), ylim=(0, 1), aspect="equal")
-    return plots.as_png(figure)
+    return as_png(figure)
 
 
 def _reliability(axes: Any, said: NDArray[Any], came: NDArray[Any]) -> None:
@@ -91,7 +92,7 @@ def _reliability(axes: Any, said: NDArray[Any], came: NDArray[Any]) -> None:
 
 def quantities(truth: NDArray[Any], predicted: NDArray[Any], target: str) -> bytes:
     """Draw predictions against the truth, and how large the errors are: ``(n,)`` and ``(n,)``."""
-    figure = plots.new_figure(9.0, 4.1)
+    figure = new_figure(9.0, 4.1)
     left, right = figure.subplots(1, 2)
     ends = [min(truth.min(), predicted.min()), max(truth.max(), predicted.max())]
     left.plot(ends, ends, color="0.4", lw=1, ls=":")
@@ -114,13 +115,13 @@ def quantities(truth: NDArray[Any], predicted: NDArray[Any], target: str) -> byt
     right.set(title="Errors", xlabel=f"predicted minus true{outside}", ylabel="rows")
     for axes in (left, right):
         axes.grid(alpha=0.25)
-    return plots.as_png(figure)
+    return as_png(figure)
 
 
 def importance(found: Sequence[Importance], unit: str) -> bytes:
     """Draw how much worse predictions become without each column, the most important on top."""
     shown = list(found[:MOST])[::-1]
-    figure = plots.new_figure(9.0, 1.1 + 0.3 * len(shown))
+    figure = new_figure(9.0, 1.1 + 0.3 * len(shown))
     axes = figure.subplots()
     axes.barh([short(each.column, 30) for each in shown], [each.mean for each in shown],
               xerr=[each.deviation for each in shown], color=MAIN, ecolor="0.35", height=0.65,
@@ -130,7 +131,7 @@ def importance(found: Sequence[Importance], unit: str) -> bytes:
     left_out = f" (the first {MOST} of {len(found)})" if len(found) > MOST else ""
     axes.set(xlabel=f"{unit} grows by, when the column is shuffled",
              title=f"What the predictions rest on{left_out}")  # fmt: skip
-    return plots.as_png(figure)
+    return as_png(figure)
 
 
 def short(text: str, most: int = 18) -> str:
