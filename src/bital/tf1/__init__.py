@@ -1,0 +1,69 @@
+"""TensorFlow 1's names: graphs that are written first and run in sessions.
+
+Change one line of a first-edition book's program, ``import bital.tf1 as tf``, and it runs. What is
+fetched in one `Session.run` is compiled to one native function, gradients and updates included.
+"""
+
+from bital.tf1 import errors as errors
+from bital.tf1.control import cond, group, identity, no_op, stop_gradient, while_loop
+from bital.tf1.control import tuple_ as tuple
+from bital.tf1.dtypes import DTYPES, DType, as_dtype
+from bital.tf1.gradients import gradients
+from bital.tf1.graph import (
+    Graph,
+    GraphKeys,
+    Operation,
+    Tensor,
+    add_to_collection,
+    control_dependencies,
+    get_collection,
+    get_collection_ref,
+    get_default_graph,
+    name_scope,
+    reset_default_graph,
+    set_random_seed,
+)
+from bital.tf1.initializers import (
+    constant_initializer,
+    glorot_normal_initializer,
+    glorot_uniform_initializer,
+    identity_initializer,
+    ones_initializer,
+    orthogonal_initializer,
+    random_normal_initializer,
+    random_uniform_initializer,
+    truncated_normal_initializer,
+    variance_scaling_initializer,
+    zeros_initializer,
+)
+from bital.tf1.operation import constant, convert_to_tensor
+from bital.tf1.ops.arrays import *  # noqa: F403
+from bital.tf1.ops.math import *  # noqa: F403
+from bital.tf1.ops.random import (
+    random_normal,
+    random_shuffle,
+    random_uniform,
+    truncated_normal,
+)
+from bital.tf1.session import InteractiveSession, Session, get_default_session
+from bital.tf1.shapes import Dimension, TensorShape
+from bital.tf1.variables import (
+    AUTO_REUSE,
+    Variable,
+    VariableScope,
+    assign,
+    assign_add,
+    assign_sub,
+    get_variable,
+    get_variable_scope,
+    global_variables,
+    global_variables_initializer,
+    local_variables,
+    local_variables_initializer,
+    scatter_update,
+    trainable_variables,
+    variable_scope,
+    variables_initializer,
+)
+
+globals().update(DTYPES)  # tf.float32 and the others

@@ -1,0 +1,109 @@
+"""TensorFlow's names for NumPy's dtypes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+class DType:
+    """The type of a tensor's elements: a NumPy dtype under TensorFlow's name."""
+
+    __slots__ = ("as_numpy_dtype", "name")
+
+    def __init__(self, name: str, numpy_type: Any) -> None:
+        self.name = name
+        self.as_numpy_dtype = np.dtype(numpy_type).type
+
+    @property
+    def base_dtype(self) -> DType:
+        """Itself: variables have no types of their own here."""
+        return self
+
+    @property
+    def numpy(self) -> np.dtype:
+        """The dtype that arrays of it have."""
+        return np.dtype(self.as_numpy_dtype)
+
+    @property
+    def is_floating(self) -> bool:
+        """Whether its values are real numbers with a fraction."""
+        return self.numpy.kind == "f"
+
+    @property
+    def is_complex(self) -> bool:
+        """Whether its values are complex."""
+        return self.numpy.kind == "c"
+
+    @property
+    def is_integer(self) -> bool:
+        """Whether its values are integers."""
+        return self.numpy.kind in "iu"
+
+    @property
+    def is_bool(self) -> bool:
+        """Whether its values are true or false."""
+        return self.numpy.kind == "b"
+
+    @property
+    def limits(self) -> tuple[Any, Any]:
+        """The smallest and the largest value."""
+        info: Any = np.iinfo(self.numpy) if self.is_integer else np.finfo(self.numpy)
+        return info.min, info.max
+
+    min = property(lambda self: self.limits[0])
+    max = property(lambda self: self.limits[1])
+    size = property(lambda self: self.numpy.itemsize)
+
+    def __eq__(self, other: object) -> bool:
+        try:
+            return self.name == as_dtype(other).name
+        except TypeError:
+            return False
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def __str__(self) -> str:
+        return f"<dtype: {self.name!r}>"
+
+    def __repr__(self) -> str:
+        return f"tf.{self.name}"
+
+
+_NUMBERS = "float16 float32 float64 int8 int16 int32 int64 uint8 uint16 uint32 uint64 complex64"
+DTYPES = {
+    **{name: DType(name, name) for name in (*_NUMBERS.split(), "complex128", "bool")},
+    "string": DType("string", object),
+}
+
+
+def as_dtype(value: Any) -> DType:
+    """The DType that a DType, its name, or a NumPy dtype means.
+
+    Raises
+    ------
+    TypeError
+        If there is none.
+
+    Examples
+    --------
+    >>> as_dtype(np.float32)
+    tf.float32
+    """
+    if isinstance(value, DType):
+        return value
+    if isinstance(value, str) and value in DTYPES:
+        return DTYPES[value]
+    try:
+        numpy_type = np.dtype(value) if value is not None else None
+    except TypeError:
+        numpy_type = None
+    if numpy_type is not None and numpy_type.kind in "OUS":
+        return DTYPES["string"]
+    if numpy_type is None or numpy_type.name not in DTYPES:
+        raise TypeError(
+            f"Cannot convert value {value!r} to a TensorFlow DType; there are: {', '.join(DTYPES)}"
+        )
+    return DTYPES[numpy_type.name]

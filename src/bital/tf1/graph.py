@@ -1,0 +1,435 @@
+"""The graph: operations that were written down, their tensors, and the scopes that name them."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from bital.tf1.dtypes import DType, as_dtype
+from bital.tf1.shapes import TensorShape
+
+# Lengths that stand for an unknown one while shapes are inferred: what is different for the two is
+# unknown. Far apart, so that pooling and strides keep them apart.
+PROBES = (113, 251)
+
+
+class GraphKeys:
+    """Names of the collections that the library itself uses."""
+
+    GLOBAL_VARIABLES = "variables"
+    VARIABLES = "variables"
+    LOCAL_VARIABLES = "local_variables"
+    TRAINABLE_VARIABLES = "trainable_variables"
+    UPDATE_OPS = "update_ops"
+    REGULARIZATION_LOSSES = "regularization_losses"
+    LOSSES = "losses"
+    SUMMARIES = "summaries"
+    GLOBAL_STEP = "global_step"
+
+
+class Spec:
+    """An array of which the shape and the dtype are known, and no value."""
+
+    __slots__ = ("dtype", "shape")
+
+    def __init__(self, shape: Sequence[int], dtype: Any) -> None:
+        self.shape = tuple(shape)
+        self.dtype = np.dtype(dtype)
+
+
+Probed = tuple[Any, Any] | None  # a Spec or a known array for each of PROBES; None: unknown rank
+
+
+class Operand:
+    """What operators can be used on: tensors and variables. `ops.math` gives them to it."""
+
+    __array_ufunc__ = None  # NumPy's arrays leave their operators to ours
+
+    def __bool__(self) -> bool:
+        raise TypeError(
+            f"Using {self!r} as a Python bool is not allowed: its value is known only while the "
+            "graph runs. Write `if t is not None:` to ask whether there is one, tf.cond or "
+            "tf.where to choose by its value."
+        )
+
+    def __iter__(self) -> Iterator[Any]:
+        length = self.get_shape()[:1].as_list()[0]
+        if length is None:
+            raise TypeError(f"{self!r} is not iterable: its first length is unknown")
+        return (self[i] for i in range(length))
+
+    def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        raise TypeError(
+            f"{self!r} has no value outside of a session: fetch it with sess.run(...), and write "
+            "tf's functions in the place of NumPy's"
+        )
+
+    def get_shape(self) -> TensorShape:
+        """What is known of the shape."""
+        raise NotImplementedError
+
+    def __getitem__(self, key: Any) -> Any:
+        raise NotImplementedError
+
+
+class Tensor(Operand):
+    """What an operation will give when the graph runs."""
+
+    def __init__(self, op: Operation, index: int, dtype: DType, probes: Probed) -> None:
+        self.op = op
+        self.value_index = index
+        self.dtype = dtype
+        self.probes = probes
+
+    @property
+    def graph(self) -> Graph:
+        """The graph that it belongs to."""
+        return self.op.graph
+
+    @property
+    def name(self) -> str:
+        """The operation's name, a colon, and which of its results this is."""
+        return f"{self.op.name}:{self.value_index}"
+
+    @property
+    def device(self) -> str:
+        """Always the CPU."""
+        return ""
+
+    @property
+    def shape(self) -> TensorShape:
+        """What is known of the shape."""
+        if self.probes is None:
+            return TensorShape(None)
+        first, second = self.probes
+        if len(first.shape) != len(second.shape):
+            return TensorShape(None)
+        pairs = zip(first.shape, second.shape, strict=True)
+        return TensorShape([a if a == b else None for a, b in pairs])
+
+    def get_shape(self) -> TensorShape:
+        """What is known of the shape."""
+        return self.shape
+
+    def set_shape(self, shape: Any) -> None:
+        """Add to what is known of the shape.
+
+        Raises
+        ------
+        ValueError
+            If it contradicts what is known.
+        """
+        merged = self.shape.merge_with(shape)
+        if merged != self.shape:
+            self.probes = probes_of(merged, self.dtype)
+
+    def eval(self, feed_dict: Any = None, session: Any = None) -> Any:
+        """Its value: ``session.run(self, feed_dict)`` in the default session."""
+        from bital.tf1.session import session_or_default
+
+        return session_or_default(session, "eval").run(self, feed_dict)
+
+    def consumers(self) -> list[Operation]:
+        """The operations that take it."""
+        return [op for op in self.graph.get_operations() if self in op.inputs]
+
+    def __repr__(self) -> str:
+        return f"<tf.Tensor {self.name!r} shape={self.shape} dtype={self.dtype.name}>"
+
+    def __str__(self) -> str:
+        return f'Tensor("{self.name}", shape={self.shape}, dtype={self.dtype.name})'
+
+
+class Operation:
+    """A node of the graph.
+
+    Attributes
+    ----------
+    type : str
+        A key of `operation.KERNELS`, which says what it computes.
+    inputs : tuple of Tensor
+    attributes : dict
+        What else the kernel is given: JSON and arrays.
+    outputs : tuple of Tensor
+    control_inputs : tuple of Operation
+        What must have run before.
+    number : int
+        Its place in the order in which the graph was written; what it reads has lower ones.
+    """
+
+    def __init__(
+        self, graph: Graph, kind: str, name: str, inputs: tuple[Tensor, ...], attributes: Any
+    ) -> None:
+        self.graph, self.type, self.name = graph, kind, name
+        self.inputs, self.attributes = inputs, attributes
+        self.control_inputs: tuple[Operation, ...] = ()
+        self.outputs: tuple[Tensor, ...] = ()
+        self.number = 0
+
+    def run(self, feed_dict: Any = None, session: Any = None) -> None:
+        """``session.run(self, feed_dict)`` in the default session."""
+        from bital.tf1.session import session_or_default
+
+        session_or_default(session, "run").run(self, feed_dict)
+
+    def values(self) -> tuple[Tensor, ...]:
+        """The outputs."""
+        return self.outputs
+
+    def get_attr(self, name: str) -> Any:
+        """One of the attributes."""
+        return self.attributes[name]
+
+    def __repr__(self) -> str:
+        return f"<tf.Operation {self.name!r} type={self.type}>"
+
+
+class Graph:
+    """Operations in the order in which they were written, under unique names.
+
+    Examples
+    --------
+    >>> graph = Graph()
+    >>> with graph.as_default():
+    ...     graph.unique_name("x"), graph.unique_name("x")
+    ('x', 'x_1')
+    """
+
+    def __init__(self) -> None:
+        self.seed: int | None = None
+        self.collections: dict[str, list[Any]] = {}
+        self.scope: Any = None  # what variable_scope is at work on
+        self.stores: dict[str, Any] = {}  # what get_variable has made
+        self._operations: dict[str, Operation] = {}
+        self._names: dict[str, int] = {}
+        self._name_scope = ""
+        self._controls: tuple[Operation, ...] = ()
+        self._finalized = False
+
+    # --- operations
+
+    def add(
+        self,
+        kind: str,
+        inputs: Sequence[Tensor],
+        attributes: dict[str, Any],
+        results: Sequence[tuple[DType, Probed]],
+        name: str | None = None,
+    ) -> Operation:
+        """Write an operation down. Its results are described by dtypes and probes."""
+        if self._finalized:
+            raise RuntimeError("Graph is finalized and cannot be modified.")
+        for tensor in inputs:
+            if tensor.graph is not self:
+                raise ValueError(f"{tensor!r} must be from the same graph as what it is used in.")
+        exact = name is not None and name.endswith("/")
+        full = name[:-1] if name is not None and exact else self.unique_name(name or kind)
+        op = Operation(self, kind, full, tuple(inputs), attributes)
+        op.control_inputs = self._controls
+        op.number = len(self._operations)
+        op.outputs = tuple(
+            Tensor(op, i, dtype, probes) for i, (dtype, probes) in enumerate(results)
+        )
+        self._operations[op.name] = op
+        return op
+
+    def unique_name(self, name: str, mark_as_used: bool = True) -> str:
+        """The name in the present scope, with a number if it is taken."""
+        full = found = f"{self._name_scope}{name}"
+        count = self._names.get(full.lower(), 0)
+        while found.lower() in self._names:
+            found = f"{full}_{count}"
+            count += 1
+        if mark_as_used:
+            self._names[full.lower()] = max(count, 1)
+            self._names[found.lower()] = 1 if found != full else self._names[full.lower()]
+        return found
+
+    def get_operations(self) -> list[Operation]:
+        """All operations, in the order in which they were written."""
+        return list(self._operations.values())
+
+    def get_operation_by_name(self, name: str) -> Operation:
+        """The operation of this name.
+
+        Raises
+        ------
+        KeyError
+            If there is none.
+        """
+        if name not in self._operations:
+            raise KeyError(
+                f"The name {name!r} refers to an Operation not in the graph."
+                + (" It looks like a tensor's name: drop the colon." if ":" in str(name) else "")
+            )
+        return self._operations[name]
+
+    def get_tensor_by_name(self, name: str) -> Tensor:
+        """The tensor of this name, such as ``"loss:0"``.
+
+        Raises
+        ------
+        ValueError, KeyError
+            If it is no tensor's name; if there is none.
+        """
+        operation, colon, index = name.rpartition(":")
+        if not colon or not index.isdigit():
+            raise ValueError(f"The name {name!r} is no tensor's: write '{name}:0'")
+        outputs = self.get_operation_by_name(operation).outputs
+        if int(index) >= len(outputs):
+            raise KeyError(f"The operation {operation!r} has {len(outputs)} results, no {name!r}")
+        return outputs[int(index)]
+
+    def as_graph_element(self, item: Any) -> Any:
+        """The tensor or operation that an object or a name means."""
+        if isinstance(item, str):
+            return (self.get_tensor_by_name if ":" in item else self.get_operation_by_name)(item)
+        item = getattr(item, "graph_element", item)
+        if not isinstance(item, (Tensor, Operation)):
+            raise TypeError(f"Can not convert a {type(item).__name__} into a Tensor or Operation.")
+        if item.graph is not self:
+            raise ValueError(f"{item!r} is not an element of this graph.")
+        return item
+
+    def finalize(self) -> None:
+        """Allow no more operations."""
+        self._finalized = True
+
+    # --- scopes
+
+    @contextlib.contextmanager
+    def as_default(self) -> Iterator[Graph]:
+        """Make it the graph to which operations are added, for the length of a with block."""
+        stack = _stack("graphs")
+        stack.append(self)
+        try:
+            yield self
+        finally:
+            stack.remove(self)
+
+    @contextlib.contextmanager
+    def name_scope(self, name: str | None) -> Iterator[str]:
+        """Put a name, and a slash, before those of all operations in a with block.
+
+        A name that ends with a slash is a scope that is entered again; None and "" leave all scopes.
+        """
+        previous = self._name_scope
+        if name and not name.endswith("/"):
+            name = f"{self.unique_name(name)}/"
+        self._name_scope = name or ""
+        try:
+            yield self._name_scope
+        finally:
+            self._name_scope = previous
+
+    @contextlib.contextmanager
+    def control_dependencies(self, control_inputs: Any) -> Iterator[None]:
+        """Let all operations in a with block run after others; None forgets those outside."""
+        previous = self._controls
+        found = [self.as_graph_element(item) for item in control_inputs or ()]
+        added = [item.op if isinstance(item, Tensor) else item for item in found]
+        self._controls = () if control_inputs is None else (*previous, *added)
+        try:
+            yield
+        finally:
+            self._controls = previous
+
+    # --- collections
+
+    def add_to_collection(self, name: str, value: Any) -> None:
+        """Append a value to a named list."""
+        self.collections.setdefault(name, []).append(value)
+
+    def get_collection(self, name: str, scope: str | None = None) -> list[Any]:
+        """A copy of a named list; of those alone whose names match a scope, if one is given."""
+        import re
+
+        found = list(self.collections.get(name, ()))
+        if scope:
+            found = [x for x in found if hasattr(x, "name") and re.match(scope, x.name)]
+        return found
+
+    def get_collection_ref(self, name: str) -> list[Any]:
+        """A named list itself."""
+        return self.collections.setdefault(name, [])
+
+    def get_all_collection_keys(self) -> list[str]:
+        """The names of all collections."""
+        return [name for name, values in self.collections.items() if values]
+
+
+class _Stacks(threading.local):
+    """The graphs and sessions that with blocks have made the default ones."""
+
+    def __init__(self) -> None:
+        self.graphs: list[Graph] = []
+        self.sessions: list[Any] = []
+
+
+_stacks = _Stacks()
+_base = Graph()
+
+
+def _stack(name: str) -> list[Any]:
+    return getattr(_stacks, name)
+
+
+def sessions() -> list[Any]:
+    """The default sessions of this thread, the innermost last."""
+    return _stack("sessions")
+
+
+def get_default_graph() -> Graph:
+    """The graph to which operations are added."""
+    return _stacks.graphs[-1] if _stacks.graphs else _base
+
+
+def reset_default_graph() -> None:
+    """Begin with an empty default graph."""
+    global _base
+    if _stacks.graphs:
+        raise AssertionError("Do not use tf.reset_default_graph() inside of graph.as_default().")
+    _base = Graph()
+
+
+def of_default(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A method of graphs as a function that uses the default one."""
+    name = method.__name__
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return getattr(get_default_graph(), name)(*args, **kwargs)
+
+    call.__name__, call.__doc__ = name, method.__doc__
+    return call
+
+
+control_dependencies = of_default(Graph.control_dependencies)
+add_to_collection = of_default(Graph.add_to_collection)
+get_collection = of_default(Graph.get_collection)
+get_collection_ref = of_default(Graph.get_collection_ref)
+
+
+def name_scope(name: str | None, default_name: str | None = None, values: Any = None) -> Any:
+    """Put a name, and a slash, before those of all operations in a with block."""
+    return get_default_graph().name_scope(default_name if name is None else name)
+
+
+def set_random_seed(seed: int) -> None:
+    """Let all random operations of the default graph give the same numbers in every session."""
+    get_default_graph().seed = int(seed)
+
+
+def probes_of(shape: Any, dtype: Any) -> Probed:
+    """What stands for arrays of a shape while shapes are inferred."""
+    shape = TensorShape(shape)
+    if shape.ndims is None:
+        return None
+    numpy_type = as_dtype(dtype).numpy
+    first, second = (
+        Spec([probe if n is None else n for n in shape.as_list()], numpy_type) for probe in PROBES
+    )
+    return first, second

@@ -1,0 +1,1 @@
+"""Operations: NumPy functions under TensorFlow's names."""

@@ -1,0 +1,325 @@
+"""Sessions: what runs a graph, and where its variables' values are."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+import bital
+from bital.tf1 import errors
+from bital.tf1.evaluation import Evaluation, Part, ancestors
+from bital.tf1.graph import Graph, Operation, Tensor, get_default_graph, sessions
+from bital.tf1.operation import KERNELS, as_array
+
+_log = logging.getLogger("bital.tf1")
+
+
+class Session:
+    """Runs parts of a graph; holds the values of its variables.
+
+    What is fetched together is compiled to one native function, once for each combination of
+    fetches and fed shapes: gradients, updates and summaries included.
+
+    Parameters
+    ----------
+    target : str, optional
+        Must be empty: there are no servers.
+    graph : Graph, optional
+        The default one.
+    config : object, optional
+        Taken and not used: threads are `bital.config`'s.
+
+    Examples
+    --------
+    >>> import bital.tf1 as tf
+    >>> with tf.Graph().as_default(), tf.Session() as sess:
+    ...     x = tf.placeholder(tf.float32, (None, 2))
+    ...     sess.run(tf.reduce_sum(x, axis=1), feed_dict={x: [[1, 2]]})
+    array([3.], dtype=float32)
+    """
+
+    def __init__(self, target: str = "", graph: Graph | None = None, config: Any = None) -> None:
+        if target:
+            raise errors.UnimplementedError(
+                f"Session({target!r}): there are no servers to connect to; leave the target out"
+            )
+        self.graph = graph or get_default_graph()
+        self.values: dict[Tensor, np.ndarray] = {}
+        self._plans: dict[Any, _Plan] = {}
+        self._entropy = np.frombuffer(os.urandom(8), np.uint64)[0]
+        self._turns: dict[Operation, int] = {}  # how often each random operation has run
+        self._closed = False
+
+    # --- as a context
+
+    def __enter__(self) -> Session:
+        self._context = self.graph.as_default()
+        self._context.__enter__()
+        sessions().append(self)
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        sessions().remove(self)
+        self._context.__exit__(*exception)
+        self.close()
+
+    def as_default(self) -> Any:
+        """A with block in which it is the default session; it is not closed at its end."""
+        import contextlib
+
+        @contextlib.contextmanager
+        def block() -> Iterator[Session]:
+            sessions().append(self)
+            try:
+                with self.graph.as_default():
+                    yield self
+            finally:
+                sessions().remove(self)
+
+        return block()
+
+    def close(self) -> None:
+        """Forget the variables' values."""
+        self._closed = True
+        self.values, self._plans = {}, {}
+
+    # --- runs
+
+    def run(
+        self, fetches: Any, feed_dict: Any = None, options: Any = None, run_metadata: Any = None
+    ) -> Any:
+        """Compute what is asked for.
+
+        Parameters
+        ----------
+        fetches : Tensor, Operation, Variable, name, or nested lists, tuples and dicts of them
+        feed_dict : dict, optional
+            From tensors, mostly placeholders, to values.
+
+        Returns
+        -------
+        The same nesting, with arrays in the place of tensors and None in the place of operations.
+
+        Raises
+        ------
+        InvalidArgumentError
+            A placeholder is needed and not fed.
+        FailedPreconditionError
+            A variable is read that has no value.
+        ValueError, TypeError
+            A value does not fit what it is fed to; something cannot be fetched.
+        """
+        if self._closed:
+            raise RuntimeError("Attempted to use a closed Session.")
+        feeds = self._fed(feed_dict or {})
+        wanted: list[Any] = []
+        rebuild = _flattened(fetches, self.graph, wanted)
+        static = {tensor: bool(v) for tensor, v in feeds.items() if v.dtype == bool and not v.ndim}
+        key = (*wanted, None, *feeds, *static.values())
+        plan = self._plans.get(key)
+        if plan is None:
+            plan = self._plans[key] = _Plan(wanted, feeds, static)
+        found = plan.run(self, feeds)
+        return rebuild(iter(found))
+
+    def _fed(self, feed_dict: Mapping[Any, Any]) -> dict[Tensor, np.ndarray]:
+        result: dict[Tensor, np.ndarray] = {}
+        for item, value in feed_dict.items():
+            tensor = self.graph.as_graph_element(item)
+            if isinstance(tensor, Operation):
+                raise TypeError(f"Cannot feed {tensor!r}: feed one of its outputs")
+            if isinstance(value, Tensor):
+                raise TypeError(
+                    f"The value of a feed cannot be a tensor ({value!r}): fetch it first, "
+                    "and feed the array"
+                )
+            array = value
+            if type(array) is not np.ndarray or array.dtype != tensor.dtype.as_numpy_dtype:
+                try:
+                    array = as_array(np.asarray(value), tensor.dtype)
+                except (TypeError, ValueError) as fault:
+                    raise type(fault)(f"Cannot feed {tensor.name!r}: {fault}") from fault
+            shape = tensor.shape
+            if not shape.is_compatible_with(array.shape):
+                raise ValueError(
+                    f"Cannot feed value of shape {array.shape} for Tensor {tensor.name!r}, which "
+                    f"has shape {str(shape)!r}"
+                )
+            result[tensor] = array
+        return result
+
+    def partial_run(self, *args: Any, **kwargs: Any) -> Any:
+        """Left out: fetch what is needed in one run."""
+        raise errors.UnimplementedError("partial_run is left out: fetch all in one sess.run")
+
+    def keys(self, random: Sequence[Operation]) -> np.ndarray:
+        """A key for each random operation, ``(operations, 2)``: of its seed and of its turn."""
+        found = np.empty((len(random), 2), np.uint64)
+        for row, op in zip(found, random, strict=True):
+            turn = self._turns[op] = self._turns.get(op, 0) + 1
+            first, second = op.attributes["_seed"] or (self._entropy, op.number)
+            row[0], row[1] = int(first) % 2**64, (int(second) << 32 ^ turn) % 2**64
+        return found
+
+
+class InteractiveSession(Session):
+    """A session that is the default one from its making to its `close`."""
+
+    def __init__(self, target: str = "", graph: Graph | None = None, config: Any = None) -> None:
+        super().__init__(target, graph, config)
+        sessions().append(self)
+
+    def close(self) -> None:
+        """Forget the variables' values, and be no longer the default."""
+        if self in sessions():
+            sessions().remove(self)
+        super().close()
+
+
+def get_default_session() -> Session | None:
+    """The innermost session of a with block, if there is one."""
+    return sessions()[-1] if sessions() else None
+
+
+def session_or_default(session: Session | None, method: str) -> Session:
+    """A session, or the default one."""
+    found = session or get_default_session()
+    if found is None:
+        raise ValueError(
+            f"Cannot evaluate with {method}(): no default session. Use `with tf.Session() as sess:` "
+            f"or pass one, {method}(session=sess)"
+        )
+    return found
+
+
+class _Plan:
+    """How one combination of fetches and feeds is run."""
+
+    def __init__(
+        self, wanted: Sequence[Any], feeds: Mapping[Tensor, Any], static: Mapping[Tensor, bool]
+    ) -> None:
+        self.wanted = wanted
+        self.static = static
+        self.fed = [tensor for tensor in feeds if tensor not in static]
+        targets = [
+            item.op if isinstance(item, Tensor) else item for item in wanted if item not in feeds
+        ]
+        needed = ancestors(targets, feeds)
+        self.host = [op for op in needed if KERNELS[op.type].host]
+        self.operations = [op for op in needed if op not in self.host]
+        made = [tensor for op in self.host for tensor in op.outputs]
+        asked = [item for item in wanted if isinstance(item, Tensor)]
+        asked += [tensor for op in self.host for tensor in op.inputs]
+        self.results = [t for t in dict.fromkeys(asked) if t not in made]
+        inner = [*self.operations, *_inner(self.operations)]
+        self.written = list(
+            dict.fromkeys(t for op in inner for t in op.inputs[: KERNELS[op.type].assigns])
+        )
+        self.read = [
+            op.outputs[0] for op in inner if op.type == "Variable" and op.outputs[0] not in feeds
+        ]
+        self.kept = [tensor for tensor in self.read if tensor not in self.written]
+        self.random = [op for op in dict.fromkeys(inner) if KERNELS[op.type].random]
+        self._check(feeds)
+        self.step = self._step
+        dynamic = [op for op in inner if KERNELS[op.type].dynamic]
+        if not dynamic:
+            self.step = bital.jit(self._step, donate_argnums=0)
+        else:
+            _log.warning(
+                "%r has a shape that depends on values: what is fetched with it runs operation by "
+                "operation, without being compiled",
+                dynamic[0].name,
+            )
+
+    def _check(self, feeds: Mapping[Tensor, Any]) -> None:
+        for op in self.operations:
+            if op.type == "Placeholder" and op.outputs[0] not in feeds:
+                raise errors.InvalidArgumentError(
+                    f"You must feed a value for placeholder tensor {op.name!r} with dtype "
+                    f"{op.outputs[0].dtype.name} and shape {op.outputs[0].shape}: "
+                    f"sess.run(..., feed_dict={{{op.name}: value}})"
+                )
+        self.initial = []  # variables whose value before the run is read
+        assigned: set[Tensor] = set()
+        for op in self.operations:
+            kernel = KERNELS[op.type]
+            fresh = op.inputs[1 if op.type == "Assign" else 0 :]
+            self.initial += [t for t in fresh if t.op.type == "Variable" and t not in assigned]
+            assigned.update(op.inputs[: kernel.assigns])
+        self.initial += [t for t in self.results if t.op.type == "Variable"]
+        self.initial = [t for t in dict.fromkeys(self.initial) if t not in feeds]
+
+    def run(self, session: Session, feeds: Mapping[Tensor, np.ndarray]) -> list[Any]:
+        values = session.values
+        for tensor in self.initial:
+            if tensor not in values:
+                raise errors.FailedPreconditionError(
+                    f"Attempting to use uninitialized value {tensor.op.name}: run "
+                    "tf.global_variables_initializer(), or restore a checkpoint, first"
+                )
+        written = [values.get(tensor) for tensor in self.written]
+        kept = [values[tensor] for tensor in self.kept]
+        keys = session.keys(self.random) if self.random else None
+        fed = [feeds[tensor] for tensor in self.fed]
+        results, new = self.step(written, kept, fed, keys)
+        values.update(zip(self.written, new, strict=True))
+        found = dict(zip(self.results, results, strict=True))
+        for op in self.host:
+            kernel = KERNELS[op.type]
+            result = kernel.call([found[t] for t in op.inputs], op.attributes)
+            found.update(zip(op.outputs, [result], strict=False))
+        return [_plain(found.get(item)) for item in self.wanted]
+
+    def _step(self, written: Any, kept: Any, fed: Any, keys: Any) -> Any:
+        given = {t: v for t, v in zip(self.written, written, strict=True) if v is not None}
+        given |= dict(zip(self.kept, kept, strict=True))
+        given |= {tensor: np.asarray(value) for tensor, value in self.static.items()}
+        given |= dict(zip(self.fed, fed, strict=True))
+        evaluation = Evaluation(given, {op: keys[i] for i, op in enumerate(self.random)})
+        evaluation.run(self.operations)
+        results = [evaluation.read(t, t.op.number) for t in self.results]
+        return results, [evaluation.read(t, 1 << 62) for t in self.written]
+
+
+def _plain(value: Any) -> Any:
+    """A scalar as NumPy's scalar."""
+    return value[()] if isinstance(value, np.ndarray) and not value.ndim else value
+
+
+def _inner(operations: Sequence[Operation]) -> list[Operation]:
+    """The operations of parts that some operations run, at any depth."""
+    found: dict[Operation, None] = {}
+    waiting = list(operations)
+    while waiting:
+        op = waiting.pop()
+        for name, value in op.attributes.items():
+            if isinstance(value, dict) and "operations" in value:
+                new = [inner for inner in Part.of(op, name).operations if inner not in found]
+                found.update(dict.fromkeys(new))
+                waiting += new
+    return list(found)
+
+
+def _flattened(fetches: Any, graph: Graph, wanted: list[Any]) -> Callable[[Iterator[Any]], Any]:
+    """Append what is wanted to a list; return how the nesting is built again."""
+    if isinstance(fetches, dict):
+        parts = {key: _flattened(value, graph, wanted) for key, value in fetches.items()}
+        return lambda found: {key: part(found) for key, part in parts.items()}
+    if isinstance(fetches, (list, tuple)):
+        inner = [_flattened(item, graph, wanted) for item in fetches]
+        kind = type(fetches)
+        if hasattr(fetches, "_fields"):
+            return lambda found: kind(*[part(found) for part in inner])
+        return lambda found: kind([part(found) for part in inner])
+    if fetches is None:
+        raise TypeError("Fetch argument None has invalid type: a gradient that is None, perhaps")
+    try:
+        wanted.append(graph.as_graph_element(fetches))
+    except (TypeError, ValueError, KeyError) as fault:
+        raise type(fault)(f"Fetch argument {fetches!r} cannot be fetched: {fault}") from fault
+    return next

@@ -1,0 +1,455 @@
+"""Variables, and the scopes in which `get_variable` finds them again."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from bital.tf1 import initializers
+from bital.tf1.control import group, identity
+from bital.tf1.dtypes import DType, as_dtype
+from bital.tf1.graph import (
+    GraphKeys,
+    Operand,
+    Operation,
+    Tensor,
+    get_collection,
+    get_default_graph,
+    name_scope,
+    probes_of,
+)
+from bital.tf1.operation import Index, Value, convert_to_tensor, operation
+from bital.tf1.shapes import TensorShape
+
+
+@operation("Variable")
+def _variable() -> None:
+    """A place for a value, which a session holds."""
+
+
+@operation("Assign", assigns=1)
+def _assign(ref: Value, value: Value) -> Value:
+    return value
+
+
+@operation("AssignAdd", assigns=1)
+def _assign_add(ref: Value, value: Value) -> Value:
+    return ref + value
+
+
+@operation("AssignSub", assigns=1)
+def _assign_sub(ref: Value, value: Value) -> Value:
+    return ref - value
+
+
+@operation("ScatterUpdate", assigns=1)
+def scatter_update(ref: Value, indices: Index, updates: Value) -> Value:
+    """Set the rows of a variable that have these indices."""
+    result = np.array(ref) if isinstance(ref, np.ndarray) else ref.copy()
+    result[indices] = updates
+    return result
+
+
+class Variable(Operand):
+    """A tensor whose value a session keeps from run to run.
+
+    Parameters
+    ----------
+    initial_value : Tensor, array, number, or callable that returns one
+    trainable : bool, default True
+        Whether optimizers change it.
+    collections : list of str, optional
+        Where it is listed; by default among the global variables.
+    validate_shape : bool, default True
+        Whether assigned values must have the initial one's shape.
+    name : str, optional
+    dtype : DType, optional
+
+    Examples
+    --------
+    >>> import bital.tf1 as tf
+    >>> with tf.Graph().as_default(), tf.Session() as sess:
+    ...     count = tf.Variable(0)
+    ...     sess.run(count.initializer)
+    ...     [int(sess.run(tf.assign_add(count, 2))) for _ in range(2)]
+    [2, 4]
+    """
+
+    def __init__(
+        self,
+        initial_value: Any = None,
+        trainable: bool = True,
+        collections: Any = None,
+        validate_shape: bool = True,
+        caching_device: Any = None,
+        name: str | None = None,
+        variable_def: Any = None,
+        dtype: Any = None,
+        expected_shape: Any = None,
+        import_scope: Any = None,
+        constraint: Callable[[Any], Any] | None = None,
+    ) -> None:
+        if initial_value is None:
+            raise ValueError("initial_value must be specified.")
+        graph = get_default_graph()
+        with graph.control_dependencies(None), graph.name_scope(name or "Variable") as scope:
+            made = initial_value() if callable(initial_value) else initial_value
+            value = convert_to_tensor(made, dtype, name="initial_value")
+            probes = probes_of(value.shape, value.dtype) if validate_shape else None
+            op = graph.add("Variable", (), {}, [(value.dtype, probes)], scope)
+            self._attach(op, value, trainable, constraint)
+            self.initializer = assign(self, value, validate_shape, name="Assign").op
+        wanted = [GraphKeys.GLOBAL_VARIABLES] if collections is None else list(collections)
+        if trainable and GraphKeys.TRAINABLE_VARIABLES not in wanted:
+            wanted.append(GraphKeys.TRAINABLE_VARIABLES)
+        for key in wanted:
+            graph.add_to_collection(key, self)
+
+    def _attach(self, op: Operation, value: Tensor, trainable: bool, constraint: Any) -> None:
+        self.op, self.initial_value = op, value
+        self.trainable, self.constraint = trainable, constraint
+
+    @property
+    def graph_element(self) -> Tensor:
+        """The tensor of its value."""
+        return self.op.outputs[0]
+
+    graph = property(lambda self: self.op.graph)
+    name = property(lambda self: self.graph_element.name)
+    dtype = property(lambda self: self.graph_element.dtype)
+    shape = property(lambda self: self.graph_element.shape)
+    device = ""
+
+    def get_shape(self) -> TensorShape:
+        """What is known of the shape."""
+        return self.graph_element.shape
+
+    def value(self) -> Tensor:
+        """The tensor of its value."""
+        return self.graph_element
+
+    def read_value(self) -> Tensor:
+        """Its value at this place of the graph: after the assignments that stand before."""
+        return identity(self, name="read")
+
+    def initialized_value(self) -> Tensor:
+        """What it starts with, to compute other initial values of."""
+        return self.initial_value
+
+    def eval(self, session: Any = None, feed_dict: Any = None) -> Any:
+        """Its value in the default session."""
+        return self.graph_element.eval(feed_dict, session)
+
+    def load(self, value: Any, session: Any = None) -> None:
+        """Set it in a session, without adding to the graph."""
+        from bital.tf1.operation import as_array
+        from bital.tf1.session import session_or_default
+
+        array = as_array(value, self.dtype)
+        if not self.shape.is_compatible_with(array.shape):
+            raise ValueError(f"{self.name} has shape {self.shape}, and the value {array.shape}")
+        session_or_default(session, "load").values[self.graph_element] = array
+
+    def assign(self, value: Any, use_locking: bool = False) -> Tensor:
+        """An operation that sets it, and gives the new value."""
+        return assign(self, value)
+
+    def assign_add(self, delta: Any, use_locking: bool = False) -> Tensor:
+        """An operation that adds to it, and gives the new value."""
+        return assign_add(self, delta)
+
+    def assign_sub(self, delta: Any, use_locking: bool = False) -> Tensor:
+        """An operation that subtracts from it, and gives the new value."""
+        return assign_sub(self, delta)
+
+    def __repr__(self) -> str:
+        return f"<tf.Variable {self.name!r} shape={self.shape} dtype={self.dtype.name}>"
+
+
+def assign(
+    ref: Any, value: Any, validate_shape: bool = True, use_locking: bool = True, name: Any = None
+) -> Tensor:
+    """An operation that sets a variable, and gives the new value.
+
+    Raises
+    ------
+    ValueError
+        If the value has another shape, or `ref` is no variable.
+    """
+    target = _target(ref)
+    tensor = convert_to_tensor(value, None if hasattr(value, "op") else target.dtype)
+    if validate_shape and not target.shape.is_compatible_with(tensor.shape):
+        raise ValueError(
+            f"Dimensions must be equal: {target.op.name} has shape {target.shape}, and the value "
+            f"{tensor.shape}"
+        )
+    return _assign(target, tensor, name=name)
+
+
+def assign_add(ref: Any, value: Any, use_locking: bool = False, name: Any = None) -> Tensor:
+    """An operation that adds to a variable, and gives the new value."""
+    return _assign_add(_target(ref), value, name=name)
+
+
+def assign_sub(ref: Any, value: Any, use_locking: bool = False, name: Any = None) -> Tensor:
+    """An operation that subtracts from a variable, and gives the new value."""
+    return _assign_sub(_target(ref), value, name=name)
+
+
+def _target(ref: Any) -> Tensor:
+    tensor = getattr(ref, "graph_element", ref)
+    if not isinstance(tensor, Tensor) or tensor.op.type != "Variable":
+        raise ValueError(f"only a variable can be assigned to, got {ref!r}")
+    return tensor
+
+
+# --- lists of variables ---------------------------------------------------------------------
+
+
+def global_variables(scope: str | None = None) -> list[Variable]:
+    """All variables but the local ones."""
+    return get_collection(GraphKeys.GLOBAL_VARIABLES, scope)
+
+
+def trainable_variables(scope: str | None = None) -> list[Variable]:
+    """The variables that optimizers change."""
+    return get_collection(GraphKeys.TRAINABLE_VARIABLES, scope)
+
+
+def local_variables(scope: str | None = None) -> list[Variable]:
+    """Variables that are not saved, such as those of metrics."""
+    return get_collection(GraphKeys.LOCAL_VARIABLES, scope)
+
+
+def variables_initializer(var_list: Any, name: str = "init") -> Operation:
+    """An operation that gives each of some variables its initial value."""
+    return group(*[variable.initializer for variable in var_list], name=name)
+
+
+def global_variables_initializer() -> Operation:
+    """An operation that gives each global variable its initial value."""
+    return variables_initializer(global_variables())
+
+
+def local_variables_initializer() -> Operation:
+    """An operation that gives each local variable its initial value."""
+    return variables_initializer(local_variables(), "init_local")
+
+
+def report_uninitialized_variables(var_list: Any = None) -> Any:
+    """Left out: `sess.run` names the first variable that has no value."""
+    from bital.tf1.errors import UnimplementedError
+
+    raise UnimplementedError("report_uninitialized_variables: run the initializer again instead")
+
+
+# --- get_variable ---------------------------------------------------------------------------
+
+AUTO_REUSE = "auto"
+
+
+class VariableScope:
+    """Where `get_variable` is at work: a prefix of names, and defaults.
+
+    Attributes
+    ----------
+    name : str
+        Prefix of its variables' names.
+    reuse : bool or AUTO_REUSE
+        Whether variables must be there already; AUTO_REUSE makes those that are not.
+    initializer, regularizer : callable, optional
+        What variables get that are given none.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        reuse: Any = False,
+        initializer: Any = None,
+        regularizer: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        self.name, self.original_name_scope = name, f"{name}/" if name else ""
+        self.reuse, self.initializer, self.regularizer = reuse, initializer, regularizer
+        self.dtype = dtype or as_dtype("float32")
+
+    def reuse_variables(self) -> None:
+        """Let `get_variable` only find variables from here on."""
+        self.reuse = True
+
+    def set_initializer(self, initializer: Any) -> None:
+        """What variables are initialized with that are given nothing."""
+        self.initializer = initializer
+
+    def global_variables(self) -> list[Variable]:
+        """The variables whose names begin with the scope's."""
+        return global_variables(self.original_name_scope)
+
+    def trainable_variables(self) -> list[Variable]:
+        """Those of them that optimizers change."""
+        return trainable_variables(self.original_name_scope)
+
+
+def get_variable_scope() -> VariableScope:
+    """The scope in which `get_variable` is at work."""
+    graph = get_default_graph()
+    if graph.scope is None:
+        graph.scope = VariableScope("")
+    return graph.scope
+
+
+@contextlib.contextmanager
+def variable_scope(
+    name_or_scope: Any = None,
+    default_name: str | None = None,
+    values: Any = None,
+    initializer: Any = None,
+    regularizer: Any = None,
+    reuse: Any = None,
+    dtype: Any = None,
+    **options: Any,
+) -> Iterator[VariableScope]:
+    """A with block whose variables and operations have a prefix.
+
+    Parameters
+    ----------
+    name_or_scope : str or VariableScope
+        A scope is entered again as it was, whatever is around it.
+    default_name : str, optional
+        Made unique, if `name_or_scope` is None.
+    initializer, regularizer : callable, optional
+        What variables inside get that are given none.
+    reuse : bool or AUTO_REUSE, optional
+        See `VariableScope`; None is as outside.
+    """
+    graph = get_default_graph()
+    outer = get_variable_scope()
+    if isinstance(name_or_scope, VariableScope):
+        full, title = name_or_scope.name, name_or_scope.name.rpartition("/")[2] or None
+        base = name_or_scope
+    else:
+        prefix = f"{outer.name}/" if outer.name else ""
+        title = name_or_scope
+        if title is None:
+            title = _unused(graph, prefix, default_name or "scope")
+        full, base = prefix + title, outer
+    inner = VariableScope(
+        full,
+        base.reuse if reuse is None else (base.reuse if base.reuse is True else reuse),
+        initializer or base.initializer,
+        regularizer or base.regularizer,
+        dtype or base.dtype,
+    )
+    graph.scope = inner
+    try:
+        with graph.name_scope(title) as scope:
+            inner.original_name_scope = scope
+            yield inner
+    finally:
+        graph.scope = outer
+
+
+def _unused(graph: Any, prefix: str, name: str) -> str:
+    """A name of a scope that is not taken."""
+    counts = graph.stores.setdefault("_scopes", {})
+    count = counts[prefix + name] = counts.get(prefix + name, -1) + 1
+    return f"{name}_{count}" if count else name
+
+
+def get_variable(
+    name: str,
+    shape: Any = None,
+    dtype: Any = None,
+    initializer: Any = None,
+    regularizer: Any = None,
+    trainable: bool = True,
+    collections: Any = None,
+    caching_device: Any = None,
+    partitioner: Any = None,
+    validate_shape: bool = True,
+    use_resource: Any = None,
+    custom_getter: Any = None,
+    constraint: Any = None,
+) -> Variable:
+    """The variable of this name in the present scope: a new one, or, under reuse, the old one.
+
+    Parameters
+    ----------
+    name : str
+    shape : shape
+    dtype : DType, optional
+        float32 by default.
+    initializer : callable, array or Tensor, optional
+        ``initializer(shape, dtype)``; Glorot's uniform one by default.
+    regularizer : callable, optional
+        What it gives for the variable is added to the collection REGULARIZATION_LOSSES.
+
+    Raises
+    ------
+    ValueError
+        If it exists and reuse is not allowed, or does not exist and reuse is demanded.
+    """
+    graph, scope = get_default_graph(), get_variable_scope()
+    full = f"{scope.name}/{name}" if scope.name else name
+    found = graph.stores.get(full)
+    if found is not None:
+        if not scope.reuse:
+            raise ValueError(
+                f"Variable {full} already exists, disallowed. Did you mean to set reuse=True or "
+                "reuse=tf.AUTO_REUSE in variable_scope?"
+            )
+        if shape is not None and not found.shape.is_compatible_with(shape):
+            raise ValueError(
+                f"Trying to share variable {full}, but specified shape {TensorShape(shape)} and "
+                f"found shape {found.shape}."
+            )
+        return found
+    if scope.reuse is True:
+        raise ValueError(
+            f"Variable {full} does not exist, or was not created with tf.get_variable(). Did you "
+            "mean to set reuse=tf.AUTO_REUSE in variable_scope?"
+        )
+    wanted = as_dtype(dtype or scope.dtype)
+    start = _start(full, shape, wanted, initializer or scope.initializer)
+    with _outside(graph):
+        variable = Variable(
+            start, trainable, collections, validate_shape, name=full, constraint=constraint
+        )
+        graph.stores[full] = variable
+        regularizer = regularizer or scope.regularizer
+        if regularizer is not None:
+            with name_scope(f"{full}/Regularizer"):
+                penalty = regularizer(variable)
+            if penalty is not None:
+                graph.add_to_collection(GraphKeys.REGULARIZATION_LOSSES, penalty)
+    return variable
+
+
+def _start(name: str, shape: Any, dtype: DType, initializer: Any) -> Any:
+    """What gives a variable its first value."""
+    if initializer is not None and not callable(initializer):
+        return convert_to_tensor(initializer, None if hasattr(initializer, "op") else dtype)
+    if not TensorShape(shape).is_fully_defined():
+        raise ValueError(
+            f"Shape of a new variable ({name}) must be fully defined, but instead was {shape}."
+        )
+    if initializer is None:
+        floating = dtype.is_floating or dtype.is_complex
+        initializer = initializers.glorot_uniform_initializer() if floating else np.zeros
+    if isinstance(initializer, type):
+        initializer = initializer()
+    lengths = [int(length) for length in TensorShape(shape)]
+    return lambda: convert_to_tensor(initializer(lengths, dtype=dtype), dtype)
+
+
+@contextlib.contextmanager
+def _outside(graph: Any) -> Iterator[None]:
+    """Names as they are given: a variable's name is its scope's and its own."""
+    previous, graph._name_scope = graph._name_scope, ""
+    try:
+        yield
+    finally:
+        graph._name_scope = previous
