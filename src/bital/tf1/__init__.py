@@ -1,3 +1,4 @@
+# ruff: noqa: F401, F403
 """TensorFlow 1's names: graphs that are written first and run in sessions.
 
 Change one line of a first-edition book's program, ``import bital.tf1 as tf``, and it runs. What is
@@ -37,8 +38,8 @@ from bital.tf1.initializers import (
     zeros_initializer,
 )
 from bital.tf1.operation import constant, convert_to_tensor
-from bital.tf1.ops.arrays import *  # noqa: F403
-from bital.tf1.ops.math import *  # noqa: F403
+from bital.tf1.ops.arrays import *
+from bital.tf1.ops.math import *
 from bital.tf1.ops.random import (
     random_normal,
     random_shuffle,
