@@ -16,45 +16,18 @@ class DType:
         self.name = name
         self.as_numpy_dtype = np.dtype(numpy_type).type
 
-    @property
-    def base_dtype(self) -> DType:
-        """Itself: variables have no types of their own here."""
-        return self
-
-    @property
-    def numpy(self) -> np.dtype:
-        """The dtype that arrays of it have."""
-        return np.dtype(self.as_numpy_dtype)
-
-    @property
-    def is_floating(self) -> bool:
-        """Whether its values are real numbers with a fraction."""
-        return self.numpy.kind == "f"
-
-    @property
-    def is_complex(self) -> bool:
-        """Whether its values are complex."""
-        return self.numpy.kind == "c"
-
-    @property
-    def is_integer(self) -> bool:
-        """Whether its values are integers."""
-        return self.numpy.kind in "iu"
-
-    @property
-    def is_bool(self) -> bool:
-        """Whether its values are true or false."""
-        return self.numpy.kind == "b"
-
-    @property
-    def limits(self) -> tuple[Any, Any]:
-        """The smallest and the largest value."""
-        info: Any = np.iinfo(self.numpy) if self.is_integer else np.finfo(self.numpy)
-        return info.min, info.max
-
-    min = property(lambda self: self.limits[0])
-    max = property(lambda self: self.limits[1])
+    base_dtype = property(lambda self: self)  # variables have no types of their own here
+    numpy = property(lambda self: np.dtype(self.as_numpy_dtype), doc="The dtype of its arrays.")
+    is_floating = property(lambda self: self.numpy.kind == "f")
+    is_complex = property(lambda self: self.numpy.kind == "c")
+    is_integer = property(lambda self: self.numpy.kind in "iu")
+    is_bool = property(lambda self: self.numpy.kind == "b")
     size = property(lambda self: self.numpy.itemsize)
+    min = property(lambda self: self._limits().min)
+    max = property(lambda self: self._limits().max)
+
+    def _limits(self) -> Any:
+        return np.iinfo(self.numpy) if self.is_integer else np.finfo(self.numpy)
 
     def __eq__(self, other: object) -> bool:
         try:
@@ -80,18 +53,7 @@ DTYPES = {
 
 
 def as_dtype(value: Any) -> DType:
-    """The DType that a DType, its name, or a NumPy dtype means.
-
-    Raises
-    ------
-    TypeError
-        If there is none.
-
-    Examples
-    --------
-    >>> as_dtype(np.float32)
-    tf.float32
-    """
+    """The DType that a DType, its name, or a NumPy dtype means; a TypeError if there is none."""
     if isinstance(value, DType):
         return value
     if isinstance(value, str) and value in DTYPES:

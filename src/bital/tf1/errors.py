@@ -6,17 +6,9 @@ from bital.errors import BitalError
 
 
 class OpError(BitalError):
-    """Base of the errors of a running graph.
+    """Base of the errors of a running graph."""
 
-    Attributes
-    ----------
-    message : str
-    """
-
-    @property
-    def message(self) -> str:
-        """What went wrong."""
-        return str(self)
+    message = property(str, doc="What went wrong.")
 
 
 class InvalidArgumentError(OpError, ValueError):
@@ -24,30 +16,19 @@ class InvalidArgumentError(OpError, ValueError):
 
 
 class FailedPreconditionError(OpError, RuntimeError):
-    """A variable was read before it had a value.
-
-    Fails::
-
-        with tf.Session() as sess:
-            sess.run(w)
-
-    Works::
-
-        with tf.Session() as sess:
-            sess.run(tf.global_variables_initializer())
-            sess.run(w)
-    """
+    """A variable was read before it had a value: run the initializer, or restore, first."""
 
 
-class NotFoundError(OpError, KeyError):
+class NotFoundError(OpError, LookupError):
     """A checkpoint, or a variable in it, is not there."""
-
-    def __str__(self) -> str:  # a KeyError would put its message in quotes
-        return str(self.args[0]) if self.args else ""
 
 
 class DataLossError(OpError, ValueError):
     """A checkpoint is damaged."""
+
+
+class OutOfRangeError(OpError, IndexError):
+    """There is no more input."""
 
 
 class UnimplementedError(OpError, NotImplementedError):

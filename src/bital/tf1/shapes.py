@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+import operator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 
@@ -13,11 +14,10 @@ class Dimension:
     __slots__ = ("value",)
 
     def __init__(self, value: Any) -> None:
-        self.value = value.value if isinstance(value, Dimension) else value
-        if self.value is not None:
-            self.value = int(self.value)
-            if self.value < 0:
-                raise ValueError(f"Dimension {self.value} must be >= 0")
+        value = value.value if isinstance(value, Dimension) else value
+        self.value = None if value is None else operator.index(value)
+        if value is not None and value < 0:
+            raise ValueError(f"Dimension {value} must be >= 0")
 
     def __int__(self) -> int:
         if self.value is None:
@@ -25,33 +25,30 @@ class Dimension:
                 "the length of this axis is unknown until the graph runs: use tf.shape(x)[axis] "
                 "in its place, or give the placeholder a length"
             )
-        return int(self.value)
+        return self.value
 
     __index__ = __int__
 
-    def _combined(self, other: Any, function: Any) -> Dimension:
-        other = Dimension(other).value
-        unknown = self.value is None or other is None
-        return Dimension(None if unknown else function(self.value, other))
+    def _combined(self, other: Any, function: Callable[[int, int], int]) -> Dimension:
+        lengths = self.value, Dimension(other).value
+        return Dimension(None if None in lengths else function(*lengths))  # type: ignore[arg-type]
 
     def __add__(self, other: Any) -> Dimension:
-        return self._combined(other, lambda a, b: a + b)
+        return self._combined(other, operator.add)
 
     def __sub__(self, other: Any) -> Dimension:
-        return self._combined(other, lambda a, b: a - b)
+        return self._combined(other, operator.sub)
 
     def __mul__(self, other: Any) -> Dimension:
-        return self._combined(other, lambda a, b: a * b)
+        return self._combined(other, operator.mul)
 
     def __floordiv__(self, other: Any) -> Dimension:
-        return self._combined(other, lambda a, b: a // b)
+        return self._combined(other, operator.floordiv)
 
     __radd__, __rmul__ = __add__, __mul__
 
     def __eq__(self, other: object) -> bool:
-        if isinstance(other, (Dimension, int)) or other is None:
-            return bool(self.value == Dimension(other).value)
-        return NotImplemented
+        return self.value == getattr(other, "value", other)
 
     def __hash__(self) -> int:
         return hash(self.value)
@@ -64,12 +61,7 @@ class Dimension:
 
 
 class TensorShape:
-    """A shape of which some lengths, or even how many there are, may be unknown.
-
-    Parameters
-    ----------
-    dims : None, int, TensorShape or sequence of int, None or Dimension
-        None is a shape of unknown rank.
+    """A shape of which some lengths may be unknown (None), or how many there are (dims None).
 
     Examples
     --------
@@ -80,10 +72,8 @@ class TensorShape:
     __slots__ = ("dims",)
 
     def __init__(self, dims: Any) -> None:
-        if isinstance(dims, TensorShape):
-            dims = dims.dims
-        elif isinstance(dims, (int, Dimension)):
-            dims = [dims]
+        dims = dims.dims if isinstance(dims, TensorShape) else dims
+        dims = [dims] if isinstance(dims, (int, Dimension)) else dims
         self.dims = None if dims is None else [Dimension(length) for length in dims]
 
     @property
@@ -94,77 +84,58 @@ class TensorShape:
     rank = ndims
 
     def as_list(self) -> list[int | None]:
-        """The lengths, None for the unknown ones.
-
-        Raises
-        ------
-        ValueError
-            If the number of axes is unknown.
-        """
-        return [length.value for length in self._known()]
+        """The lengths, None for unknown ones; a ValueError where even the rank is unknown."""
+        return [length.value for length in self]
 
     def is_fully_defined(self) -> bool:
         """Whether all lengths are known."""
-        return self.dims is not None and all(length.value is not None for length in self.dims)
+        return self.dims is not None and None not in self.as_list()
 
     def num_elements(self) -> int | None:
         """The product of the lengths, None where one is unknown."""
-        return math.prod(map(int, self._known())) if self.is_fully_defined() else None
+        return math.prod(map(int, self)) if self.is_fully_defined() else None
 
     def is_compatible_with(self, other: Any) -> bool:
         """Whether an array could have both shapes."""
         other = TensorShape(other)
         if self.dims is None or other.dims is None:
             return True
-        return len(self.dims) == len(other.dims) and all(
-            None in (a.value, b.value) or a == b for a, b in zip(self.dims, other.dims, strict=True)
-        )
+        if len(self) != len(other):
+            return False
+        pairs = zip(self.as_list(), other.as_list(), strict=True)
+        return all(a is None or b is None or a == b for a, b in pairs)
 
     def merge_with(self, other: Any) -> TensorShape:
-        """What is known of the shape when both are true of it.
-
-        Raises
-        ------
-        ValueError
-            If no array can have both.
-        """
+        """What is known when both shapes are true of an array; a ValueError if they cannot be."""
         other = TensorShape(other)
         if not self.is_compatible_with(other):
             raise ValueError(f"Shapes {self} and {other} are not compatible")
         if self.dims is None or other.dims is None:
             return other if self.dims is None else self
-        pairs = zip(self.dims, other.dims, strict=True)
-        return TensorShape([b if a.value is None else a for a, b in pairs])
+        return TensorShape([b if a.value is None else a for a, b in zip(self, other, strict=True)])
 
     def concatenate(self, other: Any) -> TensorShape:
         """The lengths of this shape, then those of another."""
         other = TensorShape(other)
-        known = self.dims is not None and other.dims is not None
-        return TensorShape([*self._known(), *other._known()] if known else None)
+        return TensorShape([*self, *other] if self and other else None)
 
-    def _known(self) -> Sequence[Dimension]:
+    def __iter__(self) -> Iterator[Dimension]:
         if self.dims is None:
             raise ValueError("as_list() is not defined on an unknown TensorShape.")
-        return self.dims
+        return iter(self.dims)
 
     def __len__(self) -> int:
-        return len(self._known())
+        return sum(1 for _ in self)
 
     def __bool__(self) -> bool:
         return self.dims is not None
 
-    def __iter__(self) -> Iterator[Dimension]:
-        return iter(self._known())
-
     def __getitem__(self, key: Any) -> Any:
-        found = self._known()[key]
+        found = list(iter(self))[key]
         return TensorShape(found) if isinstance(key, slice) else found
 
     def __eq__(self, other: object) -> bool:
-        try:
-            return self.dims == TensorShape(other).dims
-        except (TypeError, ValueError):
-            return NotImplemented
+        return self.dims == TensorShape(other).dims
 
     def __hash__(self) -> int:
         return hash(None if self.dims is None else tuple(self.dims))
@@ -172,8 +143,7 @@ class TensorShape:
     def __str__(self) -> str:
         if self.dims is None:
             return "<unknown>"
-        inner = ", ".join(map(str, self.dims))
-        return f"({inner},)" if len(self.dims) == 1 else f"({inner})"
+        return f"({', '.join(map(str, self.dims))}{',' if len(self.dims) == 1 else ''})"
 
     def __repr__(self) -> str:
-        return f"TensorShape({None if self.dims is None else self.dims})"
+        return f"TensorShape({self.dims})"
