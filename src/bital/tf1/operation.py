@@ -12,6 +12,7 @@ from __future__ import annotations
 import functools
 import inspect
 import itertools
+import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -42,8 +43,7 @@ Any_ = Any  # a tensor of any dtype
 Anys = Sequence[Any]
 Key = Any  # a key for bital.random, another one in each run
 Run = Callable[..., Any]  # runs a part of the graph: control flow and gradients
-_ROLES = ("Value", "Values", "Index", "Bool", "Any_", "Anys")
-_LISTS = ("Values", "Anys")
+_ROLES, _LISTS = ("Value", "Values", "Index", "Bool", "Any_", "Anys"), ("Values", "Anys")
 _GRAPH_SEED = 87654321  # where an operation has a seed and its graph has none
 _KNOWN = 1024  # elements of a result that is kept when all that it depends on is known
 
@@ -55,30 +55,22 @@ class Kernel:
     ----------
     assigns : int
         How many of the first inputs are variables, which are set to as many first results.
-    dynamic : bool
-        Shapes of results depend on values, so that it cannot be compiled.
-    host : bool
-        It is computed in Python from what the graph gave, not in the graph.
+    dynamic, host : bool
+        Shapes depend on values, so it is not compiled; it is computed in Python, after the graph.
     """
 
     def __init__(
         self, kind: str, function: Callable[..., Any], assigns: int, dynamic: bool, host: bool
     ) -> None:
-        self.type, self.function = kind, function
+        self.type, self.function, self.signature = kind, function, inspect.signature(function)
         self.assigns, self.dynamic, self.host = assigns, dynamic, host
-        self.signature = inspect.signature(function)
-        self.roles = {
-            name: parameter.annotation
-            for name, parameter in self.signature.parameters.items()
-            if parameter.annotation in _ROLES
-        }
-        self.extras = [
-            name for name, p in self.signature.parameters.items() if p.annotation in ("Key", "Run")
-        ]
+        annotations = {name: p.annotation for name, p in self.signature.parameters.items()}
+        self.roles = {name: role for name, role in annotations.items() if role in _ROLES}
+        self.extras = [name for name, role in annotations.items() if role in ("Key", "Run")]
         self.random = "key" in self.extras
 
     def call(self, values: Sequence[Any], attributes: dict[str, Any], **extras: Any) -> Any:
-        """What the function returns for values of the inputs, in the order of the operation's inputs."""
+        """What the function returns for values of the operation's inputs."""
         rest = iter(values)
         arguments: dict[str, Any] = {}
         for name, role in self.roles.items():
@@ -183,20 +175,15 @@ def _seed(graph: Graph, seed: int | None) -> list[int] | None:
 
 def _converted(kernel: Kernel, groups: dict[str, list[Any]], title: str) -> list[Tensor]:
     """The tensors of all arguments; those annotated Value and Values have one dtype."""
-    common: DType | None = None
-    shared = [
-        v for key, vs in groups.items() if kernel.roles[key] in ("Value", "Values") for v in vs
-    ]
-    for value in sorted(shared, key=lambda v: not isinstance(v, Operand)):
-        if isinstance(value, Operand):
-            common = value.dtype if common is None else common  # type: ignore[attr-defined]
+    shared = [v for key, vs in groups.items() if kernel.roles[key].startswith("V") for v in vs]
+    common = next((value.dtype for value in shared if isinstance(value, Operand)), None)
     if common is None and shared:
         common = convert_to_tensor(max(shared, key=_weight)).dtype
     result = []
     for key, values in groups.items():
         role = kernel.roles[key]
         for value in values:
-            wanted = {"Value": common, "Values": common}.get(role)
+            wanted = common if role.startswith("V") else None
             tensor = convert_to_tensor(value, dtype=None if isinstance(value, Operand) else wanted)
             if wanted is not None and tensor.dtype != wanted:
                 raise TypeError(
@@ -227,19 +214,7 @@ def _holds_operands(value: Any) -> bool:
 def convert_to_tensor(
     value: Any, dtype: Any = None, name: str | None = None, preferred_dtype: Any = None
 ) -> Tensor:
-    """A tensor of a value: itself, or a constant.
-
-    Parameters
-    ----------
-    value : Tensor, Variable, array, number, or nested lists of them
-    dtype : DType, optional
-        float32 for Python's floats, int32 for its integers, and an array's own.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If it is a tensor of another dtype, or cannot be one.
-    """
+    """A tensor of a value: itself, or a constant, or a list's tensors stacked."""
     wanted = None if dtype is None else as_dtype(dtype)
     value = getattr(value, "graph_element", value)
     if isinstance(value, Tensor):
@@ -270,32 +245,21 @@ def _flat(value: Any) -> Iterator[Any]:
 
 
 def constant(value: Any, dtype: Any = None, shape: Any = None, name: str = "Const") -> Tensor:
-    """A tensor that always has this value.
+    """A tensor that always has this value, which is repeated to fill a shape.
 
-    Parameters
-    ----------
-    value : array, number, string, or nested lists of them
-    dtype : DType, optional
-        float32 for Python's floats, int32 for its integers, and an array's own.
-    shape : shape, optional
-        Which the value is repeated to fill.
+    By default Python's floats become float32, its integers int32, and arrays keep their dtype.
     """
     array = as_array(value, dtype)
     if shape is not None:
-        shape = tuple(int(length) for length in TensorShape(shape))
-        full = np.resize(array, shape) if array.size == 1 or array.size == np.prod(shape) else None
-        if full is None:
-            raise ValueError(f"tf.constant: {array.size} values do not fill the shape {shape}")
-        array = full
+        lengths = [int(length) for length in TensorShape(shape)]
+        missing = math.prod(lengths) - array.size
+        if missing < 0 or (missing and not array.size):
+            raise ValueError(f"tf.constant: {array.size} values do not fit the shape {lengths}")
+        array = np.append(array, np.repeat(array.reshape(-1)[-1:], missing)).reshape(lengths)
     array.flags.writeable = False
-    results: list[tuple[DType, Probed]] = [
-        (
-            as_dtype(array.dtype),
-            (array, array) if array.size <= _KNOWN else probes_of(array.shape, array.dtype),
-        )
-    ]
-    op = get_default_graph().add("Const", (), {"value": array}, results, name)
-    return op.outputs[0]
+    known = (array, array) if array.size <= _KNOWN else probes_of(array.shape, array.dtype)
+    results: list[tuple[DType, Probed]] = [(as_dtype(array.dtype), known)]
+    return get_default_graph().add("Const", (), {"value": array}, results, name).outputs[0]
 
 
 def as_array(value: Any, dtype: Any = None) -> np.ndarray:
@@ -309,10 +273,11 @@ def as_array(value: Any, dtype: Any = None) -> np.ndarray:
         array = np.array(value)
     except ValueError as fault:
         raise ValueError(f"{value!r:.80} is no array: its rows differ in length") from fault
-    if array.dtype.kind in "US" or (array.dtype == object and wanted == object):
+    text = wanted is not None and wanted.kind == "O"
+    if array.dtype.kind in "US" or (array.dtype.kind == "O" and text):
         strings = [s.encode() if isinstance(s, str) else s for s in array.astype(object).flat]
         array = np.array([*strings, None], object)[:-1].reshape(array.shape)
-    elif array.dtype == object:
+    elif array.dtype.kind == "O":
         raise TypeError(f"cannot convert {value!r:.80} to a tensor")
     if wanted is None:
         typed = isinstance(value, (np.ndarray, np.generic)) or any(
@@ -327,7 +292,7 @@ def as_array(value: Any, dtype: Any = None) -> np.ndarray:
                 f"Expected {as_dtype(wanted).name}, got {value!r:.80} of type {array.dtype}: write "
                 "tf.cast, or a value of that type"
             )
-        if (wanted == object) != (array.dtype == object):
+        if text != (array.dtype.kind == "O"):
             raise TypeError(f"Expected {as_dtype(wanted).name}, got {value!r:.80}")
         array = array.astype(wanted)
     return array
@@ -347,6 +312,24 @@ def infer(
     """
     if kernel.host:
         return [(as_dtype(object), None)], False
+    probes = [tensor.probes or () for tensor in inputs]
+    values = [*attributes.values(), *(probe for pair in probes for probe in pair)]
+    if any(isinstance(value, np.ndarray) for value in values):
+        return _inferred(kernel, inputs, attributes, title)
+    shapes = [[probe.shape for probe in pair] for pair in probes]
+    others = {name: value for name, value in attributes.items() if name != "_seed"}
+    key = repr((kernel.type, [tensor.dtype for tensor in inputs], shapes, others))
+    if key not in _inferences:
+        _inferences[key] = _inferred(kernel, inputs, attributes, title)
+    return _inferences[key]
+
+
+_inferences: dict[str, Any] = {}
+
+
+def _inferred(
+    kernel: Kernel, inputs: Sequence[Tensor], attributes: dict[str, Any], title: str
+) -> tuple[list[tuple[DType, Probed]], bool]:
     failure: Exception | None = None
     found: list[Any] = []
     for cases in _cases(inputs):
@@ -362,9 +345,8 @@ def infer(
         kind = TypeError if isinstance(failure, TypeError) else ValueError
         reason = re.sub(r"\b(113|251)\b", "?", str(failure))  # probes mean nothing to users
         raise kind(f"{title!r} cannot be computed of ({shapes}): {reason}") from failure
-    return [_agreed(results) for results in zip(*(each for each, _ in found), strict=True)], found[
-        0
-    ][1]
+    results = zip(*(each for each, _ in found), strict=True)
+    return [_agreed(each) for each in results], found[0][1]
 
 
 def _agreed(results: Sequence[Any]) -> tuple[DType, Probed]:
