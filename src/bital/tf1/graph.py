@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -45,8 +46,11 @@ Probed = tuple[Any, Any] | None  # a Spec or a known array for each of PROBES; N
 
 
 class Operand:
-    """What operators can be used on: tensors and variables. `ops.math` gives them to it."""
+    """Tensors and variables: what operators can be used on, which `ops.math` gives to it."""
 
+    dtype: DType
+    shape: TensorShape
+    __getitem__: Callable[..., Any]
     __array_ufunc__ = None  # NumPy's arrays leave their operators to ours
 
     def __bool__(self) -> bool:
@@ -57,10 +61,14 @@ class Operand:
         )
 
     def __iter__(self) -> Iterator[Any]:
-        length = self.get_shape()[:1].as_list()[0]
+        length = self.shape[0].value
         if length is None:
             raise TypeError(f"{self!r} is not iterable: its first length is unknown")
         return (self[i] for i in range(length))
+
+    def get_shape(self) -> TensorShape:
+        """What is known of the shape."""
+        return self.shape
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
         raise TypeError(
@@ -68,61 +76,27 @@ class Operand:
             "tf's functions in the place of NumPy's"
         )
 
-    def get_shape(self) -> TensorShape:
-        """What is known of the shape."""
-        raise NotImplementedError
-
-    def __getitem__(self, key: Any) -> Any:
-        raise NotImplementedError
-
 
 class Tensor(Operand):
     """What an operation will give when the graph runs."""
 
     def __init__(self, op: Operation, index: int, dtype: DType, probes: Probed) -> None:
-        self.op = op
-        self.value_index = index
-        self.dtype = dtype
-        self.probes = probes
+        self.op, self.value_index, self.dtype, self.probes = op, index, dtype, probes
 
-    @property
-    def graph(self) -> Graph:
-        """The graph that it belongs to."""
-        return self.op.graph
+    graph = property(lambda self: self.op.graph, doc="The graph that it belongs to.")
+    name = property(lambda self: f"{self.op.name}:{self.value_index}", doc="``operation:index``.")
+    device = ""
 
-    @property
-    def name(self) -> str:
-        """The operation's name, a colon, and which of its results this is."""
-        return f"{self.op.name}:{self.value_index}"
-
-    @property
-    def device(self) -> str:
-        """Always the CPU."""
-        return ""
-
-    @property
+    @property  # type: ignore[override]
     def shape(self) -> TensorShape:
         """What is known of the shape."""
         if self.probes is None:
             return TensorShape(None)
-        first, second = self.probes
-        if len(first.shape) != len(second.shape):
-            return TensorShape(None)
-        pairs = zip(first.shape, second.shape, strict=True)
+        pairs = zip(*(probe.shape for probe in self.probes), strict=True)
         return TensorShape([a if a == b else None for a, b in pairs])
 
-    def get_shape(self) -> TensorShape:
-        """What is known of the shape."""
-        return self.shape
-
     def set_shape(self, shape: Any) -> None:
-        """Add to what is known of the shape.
-
-        Raises
-        ------
-        ValueError
-            If it contradicts what is known.
-        """
+        """Add to what is known of the shape; a ValueError if that contradicts it."""
         merged = self.shape.merge_with(shape)
         if merged != self.shape:
             self.probes = probes_of(merged, self.dtype)
@@ -147,18 +121,9 @@ class Tensor(Operand):
 class Operation:
     """A node of the graph.
 
-    Attributes
-    ----------
-    type : str
-        A key of `operation.KERNELS`, which says what it computes.
-    inputs : tuple of Tensor
-    attributes : dict
-        What else the kernel is given: JSON and arrays.
-    outputs : tuple of Tensor
-    control_inputs : tuple of Operation
-        What must have run before.
-    number : int
-        Its place in the order in which the graph was written; what it reads has lower ones.
+    Its `type` is a key of `operation.KERNELS`, which says what it computes of its `inputs` and its
+    `attributes` (JSON and arrays). `control_inputs` must have run before it. Its `number` is its
+    place in the order in which the graph was written; what it reads has lower ones.
     """
 
     def __init__(
@@ -175,10 +140,6 @@ class Operation:
         from bital.tf1.session import session_or_default
 
         session_or_default(session, "run").run(self, feed_dict)
-
-    def values(self) -> tuple[Tensor, ...]:
-        """The outputs."""
-        return self.outputs
 
     def get_attr(self, name: str) -> Any:
         """One of the attributes."""
@@ -254,13 +215,7 @@ class Graph:
         return list(self._operations.values())
 
     def get_operation_by_name(self, name: str) -> Operation:
-        """The operation of this name.
-
-        Raises
-        ------
-        KeyError
-            If there is none.
-        """
+        """The operation of this name; a KeyError if there is none."""
         if name not in self._operations:
             raise KeyError(
                 f"The name {name!r} refers to an Operation not in the graph."
@@ -269,13 +224,7 @@ class Graph:
         return self._operations[name]
 
     def get_tensor_by_name(self, name: str) -> Tensor:
-        """The tensor of this name, such as ``"loss:0"``.
-
-        Raises
-        ------
-        ValueError, KeyError
-            If it is no tensor's name; if there is none.
-        """
+        """The tensor of a name such as ``"loss:0"``; a ValueError if it is none, or a KeyError."""
         operation, colon, index = name.rpartition(":")
         if not colon or not index.isdigit():
             raise ValueError(f"The name {name!r} is no tensor's: write '{name}:0'")
@@ -304,18 +253,17 @@ class Graph:
     @contextlib.contextmanager
     def as_default(self) -> Iterator[Graph]:
         """Make it the graph to which operations are added, for the length of a with block."""
-        stack = _stack("graphs")
-        stack.append(self)
+        _stacks.graphs.append(self)
         try:
             yield self
         finally:
-            stack.remove(self)
+            _stacks.graphs.remove(self)
 
     @contextlib.contextmanager
     def name_scope(self, name: str | None) -> Iterator[str]:
         """Put a name, and a slash, before those of all operations in a with block.
 
-        A name that ends with a slash is a scope that is entered again; None and "" leave all scopes.
+        A name that ends with a slash is a scope that is entered again; None leaves all scopes.
         """
         previous = self._name_scope
         if name and not name.endswith("/"):
@@ -346,12 +294,8 @@ class Graph:
 
     def get_collection(self, name: str, scope: str | None = None) -> list[Any]:
         """A copy of a named list; of those alone whose names match a scope, if one is given."""
-        import re
-
-        found = list(self.collections.get(name, ()))
-        if scope:
-            found = [x for x in found if hasattr(x, "name") and re.match(scope, x.name)]
-        return found
+        found = self.collections.get(name, [])
+        return [x for x in found if not scope or re.match(scope, getattr(x, "name", ""))]
 
     def get_collection_ref(self, name: str) -> list[Any]:
         """A named list itself."""
@@ -374,13 +318,9 @@ _stacks = _Stacks()
 _base = Graph()
 
 
-def _stack(name: str) -> list[Any]:
-    return getattr(_stacks, name)
-
-
 def sessions() -> list[Any]:
     """The default sessions of this thread, the innermost last."""
-    return _stack("sessions")
+    return _stacks.sessions
 
 
 def get_default_graph() -> Graph:
