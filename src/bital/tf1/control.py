@@ -10,7 +10,7 @@ import numpy as np
 import bital
 from bital.tf1.dtypes import DType
 from bital.tf1.evaluation import Part, ancestors
-from bital.tf1.graph import Graph, Operation, Probed, Tensor, get_default_graph
+from bital.tf1.graph import Operation, Probed, Tensor, get_default_graph, probes_of
 from bital.tf1.operation import KERNELS, Any_, Anys, Bool, Run, convert_to_tensor, operation
 
 
@@ -68,14 +68,11 @@ def parameter(dtype: DType, probes: Probed) -> Tensor:
 def part_of(
     function: Callable[..., Any], parameters: Sequence[Tensor], who: str
 ) -> tuple[Part, Any]:
-    """What a function adds to the graph, as a part; and what it returned.
+    """What a function adds to the graph, as a part, and what it returned.
 
-    Raises
-    ------
-    ValueError
-        If it assigns to a variable: it may be run any number of times.
+    It may not assign to variables, since it may be run any number of times.
     """
-    graph: Graph = get_default_graph()
+    graph = get_default_graph()
     start = len(graph.get_operations())
     with graph.control_dependencies(None):
         returned = function(*parameters)
@@ -115,14 +112,7 @@ def cond(
     fn1: Any = None,
     fn2: Any = None,
 ) -> Any:
-    """What `true_fn` or `false_fn` returns; only that one runs.
-
-    Parameters
-    ----------
-    pred : bool Tensor, ``()``
-    true_fn, false_fn : callable
-        Without arguments; they return tensors of the same nesting, shapes and dtypes.
-    """
+    """What `true_fn` or `false_fn` returns, of which one runs; they return the same nesting."""
     parts = []
     for function in (true_fn or fn1, false_fn or fn2):
         with get_default_graph().name_scope(name):
@@ -206,8 +196,6 @@ def while_loop(
 
 
 def _without_values(tensor: Tensor) -> Probed:
-    from bital.tf1.graph import probes_of
-
     return None if tensor.probes is None else probes_of(tensor.shape, tensor.dtype)
 
 

@@ -86,19 +86,11 @@ class Part:
 
 
 class Evaluation:
-    """One run of operations.
+    """One run of operations, for given values of what is fed and of variables.
 
     A tensor is computed once. A variable has the value that it had when the run began, or, for
-    operations written after an assignment that is run too, the assigned one.
-
-    Parameters
-    ----------
-    given : dict of Tensor to value
-        What is fed, and the variables.
-    keys : dict of Operation to (2,) uint64
-        What random operations draw from.
-    outer : Evaluation, optional
-        Where that is found which this one is not given: it runs a part of the outer one.
+    operations written after an assignment that is run too, the assigned one. `keys` are what random
+    operations draw from; what this run lacks it finds in the outer one, of which it is a part.
     """
 
     def __init__(

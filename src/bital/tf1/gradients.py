@@ -14,18 +14,8 @@ def gradients(
 ) -> list[Tensor | None]:
     """The gradient of the sum of all elements of `ys` with respect to each of `xs`.
 
-    Parameters
-    ----------
-    ys, xs : Tensor, Variable, or list of them
-    grad_ys : list of Tensor, optional
-        Weights of the elements of `ys`; ones by default.
-    stop_gradients : list of Tensor, optional
-        What counts as constant.
-
-    Returns
-    -------
-    list of Tensor
-        Of the shapes of `xs`; None for those on which no y depends.
+    None stands for those on which no y depends. `grad_ys` weights the elements of `ys`, and
+    `stop_gradients` count as constant.
 
     Examples
     --------

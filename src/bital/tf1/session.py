@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -52,35 +54,26 @@ class Session:
         self._plans: dict[Any, _Plan] = {}
         self._entropy = np.frombuffer(os.urandom(8), np.uint64)[0]
         self._turns: dict[Operation, int] = {}  # how often each random operation has run
+        self._lock = threading.RLock()  # the variables' arrays are changed in place
         self._closed = False
 
-    # --- as a context
-
     def __enter__(self) -> Session:
-        self._context = self.graph.as_default()
-        self._context.__enter__()
-        sessions().append(self)
-        return self
+        self._block = self.as_default()
+        return self._block.__enter__()
 
     def __exit__(self, *exception: Any) -> None:
-        sessions().remove(self)
-        self._context.__exit__(*exception)
+        self._block.__exit__(*exception)
         self.close()
 
-    def as_default(self) -> Any:
+    @contextlib.contextmanager
+    def as_default(self) -> Iterator[Session]:
         """A with block in which it is the default session; it is not closed at its end."""
-        import contextlib
-
-        @contextlib.contextmanager
-        def block() -> Iterator[Session]:
-            sessions().append(self)
-            try:
-                with self.graph.as_default():
-                    yield self
-            finally:
-                sessions().remove(self)
-
-        return block()
+        sessions().append(self)
+        try:
+            with self.graph.as_default():
+                yield self
+        finally:
+            sessions().remove(self)
 
     def close(self) -> None:
         """Forget the variables' values."""
@@ -106,12 +99,8 @@ class Session:
 
         Raises
         ------
-        InvalidArgumentError
-            A placeholder is needed and not fed.
-        FailedPreconditionError
-            A variable is read that has no value.
-        ValueError, TypeError
-            A value does not fit what it is fed to; something cannot be fetched.
+        InvalidArgumentError, FailedPreconditionError, ValueError, TypeError
+            A placeholder is not fed; a variable has no value; a fed value does not fit.
         """
         if self._closed:
             raise RuntimeError("Attempted to use a closed Session.")
@@ -123,7 +112,8 @@ class Session:
         plan = self._plans.get(key)
         if plan is None:
             plan = self._plans[key] = _Plan(wanted, feeds, static)
-        found = plan.run(self, feeds)
+        with self._lock:
+            found = plan.run(self, feeds)
         return rebuild(iter(found))
 
     def _fed(self, feed_dict: Mapping[Any, Any]) -> dict[Tensor, np.ndarray]:
@@ -151,10 +141,6 @@ class Session:
                 )
             result[tensor] = array
         return result
-
-    def partial_run(self, *args: Any, **kwargs: Any) -> Any:
-        """Left out: fetch what is needed in one run."""
-        raise errors.UnimplementedError("partial_run is left out: fetch all in one sess.run")
 
     def keys(self, random: Sequence[Operation]) -> np.ndarray:
         """A key for each random operation, ``(operations, 2)``: of its seed and of its turn."""
@@ -190,8 +176,8 @@ def session_or_default(session: Session | None, method: str) -> Session:
     found = session or get_default_session()
     if found is None:
         raise ValueError(
-            f"Cannot evaluate with {method}(): no default session. Use `with tf.Session() as sess:` "
-            f"or pass one, {method}(session=sess)"
+            f"Cannot evaluate with {method}(): no default session. Write `with tf.Session() as "
+            f"sess:`, or pass one, {method}(session=sess)"
         )
     return found
 

@@ -21,7 +21,7 @@ from bital.tf1.graph import (
     name_scope,
     probes_of,
 )
-from bital.tf1.operation import Index, Value, convert_to_tensor, operation
+from bital.tf1.operation import Index, Value, as_array, convert_to_tensor, operation
 from bital.tf1.shapes import TensorShape
 
 
@@ -56,17 +56,9 @@ def scatter_update(ref: Value, indices: Index, updates: Value) -> Value:
 class Variable(Operand):
     """A tensor whose value a session keeps from run to run.
 
-    Parameters
-    ----------
-    initial_value : Tensor, array, number, or callable that returns one
-    trainable : bool, default True
-        Whether optimizers change it.
-    collections : list of str, optional
-        Where it is listed; by default among the global variables.
-    validate_shape : bool, default True
-        Whether assigned values must have the initial one's shape.
-    name : str, optional
-    dtype : DType, optional
+    The initial value is a tensor, an array, a number, or a function that returns one. A variable is
+    listed in `collections` (GLOBAL_VARIABLES), and changed by optimizers if it is `trainable`. With
+    ``validate_shape=False`` values of other shapes may be assigned.
 
     Examples
     --------
@@ -100,7 +92,8 @@ class Variable(Operand):
             value = convert_to_tensor(made, dtype, name="initial_value")
             probes = probes_of(value.shape, value.dtype) if validate_shape else None
             op = graph.add("Variable", (), {}, [(value.dtype, probes)], scope)
-            self._attach(op, value, trainable, constraint)
+            self.op, self.initial_value, self.constraint = op, value, constraint
+            self.trainable = trainable
             self.initializer = assign(self, value, validate_shape, name="Assign").op
         wanted = [GraphKeys.GLOBAL_VARIABLES] if collections is None else list(collections)
         if trainable and GraphKeys.TRAINABLE_VARIABLES not in wanted:
@@ -108,24 +101,12 @@ class Variable(Operand):
         for key in wanted:
             graph.add_to_collection(key, self)
 
-    def _attach(self, op: Operation, value: Tensor, trainable: bool, constraint: Any) -> None:
-        self.op, self.initial_value = op, value
-        self.trainable, self.constraint = trainable, constraint
-
-    @property
-    def graph_element(self) -> Tensor:
-        """The tensor of its value."""
-        return self.op.outputs[0]
-
+    graph_element = property(lambda self: self.op.outputs[0], doc="The tensor of its value.")
     graph = property(lambda self: self.op.graph)
     name = property(lambda self: self.graph_element.name)
-    dtype = property(lambda self: self.graph_element.dtype)
-    shape = property(lambda self: self.graph_element.shape)
+    dtype = property(lambda self: self.graph_element.dtype)  # type: ignore[assignment]
+    shape = property(lambda self: self.graph_element.shape)  # type: ignore[assignment]
     device = ""
-
-    def get_shape(self) -> TensorShape:
-        """What is known of the shape."""
-        return self.graph_element.shape
 
     def value(self) -> Tensor:
         """The tensor of its value."""
@@ -145,7 +126,6 @@ class Variable(Operand):
 
     def load(self, value: Any, session: Any = None) -> None:
         """Set it in a session, without adding to the graph."""
-        from bital.tf1.operation import as_array
         from bital.tf1.session import session_or_default
 
         array = as_array(value, self.dtype)
@@ -172,13 +152,7 @@ class Variable(Operand):
 def assign(
     ref: Any, value: Any, validate_shape: bool = True, use_locking: bool = True, name: Any = None
 ) -> Tensor:
-    """An operation that sets a variable, and gives the new value.
-
-    Raises
-    ------
-    ValueError
-        If the value has another shape, or `ref` is no variable.
-    """
+    """An operation that sets a variable, and gives the new value; its shape stays."""
     target = _target(ref)
     tensor = convert_to_tensor(value, None if hasattr(value, "op") else target.dtype)
     if validate_shape and not target.shape.is_compatible_with(tensor.shape):
@@ -239,29 +213,15 @@ def local_variables_initializer() -> Operation:
     return variables_initializer(local_variables(), "init_local")
 
 
-def report_uninitialized_variables(var_list: Any = None) -> Any:
-    """Left out: `sess.run` names the first variable that has no value."""
-    from bital.tf1.errors import UnimplementedError
-
-    raise UnimplementedError("report_uninitialized_variables: run the initializer again instead")
-
-
 # --- get_variable ---------------------------------------------------------------------------
 
 AUTO_REUSE = "auto"
 
 
 class VariableScope:
-    """Where `get_variable` is at work: a prefix of names, and defaults.
+    """Where `get_variable` is at work: a prefix of names, and what variables get by default.
 
-    Attributes
-    ----------
-    name : str
-        Prefix of its variables' names.
-    reuse : bool or AUTO_REUSE
-        Whether variables must be there already; AUTO_REUSE makes those that are not.
-    initializer, regularizer : callable, optional
-        What variables get that are given none.
+    With `reuse` variables must be there already; AUTO_REUSE makes those that are not.
     """
 
     def __init__(
@@ -312,18 +272,10 @@ def variable_scope(
     dtype: Any = None,
     **options: Any,
 ) -> Iterator[VariableScope]:
-    """A with block whose variables and operations have a prefix.
+    """A with block whose variables and operations have a prefix; `default_name` is made unique.
 
-    Parameters
-    ----------
-    name_or_scope : str or VariableScope
-        A scope is entered again as it was, whatever is around it.
-    default_name : str, optional
-        Made unique, if `name_or_scope` is None.
-    initializer, regularizer : callable, optional
-        What variables inside get that are given none.
-    reuse : bool or AUTO_REUSE, optional
-        See `VariableScope`; None is as outside.
+    A VariableScope is entered again as it was, whatever is around it. `initializer` and
+    `regularizer` are for variables that are given none; `reuse` is as outside unless it is given.
     """
     graph = get_default_graph()
     outer = get_variable_scope()
@@ -376,21 +328,9 @@ def get_variable(
 ) -> Variable:
     """The variable of this name in the present scope: a new one, or, under reuse, the old one.
 
-    Parameters
-    ----------
-    name : str
-    shape : shape
-    dtype : DType, optional
-        float32 by default.
-    initializer : callable, array or Tensor, optional
-        ``initializer(shape, dtype)``; Glorot's uniform one by default.
-    regularizer : callable, optional
-        What it gives for the variable is added to the collection REGULARIZATION_LOSSES.
-
-    Raises
-    ------
-    ValueError
-        If it exists and reuse is not allowed, or does not exist and reuse is demanded.
+    ``initializer(shape, dtype)`` is Glorot's uniform one by default, or it is a value. What the
+    regularizer gives for the variable is added to the collection REGULARIZATION_LOSSES. A
+    ValueError is raised if the variable exists and may not be reused, or must and does not.
     """
     graph, scope = get_default_graph(), get_variable_scope()
     full = f"{scope.name}/{name}" if scope.name else name
