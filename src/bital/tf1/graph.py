@@ -95,6 +95,14 @@ class Tensor(Operand):
         pairs = zip(*(probe.shape for probe in self.probes), strict=True)
         return TensorShape([a if a == b else None for a, b in pairs])
 
+    def allows(self, shape: Sequence[int]) -> bool:
+        """Whether an array of this shape may be fed to it."""
+        if self.probes is None:
+            return True
+        first, second = self.probes
+        lengths = zip(first.shape, second.shape, shape, strict=False)
+        return len(first.shape) == len(shape) and all(a == n or a != b for a, b, n in lengths)
+
     def set_shape(self, shape: Any) -> None:
         """Add to what is known of the shape; a ValueError if that contradicts it."""
         merged = self.shape.merge_with(shape)

@@ -120,12 +120,10 @@ class Session:
         result: dict[Tensor, np.ndarray] = {}
         for item, value in feed_dict.items():
             tensor = self.graph.as_graph_element(item)
-            if isinstance(tensor, Operation):
-                raise TypeError(f"Cannot feed {tensor!r}: feed one of its outputs")
-            if isinstance(value, Tensor):
+            if isinstance(tensor, Operation) or isinstance(value, Tensor):
                 raise TypeError(
-                    f"The value of a feed cannot be a tensor ({value!r}): fetch it first, "
-                    "and feed the array"
+                    f"Cannot feed {tensor!r} with {value!r}: values are fed, which a run may have "
+                    "fetched, and only to tensors"
                 )
             array = value
             if type(array) is not np.ndarray or array.dtype != tensor.dtype.as_numpy_dtype:
@@ -133,11 +131,10 @@ class Session:
                     array = as_array(np.asarray(value), tensor.dtype)
                 except (TypeError, ValueError) as fault:
                     raise type(fault)(f"Cannot feed {tensor.name!r}: {fault}") from fault
-            shape = tensor.shape
-            if not shape.is_compatible_with(array.shape):
+            if not tensor.allows(array.shape):
                 raise ValueError(
                     f"Cannot feed value of shape {array.shape} for Tensor {tensor.name!r}, which "
-                    f"has shape {str(shape)!r}"
+                    f"has shape {str(tensor.shape)!r}"
                 )
             result[tensor] = array
         return result
@@ -213,9 +210,10 @@ class _Plan:
         self._check(feeds)
         self.step = self._step
         dynamic = [op for op in inner if KERNELS[op.type].dynamic]
-        if not dynamic:
+        once = self.written and not self.initial and not feeds  # initializers
+        if not dynamic and not once:
             self.step = bital.jit(self._step, donate_argnums=0)
-        else:
+        elif dynamic:
             _log.warning(
                 "%r has a shape that depends on values: what is fetched with it runs operation by "
                 "operation, without being compiled",
