@@ -1,0 +1,1 @@
+"""What stood in TensorFlow's ``contrib``: layers, learn, rnn."""
