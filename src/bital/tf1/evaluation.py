@@ -48,7 +48,7 @@ def between(
 
 
 # Through which no gradient flows.
-_CONSTANT = ("StopGradient", "Variable", "Placeholder", "Assign", "Gradients")
+_CONSTANT = ("StopGradient", "Variable", "Placeholder", "Assign")
 
 
 class Part:
@@ -164,8 +164,8 @@ class Evaluation:
         """Run what lies between a gradient's ends, and keep how to go back through it."""
         self._pullbacks[op] = None  # from here on nobody else asks for it
         part = Part.of(op, "part")
-        arguments = [*part.parameters, *part.captured]
-        self.run_for([tensor.op for tensor in arguments])
+        if self.outer is None:  # what it shares may be asked for before its arguments
+            self.run_for(tensor.op for tensor in [*part.parameters, *part.captured])
 
         def function(parameters: list[Any]) -> Any:
             inner = Evaluation(dict(zip(part.parameters, parameters, strict=True)), self.keys, self)

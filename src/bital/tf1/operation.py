@@ -332,21 +332,25 @@ def _inferred(
 ) -> tuple[list[tuple[DType, Probed]], bool]:
     failure: Exception | None = None
     found: list[Any] = []
-    for cases in _cases(inputs):
+    ranked = all(tensor.probes is not None for tensor in inputs)
+    for cases in _cases(inputs) if ranked else _ranks(inputs):
         try:
-            found += [_attempt(kernel, values, attributes) for values in cases]
+            found.append([_attempt(kernel, values, attributes) for values in cases])
         except (ValueError, TypeError, IndexError) as fault:
             failure = failure or fault
         else:
-            if all(tensor.probes is not None for tensor in inputs):
+            if ranked:
                 break
     if not found:
         shapes = ", ".join(f"{tensor.dtype.name}{tensor.shape}" for tensor in inputs)
         kind = TypeError if isinstance(failure, TypeError) else ValueError
         reason = re.sub(r"\b(113|251)\b", "?", str(failure))  # probes mean nothing to users
         raise kind(f"{title!r} cannot be computed of ({shapes}): {reason}") from failure
-    results = zip(*(each for each, _ in found), strict=True)
-    return [_agreed(each) for each in results], found[0][1]
+    runs = [run for each in found for run, _ in each]
+    results = [_agreed(each) for each in zip(*runs, strict=True)]
+    if not ranked and len(found) == 1:  # other ranks may be what is meant
+        results = [(dtype, None) for dtype, _ in results]
+    return results, found[0][0][1]
 
 
 def _agreed(results: Sequence[Any]) -> tuple[DType, Probed]:
@@ -363,39 +367,48 @@ def _agreed(results: Sequence[Any]) -> tuple[DType, Probed]:
 
 def _cases(inputs: Sequence[Tensor]) -> Iterator[list[list[Any]]]:
     """What the inputs may look like: lists of runs that must all succeed."""
-    unknown = [i for i, tensor in enumerate(inputs) if tensor.probes is None]
+    probes: list[Any] = [tensor.probes for tensor in inputs]
+    which = [k for k in range(len(PROBES)) if k == 0 or not all(_same(*pair) for pair in probes)]
+    yield [[pair[k] for pair in probes] for k in which]
+    lengths = {1}.union(*(tensor.shape.as_list() for tensor in inputs)) - {None}
     places = [
         (i, axis)
         for i, tensor in enumerate(inputs)
-        if tensor.probes is not None
         for axis, length in enumerate(tensor.shape.as_list())
         if length is None
-    ]
-    both = range(len(PROBES))
-    for rank in (1, 2, 0) if unknown else (0,):
-        yield [
-            [
-                Spec([PROBES[k]] * rank, t.dtype.numpy) if t.probes is None else t.probes[k]
-                for t in inputs
+    ][:6]
+    for count in range(1, min(len(places), 4) + 1):
+        for chosen in itertools.combinations(places, count):
+            for length in sorted(lengths):
+                yield [
+                    [_with(p[k], i, chosen, length) for i, p in enumerate(probes)] for k in which
+                ]
+
+
+def _same(first: Any, second: Any) -> bool:
+    if isinstance(first, np.ndarray):
+        return np.array_equal(first, second)
+    return first.shape == second.shape
+
+
+def _ranks(inputs: Sequence[Tensor]) -> Iterator[list[list[Any]]]:
+    """What the inputs may look like if the rank of some is unknown."""
+    known = [tensor.probes for tensor in inputs if tensor.probes is not None]
+    lengths = {n for pair in known for probe in pair for n in probe.shape} - {*PROBES}
+    for rank in (1, 2, 0, 3, 4):
+        for last in [None, *sorted(lengths)][: 1 if rank == 0 else None]:
+            shapes = [[*[probe] * (rank - 1), last or probe][:rank] for probe in PROBES]
+            yield [
+                [
+                    Spec(shapes[k], t.dtype.numpy) if t.probes is None else t.probes[k]
+                    for t in inputs
+                ]
+                for k in range(len(PROBES))
             ]
-            for k in (both if places or unknown else both[:1])
-        ]
-    lengths = {1}
-    for tensor in inputs if places and not unknown else ():
-        lengths |= {n for n in tensor.shape.as_list() if n is not None}
-    subsets = (
-        chosen
-        for count in range(1, min(len(places), 4) + 1)
-        for chosen in itertools.combinations(places[:6], count)
-    )
-    for chosen, length in itertools.product(subsets, sorted(lengths)) if not unknown else ():
-        yield [[_with(t, i, k, chosen, length) for i, t in enumerate(inputs)] for k in both]
 
 
-def _with(tensor: Tensor, index: int, which: int, chosen: Any, length: int) -> Any:
-    """A tensor's probe, with a length in the chosen places."""
-    assert tensor.probes is not None
-    probe = tensor.probes[which]
+def _with(probe: Any, index: int, chosen: Any, length: int) -> Any:
+    """A probe with a length in the chosen places."""
     axes = [axis for i, axis in chosen if i == index]
     if not axes:
         return probe
@@ -404,26 +417,25 @@ def _with(tensor: Tensor, index: int, which: int, chosen: Any, length: int) -> A
 
 def _attempt(kernel: Kernel, values: list[Any], attributes: dict[str, Any]) -> tuple[Any, bool]:
     """Results for these inputs, as arrays where they are known and Specs where they are not."""
-    extras = {"key": np.zeros(2, np.uint64)} if kernel.random else {}
     unknown = [i for i, value in enumerate(values) if isinstance(value, Spec)]
     results: list[Any] = []
     several = False
 
-    def call(given: list[Any]) -> list[Any]:
+    def call(given: list[Any], key: Any) -> list[Any]:
         nonlocal several
         full = list(values)
         for index, value in zip(unknown, given, strict=True):
             full[index] = value
-        found = kernel.call(full, attributes, **extras)
+        found = kernel.call(full, attributes, **({"key": key} if kernel.random else {}))
         several = isinstance(found, (list, tuple))
         results[:] = found if several else [] if found is None else [found]
         return results
 
-    types = bital.eval_shape(call, [values[i] for i in unknown]) if unknown else call([])
-    fixed = not (kernel.random or kernel.assigns)
+    given = [values[i] for i in unknown]
+    traced = bool(unknown) or kernel.random
+    types = bital.eval_shape(call, given, Spec((2,), np.uint64)) if traced else call(given, None)
+    plain = () if kernel.random or kernel.assigns else (np.ndarray, np.generic, int, float)
     return [
-        np.asarray(result)
-        if fixed and isinstance(result, (np.ndarray, np.generic, int, float))
-        else Spec(np.shape(type_) if not unknown else type_.shape, type_.dtype)
+        np.asarray(result) if isinstance(result, plain) else Spec(type_.shape, type_.dtype)
         for result, type_ in zip(results, types, strict=True)
     ], several

@@ -192,7 +192,11 @@ class _Plan:
             item.op if isinstance(item, Tensor) else item for item in wanted if item not in feeds
         ]
         needed = ancestors(targets, feeds)
-        self.host = [op for op in needed if KERNELS[op.type].host]
+        self.host = [
+            op
+            for op in needed
+            if KERNELS[op.type].host or any(tensor.dtype == "string" for tensor in op.outputs)
+        ]
         self.operations = [op for op in needed if op not in self.host]
         made = [tensor for op in self.host for tensor in op.outputs]
         asked = [item for item in wanted if isinstance(item, Tensor)]
