@@ -172,6 +172,7 @@ class Graph:
         self.seed: int | None = None
         self.collections: dict[str, list[Any]] = {}
         self.scope: Any = None  # what variable_scope is at work on
+        self.scope_counts: dict[str, int] = {}  # how often each was entered
         self.stores: dict[str, Any] = {}  # what get_variable has made
         self._operations: dict[str, Operation] = {}
         self._names: dict[str, int] = {}

@@ -184,6 +184,8 @@ def _converted(kernel: Kernel, groups: dict[str, list[Any]], title: str) -> list
         role = kernel.roles[key]
         for value in values:
             wanted = common if role.startswith("V") else None
+            if role == "Index" and isinstance(value, (list, tuple)) and not value:
+                value = np.zeros(0, np.int32)  # the shape of a scalar
             tensor = convert_to_tensor(value, dtype=None if isinstance(value, Operand) else wanted)
             if wanted is not None and tensor.dtype != wanted:
                 raise TypeError(
@@ -417,6 +419,7 @@ def _with(probe: Any, index: int, chosen: Any, length: int) -> Any:
 
 def _attempt(kernel: Kernel, values: list[Any], attributes: dict[str, Any]) -> tuple[Any, bool]:
     """Results for these inputs, as arrays where they are known and Specs where they are not."""
+    values = [_strings(value) for value in values]
     unknown = [i for i, value in enumerate(values) if isinstance(value, Spec)]
     results: list[Any] = []
     several = False
@@ -439,3 +442,9 @@ def _attempt(kernel: Kernel, values: list[Any], attributes: dict[str, Any]) -> t
         np.asarray(result) if isinstance(result, plain) else Spec(type_.shape, type_.dtype)
         for result, type_ in zip(results, types, strict=True)
     ], several
+
+
+def _strings(value: Any) -> Any:
+    """Strings cannot be traced: some, in the place of those that are not known."""
+    text = isinstance(value, Spec) and value.dtype.kind == "O"
+    return np.full(value.shape, b"", object) if text else value

@@ -112,9 +112,11 @@ class Session:
         plan = self._plans.get(key)
         if plan is None:
             plan = self._plans[key] = _Plan(wanted, feeds, static)
-        with self._lock:
-            found = plan.run(self, feeds)
-        return rebuild(iter(found))
+        try:
+            with self._lock:
+                return rebuild(iter(plan.run(self, feeds)))
+        except IndexError as fault:
+            raise errors.InvalidArgumentError(str(fault)) from fault
 
     def _fed(self, feed_dict: Mapping[Any, Any]) -> dict[Tensor, np.ndarray]:
         result: dict[Tensor, np.ndarray] = {}
@@ -187,21 +189,18 @@ class _Plan:
     ) -> None:
         self.wanted = wanted
         self.static = static
-        self.fed = [tensor for tensor in feeds if tensor not in static]
-        targets = [
-            item.op if isinstance(item, Tensor) else item for item in wanted if item not in feeds
-        ]
-        needed = ancestors(targets, feeds)
-        self.host = [
-            op
-            for op in needed
-            if KERNELS[op.type].host or any(tensor.dtype == "string" for tensor in op.outputs)
-        ]
-        self.operations = [op for op in needed if op not in self.host]
+        targets = [item.op if isinstance(item, Tensor) else item for item in wanted]
+        needed = ancestors([op for op in targets if not {*op.outputs} & {*feeds}], feeds)
+        # Strings are Python's: what makes or reads them runs before the rest, or is fetched as is.
+        self.ahead = ancestors([op for op in needed if _text(op)], feeds)
+        self.host = [op for op in needed if KERNELS[op.type].host]
+        self.operations = [op for op in needed if op not in self.host and op not in self.ahead]
+        self.early = [tensor for op in self.ahead for tensor in op.outputs]
+        self.fed = [t for t in [*feeds, *self.early] if t not in static and t.dtype != "string"]
         made = [tensor for op in self.host for tensor in op.outputs]
         asked = [item for item in wanted if isinstance(item, Tensor)]
         asked += [tensor for op in self.host for tensor in op.inputs]
-        self.results = [t for t in dict.fromkeys(asked) if t not in made]
+        self.results = [t for t in dict.fromkeys(asked) if t not in made and t.dtype != "string"]
         inner = [*self.operations, *_inner(self.operations)]
         self.written = list(
             dict.fromkeys(t for op in inner for t in op.inputs[: KERNELS[op.type].assigns])
@@ -225,7 +224,7 @@ class _Plan:
             )
 
     def _check(self, feeds: Mapping[Tensor, Any]) -> None:
-        for op in self.operations:
+        for op in [*self.ahead, *self.operations]:
             if op.type == "Placeholder" and op.outputs[0] not in feeds:
                 raise errors.InvalidArgumentError(
                     f"You must feed a value for placeholder tensor {op.name!r} with dtype "
@@ -253,10 +252,14 @@ class _Plan:
         written = [values.get(tensor) for tensor in self.written]
         kept = [values[tensor] for tensor in self.kept]
         keys = session.keys(self.random) if self.random else None
+        if self.ahead:
+            evaluation = Evaluation(dict(feeds), {})
+            evaluation.run(self.ahead)
+            feeds = evaluation.values
         fed = [feeds[tensor] for tensor in self.fed]
         results, new = self.step(written, kept, fed, keys)
         values.update(zip(self.written, new, strict=True))
-        found = dict(zip(self.results, results, strict=True))
+        found = {**feeds, **dict(zip(self.results, results, strict=True))}
         for op in self.host:
             kernel = KERNELS[op.type]
             result = kernel.call([found[t] for t in op.inputs], op.attributes)
@@ -272,6 +275,11 @@ class _Plan:
         evaluation.run(self.operations)
         results = [evaluation.read(t, t.op.number) for t in self.results]
         return results, [evaluation.read(t, 1 << 62) for t in self.written]
+
+
+def _text(op: Operation) -> bool:
+    strings = any(tensor.dtype == "string" for tensor in (*op.inputs, *op.outputs))
+    return strings and not KERNELS[op.type].host
 
 
 def _plain(value: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -246,11 +247,11 @@ class VariableScope:
 
     def global_variables(self) -> list[Variable]:
         """The variables whose names begin with the scope's."""
-        return global_variables(self.original_name_scope)
+        return global_variables(f"{self.name}/")
 
     def trainable_variables(self) -> list[Variable]:
         """Those of them that optimizers change."""
-        return trainable_variables(self.original_name_scope)
+        return trainable_variables(f"{self.name}/")
 
 
 def get_variable_scope() -> VariableScope:
@@ -279,15 +280,20 @@ def variable_scope(
     """
     graph = get_default_graph()
     outer = get_variable_scope()
-    if isinstance(name_or_scope, VariableScope):
+    counts = graph.scope_counts
+    if again := isinstance(name_or_scope, VariableScope):
         full, title = name_or_scope.name, name_or_scope.name.rpartition("/")[2] or None
-        base = name_or_scope
     else:
         prefix = f"{outer.name}/" if outer.name else ""
         title = name_or_scope
         if title is None:
-            title = _unused(graph, prefix, default_name or "scope")
-        full, base = prefix + title, outer
+            title = default_name or "scope"
+            names = itertools.chain([title], (f"{title}_{k}" for k in itertools.count(1)))
+            title = next(name for name in names if not counts.get(prefix + name))
+        full = prefix + title
+    base = name_or_scope if again else outer
+    counts[full] = counts.get(full, 0) + 1
+    before = dict(counts)
     inner = VariableScope(
         full,
         base.reuse if reuse is None else (base.reuse if base.reuse is True else reuse),
@@ -302,13 +308,9 @@ def variable_scope(
             yield inner
     finally:
         graph.scope = outer
-
-
-def _unused(graph: Any, prefix: str, name: str) -> str:
-    """A name of a scope that is not taken."""
-    counts = graph.stores.setdefault("_scopes", {})
-    count = counts[prefix + name] = counts.get(prefix + name, -1) + 1
-    return f"{name}_{count}" if count else name
+        # Unnamed scopes inside are counted anew when this one is entered again.
+        inside = [name for name in counts if name.startswith(f"{full}/")]
+        counts.update({name: before.get(name, 0) if again else 0 for name in inside})
 
 
 def get_variable(
