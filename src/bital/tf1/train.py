@@ -1,35 +1,49 @@
-"""Optimizers under TensorFlow's names: an update is one operation, fused with its gradient."""
+"""Optimizers, learning rates and averages: updates are operations, fused with their gradients."""
 
 from __future__ import annotations
 
 import functools
 import inspect
+import math
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
+from bital.nn import schedules
 from bital.tf1.control import group
 from bital.tf1.gradients import gradients
-from bital.tf1.graph import Operation, control_dependencies, get_default_graph
+from bital.tf1.graph import Graph, GraphKeys, Operation, control_dependencies, get_default_graph
 from bital.tf1.initializers import Constant
-from bital.tf1.operation import Any_, Anys, convert_to_tensor, operation
+from bital.tf1.operation import Any_, Anys, Value, convert_to_tensor, operation
 from bital.tf1.variables import (
     Variable,
     _outside,
     assign,
     assign_add,
     get_variable_scope,
+    global_variables,
     trainable_variables,
 )
 
+_ONE = np.float32(1)
+
+
+def _beside(variable: Variable, suffix: str, first: Any) -> Variable:
+    """A variable that an optimizer keeps for another one, under that one's name."""
+    if not isinstance(variable, Variable):
+        raise TypeError(f"only tf.Variables can be trained or averaged, got {variable!r}")
+    name = f"{get_variable_scope().name}/{variable.op.name}/{suffix}".lstrip("/")
+    with _outside(get_default_graph()):
+        return Variable(first, trainable=False, name=name)
+
 
 class Optimizer:
-    """Base of the optimizers, which takes their arguments from a subclass's `rule`.
+    """Base of the optimizers, whose arguments are those of a subclass's `rule`.
 
     ``rule(w, g, *slots, *powers, **numbers)`` gives the new weights and slots. `slots` are the
-    names and first values of variables beside each weight; `powers` are the numbers of which powers
-    are kept; `options` choose another class: ``use_nesterov=True``.
+    names and first values (or what number is it) of variables beside each weight; `powers` are the
+    numbers of which powers are kept; `options` choose another class: ``use_nesterov=True``.
     """
 
     GATE_NONE, GATE_OP, GATE_GRAPH = range(3)
@@ -41,8 +55,7 @@ class Optimizer:
         rule, skipped = vars(cls)["rule"], 2 + len(cls.slots) + len(cls.powers)
         arguments = [*inspect.signature(rule).parameters.values()][skipped:]
         cls.title = cls.__name__.removeprefix("_").removesuffix("Optimizer")
-        more = {"use_locking": False, "name": cls.title.removeprefix("Centered")}
-        more |= dict.fromkeys(cls.options, False)
+        more = {"use_locking": False, "name": cls.title, **dict.fromkeys(cls.options, False)}
         kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
         arguments += [inspect.Parameter(key, kind, default=value) for key, value in more.items()]
         cls.__signature__ = inspect.Signature(arguments)
@@ -56,18 +69,18 @@ class Optimizer:
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         bound = self.__signature__.bind(*args, **kwargs)
         bound.apply_defaults()
-        self._numbers = dict(bound.arguments)
-        self._name = self._numbers.pop("name")
-        del self._numbers["use_locking"]
+        self._numbers = numbers = dict(bound.arguments)
+        self._name = numbers.pop("name")
+        del numbers["use_locking"]
         for key, other in self.options.items():
-            if self._numbers.pop(key):
+            if numbers.pop(key):
                 self.__class__ = other
-        firsts = {slot: self._numbers.pop(start, start) for slot, start in self.slots.items()}
-        self._firsts, self._slots = firsts, {slot: {} for slot in firsts}
+        self._firsts = {slot: numbers.get(start, start) for slot, start in self.slots.items()}
+        self._slots: dict[str, dict[Variable, Variable]] = {slot: {} for slot in self.slots}
         self._powers: dict[str, Variable] = {}
 
     def get_name(self) -> str:
-        """Its name, the default name of its operations."""
+        """Its name, which is the default name of its operations."""
         return self._name
 
     def minimize(
@@ -76,11 +89,6 @@ class Optimizer:
         """An operation that makes one step against the gradient, and counts it."""
         name = options.pop("name", None)
         found = self.compute_gradients(loss, var_list, *args, **options)
-        if all(gradient is None for gradient, _ in found):
-            raise ValueError(
-                "No gradients provided for any variable, check your graph for ops that do not "
-                f"support gradients, between variables {[v for _, v in found]} and loss {loss!r}."
-            )
         return self.apply_gradients(found, global_step, name)
 
     def compute_gradients(
@@ -102,11 +110,20 @@ class Optimizer:
         self, grads_and_vars: Any, global_step: Any = None, name: str | None = None
     ) -> Operation:
         """An operation that makes one step with these gradients, and counts it."""
-        pairs = [(g, v) for g, v in grads_and_vars if g is not None]
+        given = list(grads_and_vars)
+        pairs = [(gradient, variable) for gradient, variable in given if gradient is not None]
         if not pairs:
-            raise ValueError("No gradients provided for any variable: all of them are None.")
-        for _, variable in pairs:
-            self._create_slots(variable)
+            raise ValueError(
+                "No gradients provided for any variable, check your graph for ops that do not "
+                f"support gradients, between the loss and the variables {[v for _, v in given]}."
+            )
+        for key in self.powers if not self._powers else ():
+            first, title = float(self._numbers[key]), f"{key}_power"
+            self._powers[key] = Variable(first, trainable=False, name=title)
+        for (slot, start), (_, of) in [(i, p) for p in pairs for i in self._firsts.items()]:
+            if of not in self._slots[slot]:
+                first = functools.partial(Constant(start), of.shape, of.dtype)
+                self._slots[slot][of] = _beside(of, self._name, first)
         with get_default_graph().name_scope(name or self._name) as scope:
             numbers = {key: convert_to_tensor(v, name=key) for key, v in self._numbers.items()}
             updates = [self._step(gradient, v, list(numbers.values())) for gradient, v in pairs]
@@ -117,19 +134,6 @@ class Optimizer:
                 return group(*updates, name=scope)
             with control_dependencies([group(*updates, name="update")]):
                 return assign_add(global_step, 1, name=scope).op
-
-    def _create_slots(self, of: Variable) -> None:
-        if not isinstance(of, Variable):
-            raise TypeError(f"an optimizer changes tf.Variables, got {of!r}")
-        for key in self.powers if not self._powers else ():
-            number, name = float(self._numbers[key]), f"{key}_power"
-            self._powers[key] = Variable(number, trainable=False, name=name)
-        name = f"{get_variable_scope().name}/{of.op.name}/{self._name}".lstrip("/")
-        for slot, start in self._firsts.items():
-            if of not in self._slots[slot]:
-                with _outside(get_default_graph()):
-                    first = functools.partial(Constant(start), of.shape, of.dtype)
-                    self._slots[slot][of] = Variable(first, trainable=False, name=name)
 
     def _step(self, gradient: Any, variable: Variable, numbers: Sequence[Any]) -> Operation:
         state = [self._slots[slot][variable] for slot in self.slots]
@@ -153,9 +157,6 @@ class Optimizer:
         """All variables that it has made."""
         slots = [slot for of in self._slots.values() for slot in of.values()]
         return sorted([*slots, *self._powers.values()], key=lambda variable: variable.name)
-
-
-_ONE = np.float32(1)
 
 
 class GradientDescentOptimizer(Optimizer):
@@ -222,3 +223,147 @@ class AdagradOptimizer(Optimizer):
     def rule(w, g, a, learning_rate, initial_accumulator_value=0.1):
         a = a + g * g
         return w - learning_rate * g / np.sqrt(a), a
+
+
+class AdadeltaOptimizer(Optimizer):
+    """Steps as long as past ones, over past gradients (Zeiler, 2012)."""
+
+    slots: ClassVar = {"accum": 0.0, "accum_update": 0.0}
+
+    def rule(w, g, a, u, learning_rate=0.001, rho=0.95, epsilon=1e-8):
+        a = rho * a + (_ONE - rho) * g * g
+        step = np.sqrt(u + epsilon) / np.sqrt(a + epsilon) * g
+        return w - learning_rate * step, a, rho * u + (_ONE - rho) * step * step
+
+
+class FtrlOptimizer(Optimizer):
+    """Follow the regularized leader, with L1 and L2 penalties (McMahan et al., 2013)."""
+
+    slots: ClassVar = {"accum": "initial_accumulator_value", "linear": 0.0}
+
+    def rule(
+        w,
+        g,
+        a,
+        z,
+        learning_rate,
+        learning_rate_power=-0.5,
+        initial_accumulator_value=0.1,
+        l1_regularization_strength=0.0,
+        l2_regularization_strength=0.0,
+    ):
+        old, new = (np.power(each, -learning_rate_power) / learning_rate for each in (a, a + g * g))
+        z = z + g - (new - old) * w
+        kept = np.clip(z, -l1_regularization_strength, l1_regularization_strength) - z
+        return kept / (new + 2 * l2_regularization_strength), a + g * g, z
+
+
+# --- learning rates -------------------------------------------------------------------------
+
+
+def _decay(kind: str, schedule: Any) -> Any:
+    """A schedule of `bital.nn` as an operation, with its arguments."""
+
+    @operation(kind)
+    def at(step: Any_, arguments: Any) -> Value:
+        return np.asarray(schedule(*arguments)(step)).astype(np.float32)
+
+    def decay(learning_rate: Any, global_step: Any, *args: Any, name: Any = None, **kwargs: Any):
+        given = inspect.signature(schedule).bind(learning_rate, *args, **kwargs)
+        return at(global_step, list(given.args), name=name)
+
+    decay.__doc__ = schedule.__doc__
+    return decay
+
+
+exponential_decay = _decay("ExponentialDecay", schedules.ExponentialDecay)
+inverse_time_decay = _decay("InverseTimeDecay", schedules.InverseTimeDecay)
+polynomial_decay = _decay("PolynomialDecay", schedules.PolynomialDecay)
+cosine_decay = _decay("CosineDecay", schedules.CosineDecay)
+_piecewise = _decay("PiecewiseConstant", schedules.PiecewiseConstantDecay)
+
+
+def piecewise_constant(x: Any, boundaries: Any, values: Any, name: Any = None) -> Any:
+    """The first value up to and with the first boundary, then the next, and so on."""
+    return _piecewise(boundaries, x, values, name=name)
+
+
+def natural_exp_decay(
+    learning_rate: Any, global_step: Any, decay_steps: Any, decay_rate: Any, *args: Any, **more: Any
+) -> Any:
+    """``learning_rate * exp(-decay_rate * global_step / decay_steps)``."""
+    factor = math.exp(-decay_rate)
+    return exponential_decay(learning_rate, global_step, decay_steps, factor, *args, **more)
+
+
+# --- steps and averages ---------------------------------------------------------------------
+
+
+def get_global_step(graph: Graph | None = None) -> Variable | None:
+    """The variable that counts steps, if there is one."""
+    found = (graph or get_default_graph()).get_collection(GraphKeys.GLOBAL_STEP)
+    return found[0] if found else None
+
+
+def get_or_create_global_step(graph: Graph | None = None) -> Variable:
+    """The variable that counts steps, which is made if there is none."""
+    with (graph or get_default_graph()).as_default():
+        keys = [GraphKeys.GLOBAL_VARIABLES, GraphKeys.GLOBAL_STEP]
+        start, found = np.int64(0), get_global_step()
+        return found or Variable(start, trainable=False, collections=keys, name="global_step")
+
+
+create_global_step = get_or_create_global_step
+
+
+def global_step(sess: Any, global_step_tensor: Any) -> int:
+    """The count of steps in a session."""
+    return int(sess.run(global_step_tensor))
+
+
+@operation("MovingAverage", assigns=1)
+def _average(average: Value, value: Value, decay: Any_, updates: Any_ = None) -> Value:
+    if updates is not None:
+        decay = np.minimum(decay, ((_ONE + updates) / (10 + updates)).astype(np.float32))
+    return (average - (_ONE - decay) * (average - value)).astype(average.dtype)
+
+
+class ExponentialMovingAverage:
+    """Averages ``a = d a + (1 - d) w`` of variables; d is at most ``(1 + n) / (10 + n)``."""
+
+    def __init__(
+        self, decay: Any, num_updates: Any = None, name: str = "ExponentialMovingAverage"
+    ) -> None:
+        self._decay, self._updates, self.name = decay, num_updates, name
+        self._averages: dict[Variable, Variable] = {}
+
+    def apply(self, var_list: Any = None) -> Operation:
+        """An operation that updates the averages of variables, by default the trainable ones."""
+        found = list(trainable_variables() if var_list is None else var_list)
+        for variable in found:
+            if variable not in self._averages:
+                average = _beside(variable, self.name, lambda v=variable: v.initial_value)
+                self._averages[variable] = average
+                get_default_graph().add_to_collection("moving_average_variables", variable)
+        with get_default_graph().name_scope(self.name) as scope:
+            pairs = [(self._averages[variable], variable) for variable in found]
+            updates = [_average(*pair, self._decay, self._updates) for pair in pairs]
+            return group(*updates, name=scope)
+
+    def average(self, var: Variable) -> Variable | None:
+        """The average of a variable, if there is one."""
+        return self._averages.get(var)
+
+    def average_name(self, var: Variable) -> str:
+        """The name under which the average of a variable is saved."""
+        found = self.average(var)
+        return found.op.name if found else f"{var.op.name}/{self.name}"
+
+    def variables_to_restore(self, moving_avg_variables: Any = None) -> dict[str, Variable]:
+        """What a Saver takes to give variables the values of their averages."""
+        graph, averaged = get_default_graph(), moving_avg_variables
+        if averaged is None:
+            averaged = [*trainable_variables(), *graph.get_collection("moving_average_variables")]
+        names = {variable: variable.op.name for variable in global_variables()}
+        names |= {variable: self.average_name(variable) for variable in averaged}
+        return {name: v for v, name in names.items() if v not in self._averages.values()}
