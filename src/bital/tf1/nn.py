@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 
 from bital import nn, random
+from bital.tf1 import rnn_cell as rnn_cell
 from bital.tf1.control import stop_gradient
 from bital.tf1.operation import Any_, Anys, Index, Key, Value
 from bital.tf1.ops import define, exported, op
 from bital.tf1.ops.arrays import _within
 from bital.tf1.ops.math import sigmoid as sigmoid
 from bital.tf1.ops.math import tanh as tanh
+from bital.tf1.rnn import *  # noqa: F403
 
 # --- activations
 
