@@ -8,14 +8,9 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import numpy as np
-
+from bital.api import partial_shapes
 from bital.tf1.dtypes import DType, as_dtype
 from bital.tf1.shapes import TensorShape
-
-# Lengths that stand for an unknown one while shapes are inferred: what is different for the two is
-# unknown. Far apart, so that pooling and strides keep them apart.
-PROBES = (113, 251)
 
 
 class GraphKeys:
@@ -32,17 +27,7 @@ class GraphKeys:
     GLOBAL_STEP = "global_step"
 
 
-class Spec:
-    """An array of which the shape and the dtype are known, and no value."""
-
-    __slots__ = ("dtype", "shape")
-
-    def __init__(self, shape: Sequence[int], dtype: Any) -> None:
-        self.shape = tuple(shape)
-        self.dtype = np.dtype(dtype)
-
-
-Probed = tuple[Any, Any] | None  # a Spec or a known array for each of PROBES; None: unknown rank
+Probed = partial_shapes.Probed | None  # what is known of a tensor; None: not even the rank
 
 
 class Operand:
@@ -92,8 +77,7 @@ class Tensor(Operand):
         """What is known of the shape."""
         if self.probes is None:
             return TensorShape(None)
-        pairs = zip(*(probe.shape for probe in self.probes), strict=True)
-        return TensorShape([a if a == b else None for a, b in pairs])
+        return TensorShape(partial_shapes.known_shape(self.probes))
 
     def allows(self, shape: Sequence[int]) -> bool:
         """Whether an array of this shape may be fed to it."""
@@ -377,8 +361,4 @@ def probes_of(shape: Any, dtype: Any) -> Probed:
     shape = TensorShape(shape)
     if shape.ndims is None:
         return None
-    numpy_type = as_dtype(dtype).numpy
-    first, second = (
-        Spec([probe if n is None else n for n in shape.as_list()], numpy_type) for probe in PROBES
-    )
-    return first, second
+    return partial_shapes.probed(shape.as_list(), as_dtype(dtype).numpy)

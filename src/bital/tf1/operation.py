@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import itertools
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -19,15 +18,13 @@ from typing import Any
 
 import numpy as np
 
-import bital
+from bital.api.partial_shapes import infer_shapes, known_shape, probed
 from bital.tf1.dtypes import DType, as_dtype
 from bital.tf1.graph import (
-    PROBES,
     Graph,
     Operand,
     Operation,
     Probed,
-    Spec,
     Tensor,
     get_default_graph,
     probes_of,
@@ -45,7 +42,6 @@ Key = Any  # a key for bital.random, another one in each run
 Run = Callable[..., Any]  # runs a part of the graph: control flow and gradients
 _ROLES, _LISTS = ("Value", "Values", "Index", "Bool", "Any_", "Anys"), ("Values", "Anys")
 _GRAPH_SEED = 87654321  # where an operation has a seed and its graph has none
-_KNOWN = 1024  # elements of a result that is kept when all that it depends on is known
 
 
 class Kernel:
@@ -259,7 +255,7 @@ def constant(value: Any, dtype: Any = None, shape: Any = None, name: str = "Cons
             raise ValueError(f"tf.constant: {array.size} values do not fit the shape {lengths}")
         array = np.append(array, np.repeat(array.reshape(-1)[-1:], missing)).reshape(lengths)
     array.flags.writeable = False
-    known = (array, array) if array.size <= _KNOWN else probes_of(array.shape, array.dtype)
+    known = (array, array) if array.size <= 1024 else probes_of(array.shape, array.dtype)
     results: list[tuple[DType, Probed]] = [(as_dtype(array.dtype), known)]
     return get_default_graph().add("Const", (), {"value": array}, results, name).outputs[0]
 
@@ -306,12 +302,7 @@ def as_array(value: Any, dtype: Any = None) -> np.ndarray:
 def infer(
     kernel: Kernel, inputs: Sequence[Tensor], attributes: dict[str, Any], title: str
 ) -> tuple[list[tuple[DType, Probed]], bool]:
-    """Dtypes and probes of results, and whether the function returns a list.
-
-    The function is run for both probes. Where that fails, an unknown length may have to be that of
-    another input; where a rank is unknown, it is tried as 1, 2 and 0. What is the same in all runs
-    is known.
-    """
+    """Dtypes and probes of results, and whether the function returns a list."""
     if kernel.host:
         return [(as_dtype(object), None)], False
     probes = [tensor.probes or () for tensor in inputs]
@@ -332,119 +323,35 @@ _inferences: dict[str, Any] = {}
 def _inferred(
     kernel: Kernel, inputs: Sequence[Tensor], attributes: dict[str, Any], title: str
 ) -> tuple[list[tuple[DType, Probed]], bool]:
-    failure: Exception | None = None
-    found: list[Any] = []
-    ranked = all(tensor.probes is not None for tensor in inputs)
-    for cases in _cases(inputs) if ranked else _ranks(inputs):
-        try:
-            found.append([_attempt(kernel, values, attributes) for values in cases])
-        except (ValueError, TypeError, IndexError) as fault:
-            failure = failure or fault
-        else:
-            if ranked:
-                break
-    if not found:
+    def call(*values: Any) -> Any:
+        if kernel.random:
+            return kernel.call(values[:-1], attributes, key=values[-1])
+        found = kernel.call(values, attributes)
+        return () if found is None else found
+
+    pairs = [tensor.probes or probed(None, tensor.dtype.numpy) for tensor in inputs]
+    # Strings cannot be traced: some stand for those that are not known.
+    pairs = [_strings(pair) if pair[0].dtype.kind == "O" else pair for pair in pairs]
+    pairs += [probed((2,), np.uint64)] if kernel.random else []
+    try:
+        found = infer_shapes(call, *pairs)
+    except (ValueError, TypeError, IndexError) as failure:
         shapes = ", ".join(f"{tensor.dtype.name}{tensor.shape}" for tensor in inputs)
         kind = TypeError if isinstance(failure, TypeError) else ValueError
         reason = re.sub(r"\b(113|251)\b", "?", str(failure))  # probes mean nothing to users
         raise kind(f"{title!r} cannot be computed of ({shapes}): {reason}") from failure
-    runs = [run for each in found for run, _ in each]
-    results = [_agreed(each) for each in zip(*runs, strict=True)]
-    if not ranked and len(found) == 1:  # other ranks may be what is meant
-        results = [(dtype, None) for dtype, _ in results]
-    return results, found[0][0][1]
+    several = isinstance(found, list)
+    results = []
+    for pair in found if several else [found]:
+        shape, dtype = known_shape(pair), pair[0].dtype
+        valued = isinstance(pair[0], np.ndarray) and not (kernel.random or kernel.assigns)
+        unvalued = None if shape is None else probed(shape, dtype)
+        results.append((as_dtype(dtype), pair if valued else unvalued))
+    return results, several
 
 
-def _agreed(results: Sequence[Any]) -> tuple[DType, Probed]:
-    """What several runs agree on; values that are known and few stay."""
-    dtype = as_dtype(results[0].dtype)
-    if len({len(result.shape) for result in results}) > 1:
-        return dtype, None
-    if all(isinstance(result, np.ndarray) and result.size <= _KNOWN for result in results):
-        return dtype, (results[0], results[-1])
-    lengths = zip(*(result.shape for result in results), strict=True)
-    known = [each[0] if len({*each}) == 1 else None for each in lengths]
-    return dtype, probes_of(known, dtype)
-
-
-def _cases(inputs: Sequence[Tensor]) -> Iterator[list[list[Any]]]:
-    """What the inputs may look like: lists of runs that must all succeed."""
-    probes: list[Any] = [tensor.probes for tensor in inputs]
-    which = [k for k in range(len(PROBES)) if k == 0 or not all(_same(*pair) for pair in probes)]
-    yield [[pair[k] for pair in probes] for k in which]
-    lengths = {1}.union(*(tensor.shape.as_list() for tensor in inputs)) - {None}
-    places = [
-        (i, axis)
-        for i, tensor in enumerate(inputs)
-        for axis, length in enumerate(tensor.shape.as_list())
-        if length is None
-    ][:6]
-    for count in range(1, min(len(places), 4) + 1):
-        for chosen in itertools.combinations(places, count):
-            for length in sorted(lengths):
-                yield [
-                    [_with(p[k], i, chosen, length) for i, p in enumerate(probes)] for k in which
-                ]
-
-
-def _same(first: Any, second: Any) -> bool:
-    if isinstance(first, np.ndarray):
-        return np.array_equal(first, second)
-    return first.shape == second.shape
-
-
-def _ranks(inputs: Sequence[Tensor]) -> Iterator[list[list[Any]]]:
-    """What the inputs may look like if the rank of some is unknown."""
-    known = [tensor.probes for tensor in inputs if tensor.probes is not None]
-    lengths = {n for pair in known for probe in pair for n in probe.shape} - {*PROBES}
-    for rank in (1, 2, 0, 3, 4):
-        for last in [None, *sorted(lengths)][: 1 if rank == 0 else None]:
-            shapes = [[*[probe] * (rank - 1), last or probe][:rank] for probe in PROBES]
-            yield [
-                [
-                    Spec(shapes[k], t.dtype.numpy) if t.probes is None else t.probes[k]
-                    for t in inputs
-                ]
-                for k in range(len(PROBES))
-            ]
-
-
-def _with(probe: Any, index: int, chosen: Any, length: int) -> Any:
-    """A probe with a length in the chosen places."""
-    axes = [axis for i, axis in chosen if i == index]
-    if not axes:
-        return probe
-    return Spec([length if axis in axes else n for axis, n in enumerate(probe.shape)], probe.dtype)
-
-
-def _attempt(kernel: Kernel, values: list[Any], attributes: dict[str, Any]) -> tuple[Any, bool]:
-    """Results for these inputs, as arrays where they are known and Specs where they are not."""
-    values = [_strings(value) for value in values]
-    unknown = [i for i, value in enumerate(values) if isinstance(value, Spec)]
-    results: list[Any] = []
-    several = False
-
-    def call(given: list[Any], key: Any) -> list[Any]:
-        nonlocal several
-        full = list(values)
-        for index, value in zip(unknown, given, strict=True):
-            full[index] = value
-        found = kernel.call(full, attributes, **({"key": key} if kernel.random else {}))
-        several = isinstance(found, (list, tuple))
-        results[:] = found if several else [] if found is None else [found]
-        return results
-
-    given = [values[i] for i in unknown]
-    traced = bool(unknown) or kernel.random
-    types = bital.eval_shape(call, given, Spec((2,), np.uint64)) if traced else call(given, None)
-    plain = () if kernel.random or kernel.assigns else (np.ndarray, np.generic, int, float)
-    return [
-        np.asarray(result) if isinstance(result, plain) else Spec(type_.shape, type_.dtype)
-        for result, type_ in zip(results, types, strict=True)
-    ], several
-
-
-def _strings(value: Any) -> Any:
-    """Strings cannot be traced: some, in the place of those that are not known."""
-    text = isinstance(value, Spec) and value.dtype.kind == "O"
-    return np.full(value.shape, b"", object) if text else value
+def _strings(pair: Any) -> Any:
+    return tuple(
+        probe if isinstance(probe, np.ndarray) else np.full(probe.shape or (), b"", object)
+        for probe in pair
+    )
