@@ -334,7 +334,7 @@ def _inferred(
     pairs = [_strings(pair) if pair[0].dtype.kind == "O" else pair for pair in pairs]
     pairs += [probed((2,), np.uint64)] if kernel.random else []
     try:
-        found = infer_shapes(call, *pairs)
+        found = _tried(call, pairs) if kernel.dynamic else infer_shapes(call, *pairs)
     except (ValueError, TypeError, IndexError) as failure:
         shapes = ", ".join(f"{tensor.dtype.name}{tensor.shape}" for tensor in inputs)
         kind = TypeError if isinstance(failure, TypeError) else ValueError
@@ -344,10 +344,32 @@ def _inferred(
     results = []
     for pair in found if several else [found]:
         shape, dtype = known_shape(pair), pair[0].dtype
-        valued = isinstance(pair[0], np.ndarray) and not (kernel.random or kernel.assigns)
+        valued = isinstance(pair[0], np.ndarray) and not (
+            kernel.random or kernel.assigns or kernel.dynamic
+        )
         unvalued = None if shape is None else probed(shape, dtype)
         results.append((as_dtype(dtype), pair if valued else unvalued))
     return results, several
+
+
+def _tried(call: Any, pairs: Sequence[Any]) -> Any:
+    """Results whose shapes depend on values: of zeros, and of others."""
+    runs = []
+    for k, start in enumerate((0, 1)):
+        probes = [pair[k] for pair in pairs]
+        runs.append(
+            call(
+                *[
+                    probe
+                    if isinstance(probe, np.ndarray)
+                    else np.resize(start * np.arange(1, 9), probe.shape or ()).astype(probe.dtype)
+                    for probe in probes
+                ]
+            )
+        )
+    if isinstance(runs[0], (list, tuple)):
+        return [*zip(*runs, strict=True)]
+    return tuple(np.asarray(run) for run in runs)
 
 
 def _strings(pair: Any) -> Any:
