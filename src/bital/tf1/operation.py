@@ -263,7 +263,7 @@ def constant(value: Any, dtype: Any = None, shape: Any = None, name: str = "Cons
 def as_array(value: Any, dtype: Any = None) -> np.ndarray:
     """A new array of a value, as TensorFlow would convert it."""
     if value is None:
-        raise ValueError("None values not supported.")
+        raise ValueError(f"{value} values not supported.")
     wanted = None if dtype is None else as_dtype(dtype).numpy
     value = [d.value for d in value] if isinstance(value, TensorShape) else value
     value = value.value if isinstance(value, Dimension) else value

@@ -103,7 +103,7 @@ class Session:
             A placeholder is not fed; a variable has no value; a fed value does not fit.
         """
         if self._closed:
-            raise RuntimeError("Attempted to use a closed Session.")
+            raise RuntimeError(f"Attempted to use a closed Session, to run {fetches!r:.80}")
         feeds = self._fed(feed_dict or {})
         wanted: list[Any] = []
         rebuild = _flattened(fetches, self.graph, wanted)
@@ -313,7 +313,7 @@ def _flattened(fetches: Any, graph: Graph, wanted: list[Any]) -> Callable[[Itera
             return lambda found: kind(*[part(found) for part in inner])
         return lambda found: kind([part(found) for part in inner])
     if fetches is None:
-        raise TypeError("Fetch argument None has invalid type: a gradient that is None, perhaps")
+        raise TypeError(f"Fetch argument {fetches} has invalid type: a gradient that is None, perhaps")
     try:
         wanted.append(graph.as_graph_element(fetches))
     except (TypeError, ValueError, KeyError) as fault:

@@ -22,8 +22,8 @@ class Dimension:
     def __int__(self) -> int:
         if self.value is None:
             raise TypeError(
-                "the length of this axis is unknown until the graph runs: use tf.shape(x)[axis] "
-                "in its place, or give the placeholder a length"
+                f"the length {self} of this axis is unknown until the graph runs: use "
+                "tf.shape(x)[axis] in its place, or give the placeholder a length"
             )
         return self.value
 
@@ -121,7 +121,7 @@ class TensorShape:
 
     def __iter__(self) -> Iterator[Dimension]:
         if self.dims is None:
-            raise ValueError("as_list() is not defined on an unknown TensorShape.")
+            raise ValueError(f"as_list() is not defined on an unknown TensorShape, {self}.")
         return iter(self.dims)
 
     def __len__(self) -> int:

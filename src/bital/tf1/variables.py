@@ -86,7 +86,7 @@ class Variable(Operand):
         constraint: Callable[[Any], Any] | None = None,
     ) -> None:
         if initial_value is None:
-            raise ValueError("initial_value must be specified.")
+            raise ValueError(f"initial_value of {name or 'a variable'} must be specified.")
         graph = get_default_graph()
         with graph.control_dependencies(None), graph.name_scope(name or "Variable") as scope:
             made = initial_value() if callable(initial_value) else initial_value
