@@ -1,3 +1,4 @@
+# ruff: noqa: F401
 """Optimizers, learning rates and averages: updates are operations, fused with their gradients."""
 
 from __future__ import annotations
@@ -16,6 +17,16 @@ from bital.tf1.gradients import gradients
 from bital.tf1.graph import Graph, GraphKeys, Operation, control_dependencies, get_default_graph
 from bital.tf1.initializers import Constant
 from bital.tf1.operation import Any_, Anys, Value, convert_to_tensor, operation
+from bital.tf1.saver import (
+    Saver,
+    checkpoint_exists,
+    export_meta_graph,
+    get_checkpoint_state,
+    import_meta_graph,
+    latest_checkpoint,
+    list_variables,
+    load_variable,
+)
 from bital.tf1.variables import (
     Variable,
     _outside,
