@@ -176,7 +176,7 @@ class Graph:
     ) -> Operation:
         """Write an operation down. Its results are described by dtypes and probes."""
         if self._finalized:
-            raise RuntimeError(f"Graph is finalized and cannot be modified: {name or kind} was added")
+            raise RuntimeError(f"Graph is finalized and cannot be modified by {name or kind}")
         for tensor in inputs:
             if tensor.graph is not self:
                 raise ValueError(f"{tensor!r} must be from the same graph as what it is used in.")

@@ -313,7 +313,9 @@ def _flattened(fetches: Any, graph: Graph, wanted: list[Any]) -> Callable[[Itera
             return lambda found: kind(*[part(found) for part in inner])
         return lambda found: kind([part(found) for part in inner])
     if fetches is None:
-        raise TypeError(f"Fetch argument {fetches} has invalid type: a gradient that is None, perhaps")
+        raise TypeError(
+            f"Fetch argument {fetches} cannot be fetched: is it a gradient that is None?"
+        )
     try:
         wanted.append(graph.as_graph_element(fetches))
     except (TypeError, ValueError, KeyError) as fault:
