@@ -6,6 +6,7 @@ fetched in one `Session.run` is compiled to one native function, gradients and u
 """
 
 from bital.tf1 import errors as errors
+from bital.tf1 import feature_column as feature_column
 from bital.tf1 import nn as nn
 from bital.tf1 import train as train
 from bital.tf1.control import cond, group, identity, no_op, stop_gradient, while_loop
