@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 import bital
+from bital import tree
 from bital.tf1.dtypes import DType
 from bital.tf1.evaluation import Part, ancestors
 from bital.tf1.graph import Operation, Probed, Tensor, get_default_graph, probes_of
@@ -39,7 +40,7 @@ def stop_gradient(input: Any_) -> Any_:
 def group(*inputs: Any, name: str = "group_deps") -> Operation:
     """An operation that is done when all the others are."""
     graph = get_default_graph()
-    with graph.control_dependencies([item for item in _flat(inputs) if item is not None]):
+    with graph.control_dependencies(tree.leaves(inputs)):
         return no_op(name=name)
 
 
@@ -49,12 +50,6 @@ def tuple_(tensors: Any, name: str = "tuple", control_inputs: Any = None) -> lis
     found = [item for item in tensors if item is not None]
     with graph.control_dependencies([*found, *(control_inputs or ())]):
         return [None if item is None else identity(item) for item in tensors]
-
-
-def _flat(items: Any) -> list[Any]:
-    if isinstance(items, (list, tuple)):
-        return [found for item in items for found in _flat(item)]
-    return [items]
 
 
 # --- parts of a graph -----------------------------------------------------------------------
@@ -76,7 +71,7 @@ def part_of(
     start = len(graph.get_operations())
     with graph.control_dependencies(None):
         returned = function(*parameters)
-        results = [convert_to_tensor(item) for item in _flat(returned) if item is not None]
+        results = [convert_to_tensor(item) for item in tree.leaves(returned)]
     own = {*graph.get_operations()[start:]}
     inside = [op for op in ancestors([t.op for t in results], parameters) if op in own]
     inside = [op for op in inside if op.type not in ("Variable", "Parameter")]
@@ -88,19 +83,6 @@ def part_of(
             "new value, and assign that outside"
         )
     return Part(parameters, inside, results), returned
-
-
-def _like(structure: Any, tensors: Any) -> Any:
-    """Tensors in the nesting of what a function returned."""
-    rest = iter(tensors)
-
-    def build(item: Any) -> Any:
-        if isinstance(item, (list, tuple)):
-            items = [build(each) for each in item]
-            return type(item)(*items) if hasattr(item, "_fields") else type(item)(items)
-        return None if item is None else next(rest)
-
-    return build(structure)
 
 
 def cond(
@@ -137,7 +119,7 @@ def cond(
         name,
     )
     op.attributes["_captured"] = len(op.inputs) - 1
-    return _like(structure, op.outputs)
+    return tree.unflatten(tree.structure(structure), op.outputs)
 
 
 @operation("Cond")
@@ -164,12 +146,12 @@ def while_loop(
     if maximum_iterations is not None:
         inner_cond, inner_body = cond, body
         cond = lambda i, *v: (i < maximum_iterations) & inner_cond(*v)  # noqa: E731
-        body = lambda i, *v: [i + 1, *_flat(inner_body(*v))]  # noqa: E731
-        return while_loop(cond, body, [0, *_flat(loop_vars)], name=name)[1:]
-    start = [convert_to_tensor(item) for item in _flat(loop_vars)]
+        body = lambda i, *v: [i + 1, *tree.leaves(inner_body(*v))]  # noqa: E731
+        return while_loop(cond, body, [0, *tree.leaves(loop_vars)], name=name)[1:]
+    start = [convert_to_tensor(item) for item in tree.leaves(loop_vars)]
     with get_default_graph().name_scope(name):
         parameters = [parameter(tensor.dtype, _without_values(tensor)) for tensor in start]
-        shaped = _like(loop_vars, parameters)
+        shaped = tree.unflatten(tree.structure(loop_vars), parameters)
         shaped = shaped if isinstance(shaped, (list, tuple)) else [shaped]
         condition, _ = part_of(lambda *_: cond(*shaped), parameters, f"tf.while_loop {name!r}")
         turn, _ = part_of(lambda *_: body(*shaped), parameters, f"tf.while_loop {name!r}")
@@ -192,7 +174,7 @@ def while_loop(
         [(tensor.dtype, _without_values(tensor)) for tensor in start],
         name,
     )
-    return _like(loop_vars, op.outputs)
+    return tree.unflatten(tree.structure(loop_vars), op.outputs)
 
 
 def _without_values(tensor: Tensor) -> Probed:

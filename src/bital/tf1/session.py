@@ -6,12 +6,13 @@ import contextlib
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 import bital
+from bital import tree
 from bital.tf1 import errors
 from bital.tf1.evaluation import Evaluation, Part, ancestors
 from bital.tf1.graph import Graph, Operation, Tensor, get_default_graph, sessions
@@ -105,8 +106,10 @@ class Session:
         if self._closed:
             raise RuntimeError(f"Attempted to use a closed Session, to run {fetches!r:.80}")
         feeds = self._fed(feed_dict or {})
-        wanted: list[Any] = []
-        rebuild = _flattened(fetches, self.graph, wanted)
+        leaves, structure = tree.flatten(fetches)
+        if fetches is None or (isinstance(fetches, (list, tuple)) and None in fetches):
+            raise TypeError(f"Cannot fetch {fetches!r:.200}: is there a gradient that is None?")
+        wanted = [self.graph.as_graph_element(leaf) for leaf in leaves]
         static = {tensor: bool(v) for tensor, v in feeds.items() if v.dtype == bool and not v.ndim}
         key = (*wanted, None, *feeds, *static.values())
         plan = self._plans.get(key)
@@ -114,7 +117,7 @@ class Session:
             plan = self._plans[key] = _Plan(wanted, feeds, static)
         try:
             with self._lock:
-                return rebuild(iter(plan.run(self, feeds)))
+                return tree.unflatten(structure, plan.run(self, feeds))
         except IndexError as fault:
             raise errors.InvalidArgumentError(str(fault)) from fault
 
@@ -195,20 +198,17 @@ class _Plan:
         self.ahead = ancestors([op for op in needed if _text(op)], feeds)
         self.host = [op for op in needed if KERNELS[op.type].host]
         self.operations = [op for op in needed if op not in self.host and op not in self.ahead]
-        self.early = [tensor for op in self.ahead for tensor in op.outputs]
-        self.fed = [t for t in [*feeds, *self.early] if t not in static and t.dtype != "string"]
-        made = [tensor for op in self.host for tensor in op.outputs]
+        early = [tensor for op in self.ahead for tensor in op.outputs]
+        self.fed = [t for t in [*feeds, *early] if t not in static and t.dtype != "string"]
         asked = [item for item in wanted if isinstance(item, Tensor)]
         asked += [tensor for op in self.host for tensor in op.inputs]
-        self.results = [t for t in dict.fromkeys(asked) if t not in made and t.dtype != "string"]
+        self.results = [tensor for tensor in dict.fromkeys(asked) if tensor.dtype != "string"]
         inner = [*self.operations, *_inner(self.operations)]
         self.written = list(
             dict.fromkeys(t for op in inner for t in op.inputs[: KERNELS[op.type].assigns])
         )
-        self.read = [
-            op.outputs[0] for op in inner if op.type == "Variable" and op.outputs[0] not in feeds
-        ]
-        self.kept = [tensor for tensor in self.read if tensor not in self.written]
+        read = [op.outputs[0] for op in inner if op.type == "Variable"]
+        self.kept = [tensor for tensor in read if tensor not in {*self.written, *feeds}]
         self.random = [op for op in dict.fromkeys(inner) if KERNELS[op.type].random]
         self._check(feeds)
         self.step = self._step
@@ -299,25 +299,3 @@ def _inner(operations: Sequence[Operation]) -> list[Operation]:
                 found.update(dict.fromkeys(new))
                 waiting += new
     return list(found)
-
-
-def _flattened(fetches: Any, graph: Graph, wanted: list[Any]) -> Callable[[Iterator[Any]], Any]:
-    """Append what is wanted to a list; return how the nesting is built again."""
-    if isinstance(fetches, dict):
-        parts = {key: _flattened(value, graph, wanted) for key, value in fetches.items()}
-        return lambda found: {key: part(found) for key, part in parts.items()}
-    if isinstance(fetches, (list, tuple)):
-        inner = [_flattened(item, graph, wanted) for item in fetches]
-        kind = type(fetches)
-        if hasattr(fetches, "_fields"):
-            return lambda found: kind(*[part(found) for part in inner])
-        return lambda found: kind([part(found) for part in inner])
-    if fetches is None:
-        raise TypeError(
-            f"Fetch argument {fetches} cannot be fetched: is it a gradient that is None?"
-        )
-    try:
-        wanted.append(graph.as_graph_element(fetches))
-    except (TypeError, ValueError, KeyError) as fault:
-        raise type(fault)(f"Fetch argument {fetches!r} cannot be fetched: {fault}") from fault
-    return next

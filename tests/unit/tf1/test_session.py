@@ -30,7 +30,7 @@ def test_fetches_keep_their_nesting(sess):
     assert isinstance(found["pair"], Pair) and found["pair"].x == 1.0 and found["op"] is None
     with pytest.raises(TypeError, match="None"):
         sess.run([a, None])
-    with pytest.raises(TypeError, match="Fetch argument 3"):
+    with pytest.raises(TypeError, match="Can not convert a int"):
         sess.run(3)
     with pytest.raises(KeyError, match="nothing"):
         sess.run("nothing")
