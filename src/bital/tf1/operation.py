@@ -13,11 +13,12 @@ import functools
 import inspect
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from bital import tree
 from bital.api.partial_shapes import infer_shapes, known_shape, probed
 from bital.tf1.dtypes import DType, as_dtype
 from bital.tf1.graph import (
@@ -204,9 +205,7 @@ def _weight(value: Any) -> tuple[bool, str]:
 
 
 def _holds_operands(value: Any) -> bool:
-    if isinstance(value, (list, tuple)):
-        return any(_holds_operands(item) for item in value)
-    return isinstance(value, Operand)
+    return any(isinstance(item, Operand) for item in tree.leaves(value))
 
 
 def convert_to_tensor(
@@ -224,22 +223,13 @@ def convert_to_tensor(
         return value
     if isinstance(value, Operation):
         raise TypeError(f"{value!r} is an Operation and has no value: use one of its outputs")
-    if isinstance(value, TensorShape):
-        value = [int(length) for length in value]
+    value = [int(n) for n in value] if isinstance(value, TensorShape) else value
     if isinstance(value, (list, tuple)) and _holds_operands(value):
-        found = next(item for item in _flat(value) if isinstance(item, Operand))
+        found = next(item for item in tree.leaves(value) if isinstance(item, Operand))
         items = [convert_to_tensor(item, wanted or found.dtype) for item in value]  # type: ignore[attr-defined]
         op = record(KERNELS["Pack"], (items,), {}, name)
         return op.outputs[0]
     return constant(value, wanted, name=name or "Const")
-
-
-def _flat(value: Any) -> Iterator[Any]:
-    if isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _flat(item)
-    else:
-        yield value
 
 
 def constant(value: Any, dtype: Any = None, shape: Any = None, name: str = "Const") -> Tensor:
@@ -265,35 +255,37 @@ def as_array(value: Any, dtype: Any = None) -> np.ndarray:
     if value is None:
         raise ValueError(f"{value} values not supported.")
     wanted = None if dtype is None else as_dtype(dtype).numpy
-    value = [d.value for d in value] if isinstance(value, TensorShape) else value
-    value = value.value if isinstance(value, Dimension) else value
+    value = list(value) if isinstance(value, TensorShape) else value
+    value = tree.map(lambda item: item.value if isinstance(item, Dimension) else item, value)
     try:
         array = np.array(value)
     except ValueError as fault:
         raise ValueError(f"{value!r:.80} is no array: its rows differ in length") from fault
-    text = wanted is not None and wanted.kind == "O"
-    if array.dtype.kind in "US" or (array.dtype.kind == "O" and text):
-        strings = [s.encode() if isinstance(s, str) else s for s in array.astype(object).flat]
-        array = np.array([*strings, None], object)[:-1].reshape(array.shape)
-    elif array.dtype.kind == "O":
-        raise TypeError(f"cannot convert {value!r:.80} to a tensor")
+    if array.dtype.kind in "USO":
+        return _strings_of(array, value, wanted)
     if wanted is None:
-        typed = isinstance(value, (np.ndarray, np.generic)) or any(
-            isinstance(item, (np.ndarray, np.generic)) for item in _flat(value)
-        )
         default = {"f": np.float32, "i": np.int32, "c": np.complex64}.get(array.dtype.kind)
-        if default is not None and not typed:
-            array = array.astype(default)
-    elif array.dtype != wanted:
-        if array.dtype.kind in "fc" and wanted.kind in "iub" and array.size:
-            raise TypeError(
-                f"Expected {as_dtype(wanted).name}, got {value!r:.80} of type {array.dtype}: write "
-                "tf.cast, or a value of that type"
-            )
-        if text != (array.dtype.kind == "O"):
-            raise TypeError(f"Expected {as_dtype(wanted).name}, got {value!r:.80}")
-        array = array.astype(wanted)
-    return array
+        typed = any(isinstance(item, (np.ndarray, np.generic)) for item in tree.leaves(value))
+        return array if typed or default is None else array.astype(default)
+    lost = array.dtype.kind in "fc" and wanted.kind in "iub" and array.size
+    if lost or wanted.kind == "O":
+        raise TypeError(
+            f"Expected {as_dtype(wanted).name}, got {value!r:.80} of type {array.dtype}: write "
+            "tf.cast, or a value of that type"
+        )
+    return array.astype(wanted, copy=False)
+
+
+def _strings_of(array: np.ndarray, value: Any, wanted: Any) -> np.ndarray:
+    """An array of bytes, TensorFlow's strings."""
+    items = [item.encode() if isinstance(item, str) else item for item in array.astype(object).flat]
+    text = all(isinstance(item, bytes) for item in items)
+    if not text or (wanted is not None and wanted.kind != "O"):
+        kind = as_dtype(wanted).name if wanted else "numbers"
+        raise TypeError(f"Expected {kind}, got {value!r:.80}")
+    found = np.empty(len(items), object)
+    found[:] = items
+    return found.reshape(array.shape)
 
 
 # --- shapes ---------------------------------------------------------------------------------
