@@ -1,0 +1,188 @@
+"""`tf.layers`: functions that make their variables, under the names that TensorFlow gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import bital
+from bital.tf1 import errors, nn
+from bital.tf1.control import cond, identity
+from bital.tf1.graph import GraphKeys, Tensor, add_to_collection, control_dependencies, name_scope
+from bital.tf1.initializers import Constant
+from bital.tf1.operation import Value, convert_to_tensor, operation
+from bital.tf1.ops.arrays import reshape, shape, size
+from bital.tf1.ops.math import cast, matmul, maximum
+from bital.tf1.variables import assign, get_variable, variable_scope
+
+ZEROS, ONES = Constant(0), Constant(1)
+
+
+def smart_cond(pred: Any, true: Callable[[], Any], false: Callable[[], Any]) -> Any:
+    """`tf.cond`, or one of the two alone where it is known which."""
+    if isinstance(pred, Tensor) and pred.op.type == "Const":
+        pred = pred.op.attributes["value"]
+    if hasattr(pred, "graph"):
+        return cond(pred, true, false)
+    return true() if pred else false()
+
+
+def _length(inputs: Tensor, axis: int, data_format: str | None = None) -> int:
+    """The number of channels, which variables' shapes need."""
+    if data_format not in ("channels_last", "NHWC", "NWC", "NDHWC", None):
+        raise errors.UnimplementedError(f"{data_format}: tf.transpose channels to the last axis")
+    if inputs.shape.ndims is None or inputs.shape[axis].value is None:
+        raise ValueError(f"The length of axis {axis} of the inputs must be known: {inputs!r}")
+    return int(inputs.shape[axis])
+
+
+def weighted(title, inputs, product, lengths, activation=None, use_bias=True, kernel_initializer=None,
+             bias_initializer=ZEROS, kernel_regularizer=None, bias_regularizer=None,
+             activity_regularizer=None, kernel_constraint=None, bias_constraint=None,
+             trainable=True, name=None, reuse=None, _names=("kernel", "bias")):  # fmt: skip
+    """``activation(product(kernel) + bias)``: what all layers with weights are."""
+
+    def made(key: str, shape: Any, *more: Any) -> Any:
+        return get_variable(key, shape, None, *more[:2], trainable, constraint=more[2])
+
+    with variable_scope(name, title, reuse=reuse, dtype=inputs.dtype):
+        own = kernel_initializer, kernel_regularizer, kernel_constraint
+        outputs = product(made(_names[0], lengths, *own))
+        if use_bias:
+            own = bias_initializer, bias_regularizer, bias_constraint
+            outputs = nn.bias_add(outputs, made(_names[1], outputs.shape[-1:], *own))
+        outputs = activation(outputs) if activation else outputs
+        if activity_regularizer:
+            with name_scope("ActivityRegularizer"):
+                penalty = activity_regularizer(outputs) / cast(shape(outputs)[0], outputs.dtype)
+            add_to_collection(GraphKeys.REGULARIZATION_LOSSES, penalty)
+    return outputs
+
+
+def dense(inputs: Any, units: int, *args: Any, _core=weighted, _title="dense", **options: Any):
+    """A fully connected layer, ``(..., in) -> (..., units)``; the options are `weighted`'s."""
+    x = convert_to_tensor(inputs)
+    kernel = [_length(x, -1), int(units)]
+    return _core(_title, x, lambda kernel: matmul(x, kernel), kernel, *args, **options)
+
+
+@operation("Convolution")
+def _convolution(x: Value, kernel: Value, kind: str, strides: Any, padding: str, dilation: Any):
+    return getattr(bital.nn, kind)(x, kernel, strides, padding.lower(), dilation)
+
+
+def _conv(title: str, rank: int) -> Any:
+    kind = "conv_transpose" if "transpose" in title else "conv"
+
+    def conv(inputs, filters, kernel_size, strides=1, padding="valid", data_format=None,
+             dilation_rate=1, *args, _core=weighted, _title=title, **options):  # fmt: skip
+        """A convolution, ``(n, ..., in) -> (n, ..., filters)``; the options are `weighted`'s."""
+        x = convert_to_tensor(inputs)
+        channels = [_length(x, -1, data_format), int(filters)]
+        sizes = [kernel_size] * rank if isinstance(kernel_size, int) else list(kernel_size)
+        kernel = sizes + channels[:: 1 if kind == "conv" else -1]
+
+        def product(kernel: Any) -> Tensor:
+            return _convolution(x, kernel, kind, strides, padding, dilation_rate, name=title)
+
+        return _core(_title, x, product, kernel, *args, **options)
+
+    return conv
+
+
+conv1d, conv2d, conv3d = (_conv(f"conv{rank}d", rank) for rank in (1, 2, 3))
+conv2d_transpose = _conv("conv2d_transpose", 2)
+
+
+@operation("Pooling")
+def _pooling(x: Value, kind: str, size: Any, strides: Any, padding: str) -> Value:
+    return getattr(bital.nn, kind)(x, size, strides, padding.lower())
+
+
+def _pool(title: str, kind: str) -> Any:
+    def pool(
+        inputs, pool_size, strides, padding="valid", data_format=None, name=None, _title=title
+    ):
+        """The largest element, or the mean, of each window."""
+        x = convert_to_tensor(inputs)
+        _length(x, -1, data_format)
+        with variable_scope(name, _title):
+            return _pooling(
+                x, f"{kind.lower()}_pool", pool_size, strides, padding, name=f"{kind}Pool"
+            )
+
+    return pool
+
+
+max_pooling1d, max_pooling2d, max_pooling3d = (_pool(f"max_pooling{n}d", "Max") for n in (1, 2, 3))
+average_pooling1d, average_pooling2d, average_pooling3d = (
+    _pool(f"average_pooling{n}d", "Avg") for n in (1, 2, 3)
+)
+
+
+def flatten(inputs: Any, data_format: Any = None, name: Any = None, _title="flatten") -> Tensor:
+    """One axis of all but the first, ``(n, ...) -> (n, features)``."""
+    x = convert_to_tensor(inputs)
+    with variable_scope(name, _title):
+        rest = x.shape[1:].num_elements()
+        return reshape(x, [shape(x)[0], -1] if rest is None else [-1, rest])
+
+
+def dropout(inputs, rate=0.5, noise_shape=None, seed=None, training=False, name=None,
+            _title="dropout"):  # fmt: skip
+    """While training, zeros for this share of the elements, and ``x / (1 - rate)`` for others."""
+    with variable_scope(name, _title):
+        drop = lambda: nn.dropout(inputs, None, noise_shape, seed, rate=rate)  # noqa: E731
+        return smart_cond(training, drop, lambda: identity(inputs))
+
+
+def batch_normalization(
+    inputs, axis=-1, momentum=0.99, epsilon=1e-3, center=True, scale=True, beta_initializer=ZEROS,
+    gamma_initializer=ONES, moving_mean_initializer=ZEROS, moving_variance_initializer=ONES,
+    beta_regularizer=None, gamma_regularizer=None, beta_constraint=None, gamma_constraint=None,
+    training=False, trainable=True, name=None, reuse=None, renorm=False, fused=None,
+    _title="batch_normalization", _fused=(4,), _updates=GraphKeys.UPDATE_OPS):  # fmt: skip
+    """Inputs of mean 0 and variance 1, times gamma, plus beta (Ioffe and Szegedy, 2015).
+
+    While training the moments are the batch's, and the operations in the collection UPDATE_OPS,
+    which must be run too, move the kept ones towards them; else they are the kept ones.
+    """
+    x = convert_to_tensor(inputs)
+    length, ndims = _length(x, axis), len(x.shape)
+    others = [i for i in range(ndims) if i != axis % ndims]
+    biased = ndims in _fused and fused is not False
+    wide = [1 if i in others else -1 for i in range(ndims)]
+
+    def made(key, initializer, regularizer=None, constraint=None, trainable=False, wanted=True):
+        more = {"constraint": constraint}
+        return (
+            get_variable(key, [length], None, initializer, regularizer, trainable, **more)
+            if wanted
+            else None
+        )
+
+    def moved() -> list[Tensor]:
+        count = cast(size(x), x.dtype) / length  # fused kernels keep a variance without bias
+        grown = variance * count / maximum(count - 1, 1.0) if biased else variance
+        return [v - (v - new) * (1 - momentum) for v, new in ((kept[0], mean), (kept[1], grown))]
+
+    with variable_scope(name, _title, reuse=reuse, dtype=x.dtype):
+        gamma = made(
+            "gamma", gamma_initializer, gamma_regularizer, gamma_constraint, trainable, scale
+        )
+        beta = made("beta", beta_initializer, beta_regularizer, beta_constraint, trainable, center)
+        kept = [
+            made("moving_mean", moving_mean_initializer),
+            made("moving_variance", moving_variance_initializer),
+        ]
+        mean, variance = smart_cond(training, lambda: [*nn.moments(x, others)], lambda: kept)
+        given = [v if v is None else reshape(v, wide) for v in (mean, variance, beta, gamma)]
+        outputs = nn.batch_normalization(x, *given, epsilon)
+        pairs = zip(kept, smart_cond(training, moved, list), strict=False)
+        updates = [assign(*pair, name="AssignMovingAvg").op for pair in pairs]
+        if _updates is None:
+            with control_dependencies(updates):
+                return identity(outputs)
+        for update in updates:
+            add_to_collection(_updates, update)
+    return outputs
