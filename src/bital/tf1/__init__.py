@@ -5,9 +5,14 @@ Change one line of a first-edition book's program, ``import bital.tf1 as tf``, a
 fetched in one `Session.run` is compiled to one native function, gradients and updates included.
 """
 
+from bital.tf1 import contrib as contrib
 from bital.tf1 import errors as errors
+from bital.tf1 import estimator as estimator
 from bital.tf1 import feature_column as feature_column
+from bital.tf1 import losses as losses
+from bital.tf1 import metrics as metrics
 from bital.tf1 import nn as nn
+from bital.tf1 import summary as summary
 from bital.tf1 import train as train
 from bital.tf1.control import cond, group, identity, no_op, stop_gradient, while_loop
 from bital.tf1.control import tuple_ as tuple
