@@ -1,0 +1,1 @@
+"""What programs of the tutorials import."""
