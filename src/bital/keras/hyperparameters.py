@@ -6,13 +6,16 @@ they stand. `Numbers` puts a `Number` in the place of each while the first model
 A `Number` computes as a Python float does, for all models at once; where it meets an array, it
 becomes an element of a table that the step takes as an argument. Where Python must know a value,
 as in ``if self.l1:``, models that agree stay together and the others are told apart: `Divided`.
+
+A traced step does for models of another call, too, if `fingerprint` finds them to be the same but
+for such numbers, and if Python would decide the same by these: a `Table` knows.
 """
 
 from __future__ import annotations
 
 import functools
 import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -149,10 +152,7 @@ class _Walk:
             if not (other is kind or other == kind):
                 _refuse(path, items if not parts else [each[0] for each in opened], number)
         for name in parts:
-            here = (
-                f"{path}[{name!r}]" if isinstance(first, (list, tuple, dict)) else f"{path}.{name}"
-            )
-            self.visit([each[1][name] for each in opened], here, inside, name)
+            self.visit([each[1][name] for each in opened], _below(path, first, name), inside, name)
 
     def _number(self, items: list[Any], path: str, holder: Any, key: Any) -> None:
         values = np.array(items, np.float64)
@@ -167,6 +167,64 @@ class _Walk:
         known = self.places.setdefault((id(holder), key), Place(holder, key, path, values, dtype))
         if not np.array_equal(known.values, values):
             raise ArgumentError(f"{_shown(path)} is shared in one model and not in another.")
+
+
+def fingerprint(model: Any, places: Sequence[Place]) -> Hashable | None:
+    """Return all that a step of the model depends on, but for weights and the numbers at places.
+
+    None where that cannot be known: beside code that is not bital's or NumPy's.
+    """
+    walk = _Fingerprint({place.path for place in places})
+    try:
+        walk.visit(model, "model")
+        found = tuple(walk.found)
+        hash(found)
+    except (_Strange, TypeError):  # TypeError: no hash
+        return None
+    return found
+
+
+class _Strange(Exception):
+    """An object of which nobody knows what it depends on."""
+
+
+class _Fingerprint:
+    """Goes through the objects of a model as `_Walk` does, and lists what it sees."""
+
+    def __init__(self, apart: set[str]) -> None:
+        self.found: list[Hashable] = []
+        self._apart = apart
+        self._seen: dict[int, int] = {}
+        self._kept: list[Any] = []  # so that no id is used twice
+
+    def visit(self, item: Any, path: str) -> None:
+        """List an object and what it holds."""
+        if path in self._apart:
+            self.found.append(Number)
+        elif item is None or isinstance(item, (int, float, str, np.generic)):
+            self.found.append((type(item), repr(item)))  # 0.0 == -0.0 == False
+        elif id(item) in self._seen:
+            self.found.append(self._seen[id(item)])
+        elif not isinstance(item, Initializer):
+            self._seen[id(item)] = len(self._seen)
+            self._kept.append(item)
+            self._open(item, path)
+
+    def _open(self, item: Any, path: str) -> None:
+        named = item if isinstance(item, (type, types.FunctionType)) else type(item)
+        home = named.__module__.partition(".")[0]
+        if home not in ("bital", "numpy", "builtins", "functools"):
+            raise _Strange
+        kind, parts, _ = _opened(item)
+        self.found.append((type(item), tuple(kind) if isinstance(kind, list) else kind))
+        for name, part in parts.items():
+            self.visit(part, _below(path, item, name))
+
+
+def _below(path: str, holder: Any, name: Any) -> str:
+    """The path of what an object holds under this name."""
+    is_item = isinstance(holder, (list, tuple, dict))
+    return f"{path}[{name!r}]" if is_item else f"{path}.{name}"
 
 
 def _are_numbers(kinds: Sequence[type]) -> bool:
@@ -224,8 +282,56 @@ def _shown(path: str) -> str:
     return path.replace("._", ".")
 
 
+# A formula is of what the models' numbers are made: ("place", which), ("plain", its text, a Python
+# number) or (a ufunc, which of its results, the formulas of its operands).
+Formula = tuple[Any, ...]
+
+
+def _values(formula: Formula, given: Sequence[np.ndarray], known: dict[Formula, Any]) -> Any:
+    """Compute a formula for all models at once, from the numbers at each place."""
+    if formula[0] == "place":
+        return given[formula[1]]
+    if formula[0] == "plain":
+        return formula[2]
+    if formula not in known:
+        function, result, operands = formula
+        with np.errstate(all="ignore"):
+            found = function(*[_values(operand, given, known) for operand in operands])
+        known[formula] = found[result] if isinstance(found, tuple) else found
+    return known[formula]
+
+
+@dataclass(frozen=True)
+class Table:
+    """The numbers that a traced step takes as an argument, and those that it takes for granted.
+
+    Attributes
+    ----------
+    columns : tuple of Formula
+    facts : tuple of (Formula, number)
+        What Python had to know, and what it was in all models.
+    width : int
+        Of a row: one for each column, and room for more.
+    """
+
+    columns: tuple[Formula, ...]
+    facts: tuple[tuple[Formula, Any], ...]
+    width: int
+
+    def of(self, places: Sequence[Place], members: Sequence[int]) -> np.ndarray | None:
+        """Return the rows of these models, ``(models, width)``; None if the facts do not hold."""
+        given = [place.values[np.array(members)] for place in places]
+        known: dict[Formula, Any] = {}
+        if not all(np.all(_values(formula, given, known) == one) for formula, one in self.facts):
+            return None
+        rows = np.zeros((len(members), self.width))
+        for column, formula in enumerate(self.columns):
+            rows[:, column] = _values(formula, given, known)
+        return rows
+
+
 class Numbers:
-    """The numbers of some of the models, within a step that is traced.
+    """The numbers of some of the models, while their step is traced.
 
     Parameters
     ----------
@@ -238,30 +344,23 @@ class Numbers:
     def __init__(self, places: Sequence[Place], members: Sequence[int]) -> None:
         self._places = list(places)
         self._members = np.array(members)
-        self._slots: dict[bytes, int] = {}
-        self._columns: list[np.ndarray] = []
+        self._columns: dict[Formula, int] = {}
+        self._facts: dict[Formula, Any] = {}
         self._width = _WIDTH
         self._row: Any = None
 
-    def table(self, members: Sequence[int]) -> np.ndarray:
-        """Return the table for the models at these places of the list: ``(models, width)``."""
-        found = np.zeros((len(members), self._width))
-        for place, column in enumerate(self._columns):
-            found[:, place] = column[np.array(members)]
-        return found
+    def table(self) -> Table:
+        """Return what the step takes."""
+        return Table(tuple(self._columns), tuple(self._facts.items()), self._width)
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
-        """Let the first model hold a `Number` wherever the models differ, within the block."""
+        """Let the first model hold a `Number` at each place, within the block."""
         kept = [place.held() for place in self._places]
         try:
-            for place in self._places:
+            for number, place in enumerate(self._places):
                 own = place.values[self._members]
-                if (own == own[0]).all():
-                    one = float(own[0])
-                    place.put(one if place.dtype is None else place.dtype.type(one))
-                else:
-                    place.put(Number(self, own, place.dtype))
+                place.put(Number(self, own, ("place", number), place.dtype))
             yield
         finally:
             for place, value in zip(self._places, kept, strict=True):
@@ -276,16 +375,16 @@ class Numbers:
         finally:
             self._row = before
 
-    def traced(self, values: np.ndarray) -> Any:
-        """Return the number of the model that is being traced, as a float64 scalar."""
-        if (values == values[0]).all():
-            return np.float64(values[0])
-        place = self._slots.setdefault(values.tobytes(), len(self._slots))
-        if place == len(self._columns):
-            self._columns.append(values)
-        if place >= self._width:
+    def traced(self, formula: Formula) -> Any:
+        """Return a number of the model that is being traced, as a float64 scalar."""
+        column = self._columns.setdefault(formula, len(self._columns))
+        if column >= self._width:
             raise Full
-        return self._row[place]
+        return self._row[column]
+
+    def note(self, formula: Formula, one: Any) -> None:
+        """Remember what Python had to know."""
+        self._facts[formula] = one
 
     def widen(self) -> None:
         """Make room for as many numbers again."""
@@ -302,15 +401,25 @@ class Number(NDArrayOperatorsMixin):
     shape: tuple[int, ...] = ()
     ndim = 0
 
-    def __init__(self, numbers: Numbers, values: np.ndarray, dtype: Any = None) -> None:
+    def __init__(
+        self, numbers: Numbers, values: np.ndarray, formula: Formula, dtype: Any = None
+    ) -> None:
         self._numbers = numbers
         self._values = values
+        self._formula = formula
         self._dtype = dtype
 
     def astype(self, dtype: Any) -> Any:
         """Return the number as an array that is being traced."""
-        traced = self._numbers.traced(self._values.astype(np.float64))
-        return traced.astype(np.dtype(dtype))
+        return self._numbers.traced(self._formula).astype(np.dtype(dtype))
+
+    def _known(self) -> Any:
+        """The one value of all models, for Python to decide by."""
+        if not (self._values == self._values[0]).all():
+            raise Divided(self._values)
+        one = self._values[0].item()
+        self._numbers.note(self._formula, one)
+        return one
 
     def _met(self, dtypes: Sequence[Any]) -> Any:
         """The number as an operand beside these: as a Python number it takes their precision."""
@@ -323,35 +432,34 @@ class Number(NDArrayOperatorsMixin):
         if plain and all(_is_python(x) for x in inputs):
             with np.errstate(all="ignore"):
                 found = ufunc(*[x._values if isinstance(x, Number) else x for x in inputs])
-            if isinstance(found, tuple):
-                return tuple(Number(self._numbers, values) for values in found)
-            return Number(self._numbers, found)
+            operands = tuple(
+                x._formula if isinstance(x, Number) else ("plain", repr(x), x) for x in inputs
+            )
+            made = [
+                Number(self._numbers, values, (ufunc, result, operands))
+                for result, values in enumerate(found if isinstance(found, tuple) else [found])
+            ]
+            return tuple(made) if isinstance(found, tuple) else made[0]
         return getattr(ufunc, method)(*_replaced(inputs), **options)
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
         args, options = _replaced((args, options))
         return function(*args, **options)
 
-    def _known(self, values: np.ndarray) -> Any:
-        """The one value of all models, for Python to decide by."""
-        if (values == values[0]).all():
-            return values[0].item()
-        raise Divided(values)
-
     def __bool__(self) -> bool:
-        return bool(self._known(self._values != 0))
+        return bool((self != 0)._known())
 
     def __float__(self) -> float:
-        return float(self._known(self._values))
+        return float(self._known())
 
     def __int__(self) -> int:
-        return int(self._known(self._values))
+        return int(self._known())
 
     def __hash__(self) -> int:
-        return hash(self._known(self._values))
+        return hash(self._known())
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return np.array(self._known(self._values), dtype=dtype, copy=copy)
+        return np.array(self._known(), dtype=dtype, copy=copy)
 
     def __repr__(self) -> str:
         return f"<a number of each model: {self._values}>"

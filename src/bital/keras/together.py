@@ -1,18 +1,17 @@
-"""Networks of one architecture that are trained together: blocks, and the program of a block.
+"""Networks of one architecture that are trained together, in blocks.
 
-The training step of the first model is traced once and mapped, by `bital.vmap`, over weights,
-states, keys, rates, rows, and the numbers in which the models differ (`hyperparameters`). A call of
-the program is an epoch of a block of networks: as many as have their weights and states in a
-processor's second cache. Blocks share nothing but the data, so threads take one after the other.
+A call of the program (`epochs`) is an epoch of a block of networks: as many as have their weights
+and states in a processor's second cache. Blocks share nothing but the data, so each goes on by
+itself, and threads take one after the other.
 """
 
 from __future__ import annotations
 
 import contextlib
-import contextvars
 import math
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,10 +21,10 @@ import bital
 from bital.errors import ArgumentError
 from bital.keras import random_state
 from bital.keras.callbacks import Callback
-from bital.keras.hyperparameters import Divided, Full, Numbers, Place, differences
+from bital.keras.epochs import epoch
+from bital.keras.hyperparameters import Divided, Place, differences
 from bital.keras.models import data, interrupts, resuming
 from bital.keras.models.replay import State
-from bital.keras.models.running import LOOKING_BATCH
 from bital.keras.variables import commit, values_of
 
 _CACHE = 256 << 10  # bytes of weights and states that a block has at most, if it can
@@ -43,6 +42,7 @@ class Network:
     tests: np.ndarray | None
     listeners: Any = None
     heard: bool = False  # by others than the history
+    epoch: int = 0
     done: bool = False
     failed: bool = False
 
@@ -84,11 +84,12 @@ class Network:
         with self.listeners.training():
             yield
 
-    def ended(self, epoch: int, logs: dict[str, float]) -> None:
+    def ended(self, logs: dict[str, float], epochs: int) -> None:
         """Tell of an epoch, and find out whether it was the last one."""
-        self.listeners.epoch_end(epoch, logs)
+        self.listeners.epoch_end(self.epoch, logs)
+        self.epoch += 1
         self.failed = not math.isfinite(logs["loss"])
-        self.done = self.failed or self.model.stop_training
+        self.done = self.failed or self.model.stop_training or self.epoch == epochs
 
 
 def _wants_more(callback: Any) -> bool:
@@ -110,11 +111,11 @@ class Training:
     most: int | None
     shuffle: bool
 
-    def order(self, network: Network, epoch: int) -> np.ndarray:
-        """Return the samples of an epoch, as ``fit`` goes through them."""
+    def order(self, network: Network) -> np.ndarray:
+        """Return the samples of the next epoch, as ``fit`` goes through them."""
         rows = network.rows
         if self.shuffle:
-            rows = rows[random_state.permutation(network.seed, epoch, len(rows))]
+            rows = rows[random_state.permutation(network.seed, network.epoch, len(rows))]
         return rows[: self.most]
 
     def run(self, networks: list[Network], epochs: int, callbacks: Any) -> None:
@@ -128,7 +129,8 @@ class Training:
                 stack.enter_context(network.listening(callbacks, epochs, steps))
             threads = stack.enter_context(ThreadPoolExecutor(bital.config.num_threads(now=True)))
             for group in groups:
-                group.run(epochs, threads, interrupt)
+                if epochs:
+                    group.run(epochs, threads, interrupt)
         for network in networks:
             network.model.optimizer.finalize_variable_values()
 
@@ -138,13 +140,10 @@ class Training:
         found = []
         while waiting:
             members = waiting.pop(0)
-            group = Group(self, members, places)
             try:
-                group.compile()
+                found.append(Group(self, members, places))
             except Divided as parts:
                 waiting = _parted(members, list(parts.values)) + waiting
-            else:
-                found.append(group)
         return found
 
 
@@ -161,147 +160,114 @@ class _Block:
     def __init__(self, networks: list[Network], states: list[State]) -> None:
         self.networks = networks
         self.state = _stacked(states)
-        self.logs: list[dict[str, float]] = []
+        self.keys = np.stack([network.key for network in networks])
+        tests = [network.tests for network in networks]
+        self.tests = None if tests[0] is None else np.array(tests)
 
     def state_of(self, lane: int) -> State:
         """Return what one network has, as views."""
         found: State = bital.tree.map(lambda array: array[lane], self.state)
         return found
 
+    def once(self) -> list[tuple[int, Network]]:
+        """Return the networks that are not done, and where each stands."""
+        found = {network: lane for lane, network in enumerate(self.networks) if not network.done}
+        return [(lane, network) for network, lane in found.items()]
+
 
 class Group:
-    """Networks of one program, in blocks of equal size."""
+    """Networks of one program, in blocks of equal size.
+
+    Raises
+    ------
+    Divided
+        If one program does not do for all of them.
+    """
 
     def __init__(self, training: Training, networks: list[Network], places: list[Place]) -> None:
         self.training = training
         self.networks = networks
-        self.numbers = Numbers(places, [network.number for network in networks])
-        self.steps = training.model._steps()
         need = sum(array.nbytes for array in bital.tree.leaves(networks[0].state))
         count = len(networks)
         blocks = max(-(-count * need // _CACHE), min(count, _BLOCKS))
-        self.lanes = max(1, -(-count // blocks))
+        self.lanes: int = max(1, -(-count // blocks))
         executor = bital.config.executor_name(training.model.executor)
         if executor == "native" and blocks >= bital.config.num_threads():
             executor = "native-alone"  # each thread has a block to itself
-        self.program = bital.jit(self._epoch, donate_argnums=0, executor=executor)
-        self.places = {network: place for place, network in enumerate(networks)}
         self.blocks = self._packed([(network, network.state) for network in networks])
-
-    # The program --------------------------------------------------------------------------
-
-    def compile(self) -> None:
-        """Trace the epoch of the first block, and compile it.
-
-        Raises
-        ------
-        Divided
-            If one program does not do for all networks.
-        """
-        model = self.training.model
-        while True:
-            arguments = self._arguments(self.blocks[0], 0)
-            try:
-                with model._lock, self.numbers.in_place():
-                    self.program.compiled(*arguments)
-                return
-            except Full:
-                self.numbers.widen()
-
-    def _epoch(self, state: Any, own: Any, shared: Any) -> tuple[Any, Any, Any]:
-        """Return the state of a block's networks after an epoch, and the sums of both kinds."""
-        rows, tests, keys, rates, table = own
-        samples, test_samples = shared
-        steps, lanes = self.steps, self.lanes
-        as_inputs = self.training.model._as_inputs
-
-        def batch(arrays: Any, rows: Any) -> Any:
-            x, y, weights = bital.tree.map(lambda array: array[rows], arrays)
-            return as_inputs(x), y, weights
-
-        def train(carry: Any, rows: Any, key: Any, rate: Any, row: Any) -> Any:
-            (weights, state, others), sums = carry
-            with self.numbers.read_from(row):
-                *after, sums = steps.train(
-                    weights, state, others, sums, *batch(samples, rows), key, rate
-                )
-            return tuple(after), sums
-
-        def test(sums: Any, rows: Any, state: Any, row: Any) -> Any:
-            weights, _, others = state
-            with self.numbers.read_from(row):
-                return steps.test(weights, others, sums, *batch(test_samples, rows))
-
-        zeros = bital.tree.map(lambda zero: np.zeros(lanes, zero.dtype), steps.zero_sums())
-        size = self.training.size
-        mapped = bital.vmap(train)
-        state, sums = _swept(
-            lambda carry, rows: mapped(carry, rows, keys, rates, table), (state, zeros), rows, size
+        members = [network.number for network in networks]
+        first = self.blocks[0]
+        self.program = epoch(
+            training.model,
+            places,
+            members,
+            training.size,
+            executor,
+            lambda width: self._arguments(first, np.zeros((self.lanes, width))),
         )
-        if tests is None:
-            return state, sums, None
-        measured = bital.vmap(test)
-        looking = max(size, LOOKING_BATCH)
-        found = _swept(lambda sums, rows: measured(sums, rows, state, table), zeros, tests, looking)
-        return state, sums, found
+        table = self.program.table.of(places, members)
+        assert table is not None
+        self.table = dict(zip(networks, table, strict=True))
 
-    def _arguments(self, block: _Block, epoch: int) -> tuple[Any, Any, Any]:
-        training = self.training
-        dtype = training.model.dtype
-        networks = block.networks
-        tests = None
-        if training.tests is not None:
-            tests = np.array([network.tests for network in networks])
-        own = (
-            np.stack([training.order(network, epoch) for network in networks]),
-            tests,
-            np.stack([network.key for network in networks]),
-            np.array([network.model.optimizer.learning_rate for network in networks], dtype),
-            self.numbers.table([self.places[network] for network in networks]),
+    def _arguments(self, block: _Block, table: np.ndarray) -> tuple[Any, ...]:
+        training, networks = self.training, block.networks
+        rates = [network.model.optimizer.learning_rate for network in networks]
+        return (
+            block.state,
+            np.array([training.order(network) for network in networks]),
+            block.tests,
+            (block.keys, np.array(rates, training.model.dtype), table),
+            (training.samples.whole(), training.tests and training.tests.whole()),
         )
-        shared = training.samples.whole(), training.tests and training.tests.whole()
-        return block.state, own, shared
 
     # Running ------------------------------------------------------------------------------
 
     def run(self, epochs: int, threads: ThreadPoolExecutor, interrupt: Any) -> None:
-        """Train until all networks are done."""
+        """Train until all networks are done.
+
+        This thread prepares blocks and tells of them, in one order, whichever is ready first;
+        the others do nothing but compute. Blocks wait for each other where somebody listens, or
+        where fewer of them would do.
+        """
         self.blocks = self._packed([(network, network.state) for network in self.networks])
+        heard = any(network.heard for network in self.networks)
+        ready = self.blocks
+        under_way: deque[tuple[_Block, Future[Any]]] = deque()
         try:
-            for epoch in range(epochs):
-                live = [network for network in self.networks if not network.done]
-                if not live:
-                    break
-                self._pack()
-                for network in live:
-                    network.listeners.epoch_begin(epoch)
-                # A context of its own for each call: it says which executor is in force.
-                jobs = [
-                    threads.submit(contextvars.copy_context().run, self._train, block, epoch)
-                    for block in self.blocks
-                ]
-                wait(jobs)
-                for block, job in zip(self.blocks, jobs, strict=True):
-                    job.result()
-                    self._tell(block, epoch)
-                interrupt.check()
+            while ready or under_way:
+                if not under_way:
+                    interrupt.check()
+                    ready = self._fewer() or ready
+                if not under_way or not (heard or interrupt.pressed or self._can_be_fewer()):
+                    for block in ready:
+                        under_way.append((block, self._begun(block, threads)))
+                    ready = []
+                block, job = under_way[0]
+                block.state, sums, found = job.result()
+                under_way.popleft()
+                self._tell(block, _logs(block.networks, sums, found), epochs)
+                ready += [block] if block.once() else []
         finally:
+            for block, job in under_way:
+                if job.exception() is None:
+                    block.state = job.result()[0]
             for block in self.blocks:
-                for lane, network in _once(block):
+                for lane, network in block.once():
                     network.take(_copied(block.state_of(lane)))
 
-    def _train(self, block: _Block, epoch: int) -> None:
-        with np.errstate(all="ignore"):
-            block.state, sums, found = self.program(*self._arguments(block, epoch))
-        block.logs = _logs(block.networks, sums, found)
+    def _begun(self, block: _Block, threads: ThreadPoolExecutor) -> Future[Any]:
+        for _, network in block.once():
+            network.listeners.epoch_begin(network.epoch)
+        table = np.array([self.table[network] for network in block.networks])
+        return threads.submit(self.program, *self._arguments(block, table))
 
-    def _tell(self, block: _Block, epoch: int) -> None:
+    def _tell(self, block: _Block, logs: list[dict[str, float]], epochs: int) -> None:
         """Let callbacks hear of an epoch, and see and change the models."""
-        for lane, network in _once(block):
+        for lane, network in block.once():
             state = block.state_of(lane) if network.heard else None
             if state is not None:
                 network.take(state)
-            network.ended(epoch, block.logs[lane])
+            network.ended(logs[lane], epochs)
             if state is not None:
                 leaves = map(bital.tree.leaves, (block.state, state, network.state))
                 for stack, before, after in zip(*leaves, strict=True):
@@ -310,11 +276,17 @@ class Group:
             if network.done:
                 network.take(_copied(block.state_of(lane)))
 
-    def _pack(self) -> None:
+    def _can_be_fewer(self) -> bool:
+        live: int = sum(not network.done for network in self.networks)
+        return live <= self.lanes * (len(self.blocks) - 1)
+
+    def _fewer(self) -> list[_Block]:
         """Let networks that go on take the places of those that are done."""
-        live = [(block, lane, network) for block in self.blocks for lane, network in _once(block)]
-        if -(-len(live) // self.lanes) < len(self.blocks):
-            self.blocks = self._packed([(each, b.state_of(lane)) for b, lane, each in live])
+        if not self._can_be_fewer():
+            return []
+        live = [(block, *each) for block in self.blocks for each in block.once()]
+        self.blocks = self._packed([(network, b.state_of(lane)) for b, lane, network in live])
+        return self.blocks
 
     def _packed(self, pairs: list[tuple[Network, State]]) -> list[_Block]:
         """Blocks of these networks; the last one is filled up with its last network."""
@@ -337,22 +309,6 @@ def _logs(networks: list[Network], *sums: Any) -> list[dict[str, float]]:
             for name, value in network.model._logs(own).items():
                 found[lane][f"{prefix}{name}"] = value
     return found
-
-
-def _once(block: _Block) -> list[tuple[int, Network]]:
-    """The networks of a block that are not done, and where each stands."""
-    found = {network: lane for lane, network in enumerate(block.networks) if not network.done}
-    return [(lane, network) for network, lane in found.items()]
-
-
-def _swept(step: Callable[[Any, Any], Any], carry: Any, rows: Any, size: int) -> Any:
-    """``step(carry, rows of a batch)`` for all batches of rows ``(networks, samples)``."""
-    networks, count = rows.shape
-    whole = count // size
-    if whole:
-        blocks = rows[:, : whole * size].reshape(networks, whole, size).transpose(1, 0, 2)
-        carry = bital.fori_loop(0, whole, lambda i, carry: step(carry, blocks[i]), carry)
-    return step(carry, rows[:, whole * size :]) if count % size else carry
 
 
 def _stacked(states: list[State]) -> State:

@@ -10,7 +10,7 @@ import pytest
 
 from bital import keras
 from bital.errors import ArgumentError, DataError, ModelStateError
-from bital.keras import layers, optimizers, regularizers
+from bital.keras import epochs, layers, optimizers, regularizers
 from bital.keras.callbacks import Callback, EarlyStopping, LearningRateScheduler
 from bital.keras.hyperparameters import differences
 
@@ -106,6 +106,46 @@ def test_what_python_decides_by_a_number_is_decided_for_each_network():
     for each, model, history in zip(options, models, found, strict=True):
         alone = build(executor="numpy", **each)
         assert_same(model, alone, history, alone.fit(X, LABELS, epochs=2, seed=7, verbose=0))
+
+
+@pytest.fixture
+def traced(monkeypatch):
+    """The programs that were traced and compiled."""
+    found = []
+    compiled = epochs._Tracing.compiled
+
+    def noted(*args):
+        found.append(compiled(*args))
+        return found[-1]
+
+    monkeypatch.setattr(epochs._Tracing, "compiled", noted)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("dropouts", "others", "programs"),
+    [
+        ((0.1, 0.2, 0.3), (0.4, 0.15, 0.3), (1, 1)),
+        ((0.0, 0.2, 0.2), (0.3, 0.0, 0.4), (2, 2)),
+        ((0.1, 0.2, 0.2), (0.0, 0.1, 0.0), (1, 2)),
+    ],
+)
+def test_a_program_does_for_a_later_call(traced, dropouts, others, programs):
+    units = 20 + int(10 * sum(dropouts))  # of no other test
+    for number, rates in enumerate((dropouts, others)):
+        own = [{"dropout": rate, "l2": 0.01 * rate + 0.001 * number + 0.017} for rate in rates]
+        models = [build(executor="numpy", units=units, **each) for each in own]
+        found = keras.fit_many(models, X, LABELS, seeds=[7] * 3)
+        assert len(traced) == programs[number]
+        alone = build(executor="numpy", units=units, **own[0])
+        assert_same(models[0], alone, found[0], alone.fit(X, LABELS, seed=7, verbose=0))
+
+
+def test_programs_with_code_of_ones_own_are_not_kept(traced):
+    for factor in (2.0, 3.0):
+        models = [network(layers.Lambda(lambda x, f=factor: f * x)) for _ in range(2)]
+        keras.fit_many(models, X, NUMBERS)
+    assert len(traced) == 2
 
 
 def network(*middle, optimizer=None, loss="mse"):
