@@ -32,7 +32,9 @@ def _scalar(values: Any_, tag: str) -> Any_:
 def _histogram(values: Any_, tag: str) -> Any_:
     if not np.all(np.isfinite(values)):
         raise errors.InvalidArgumentError(f"Nan in summary histogram for: {tag}")
-    return _load(".summary").histogram(tag, values, "tensorflow").SerializeToString()
+    bounds = 1e-12 * 1.1 ** np.arange(775)
+    bounds = np.concatenate([-bounds[::-1], [0], bounds])
+    return _load(".summary").histogram(tag, values, bounds).SerializeToString()
 
 
 @operation("MergeSummary", host=True)
