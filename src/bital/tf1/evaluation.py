@@ -34,7 +34,7 @@ def between(
 ) -> list[Operation]:
     """The operations through which results depend on parameters, by floating values."""
     depending = {*parameters}
-    found = []
+    found: dict[Operation, None] = {}
     for op in ancestors([tensor.op for tensor in results], parameters):
         constant = op.type in _CONSTANT or any(tensor in stops for tensor in op.outputs)
         if constant or not depending.intersection(op.inputs):
@@ -42,8 +42,14 @@ def between(
         floating = [tensor for tensor in op.outputs if tensor.dtype.numpy.kind in "fc"]
         if floating:
             depending.update(floating)
-            found.append(op)
-    needed = {*ancestors([t.op for t in results if t in depending], parameters)}
+            found[op] = None
+    needed: set[Operation] = set()
+    waiting = [tensor for tensor in results if tensor in depending]
+    while waiting:
+        op = waiting.pop().op
+        if op in found and op not in needed:
+            needed.add(op)
+            waiting += [tensor for tensor in op.inputs if tensor in depending]
     return [op for op in found if op in needed]
 
 

@@ -122,6 +122,7 @@ def test_gradients(sess):
     assert np.allclose(sess.run(tf.gradients(y, [w, x]), feed)[0], [2 / 3, 4 / 3, 4.0])
     assert np.allclose(sess.run(tf.gradients(y, [w, x]), feed)[1], [1 / 3, 4 / 3, 3.0])
     assert tf.gradients(y, tf.constant(1.0)) == [None]
+    assert tf.gradients(tf.stop_gradient(tf.square(w)) * x, w) == [None]
     assert sess.run(tf.gradients(z, w)[0]).tolist() == [1.0, 2.0, 3.0]
     assert np.allclose(sess.run(tf.gradients([w, z], w, [[1.0, 0.0, 0.0], [0.0, 1.0, 1.0]])[0]), [1, 2, 3])
     second = tf.gradients(tf.gradients(w * w * w, w)[0], w)[0]
