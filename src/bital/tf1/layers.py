@@ -36,10 +36,11 @@ def _length(inputs: Tensor, axis: int, data_format: str | None = None) -> int:
     return int(inputs.shape[axis])
 
 
-def weighted(title, inputs, product, lengths, activation=None, use_bias=True, kernel_initializer=None,
-             bias_initializer=ZEROS, kernel_regularizer=None, bias_regularizer=None,
-             activity_regularizer=None, kernel_constraint=None, bias_constraint=None,
-             trainable=True, name=None, reuse=None, _names=("kernel", "bias")):  # fmt: skip
+def weighted(title, inputs, product, lengths, activation=None, use_bias=True,
+             kernel_initializer=None, bias_initializer=ZEROS, kernel_regularizer=None,
+             bias_regularizer=None, activity_regularizer=None, kernel_constraint=None,
+             bias_constraint=None, trainable=True, name=None, reuse=None,
+             _names=("kernel", "bias")):  # fmt: skip
     """``activation(product(kernel) + bias)``: what all layers with weights are."""
 
     def made(key: str, shape: Any, *more: Any) -> Any:
