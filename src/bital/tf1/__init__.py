@@ -9,6 +9,7 @@ from bital.tf1 import contrib as contrib
 from bital.tf1 import errors as errors
 from bital.tf1 import estimator as estimator
 from bital.tf1 import feature_column as feature_column
+from bital.tf1 import layers as layers
 from bital.tf1 import losses as losses
 from bital.tf1 import metrics as metrics
 from bital.tf1 import nn as nn
