@@ -110,6 +110,8 @@ class Accesses(Operations):
         if step in (0, 1) and self.mask is None:
             place = self.address(store.buffer, offset)
             self.run(f"store {vector} {text}, ptr {place}, align {align}")
+        elif step == 1 and self.first_on is not None:
+            self._store_pieces(self.address(store.buffer, offset), vector, type, text, align)
         elif step == 1:
             place = self.address(store.buffer, offset)
             full = f"llvm.masked.store.{memory_suffix(dtype, lanes)}.p0"
@@ -127,6 +129,20 @@ class Accesses(Operations):
                 f"call void {function}({vector} {text}, {pointers} {places}, i32 {align}, "
                 f"{bits} {self._active()})"
             )
+
+    def _store_pieces(self, place: str, vector: str, type: str, text: str, align: int) -> None:
+        """The first lanes in pieces, powers of two: masked stores are slow on AMD's processors."""
+        assert self.first_on is not None
+        begin, left = 0, self.first_on
+        while left:
+            size = 1 << (left.bit_length() - 1)
+            picks = ", ".join(f"i32 {begin + lane}" for lane in range(size))
+            piece = self.emit(
+                f"shufflevector {vector} {text}, {vector} poison, <{size} x i32> <{picks}>"
+            )
+            at = self.emit(f"getelementptr inbounds {type}, ptr {place}, i64 {begin}")
+            self.run(f"store {wide(type, size)} {piece}, ptr {at}, align {align}")
+            begin, left = begin + size, left - size
 
     def _check(self, check: Check) -> None:
         self.checks = True

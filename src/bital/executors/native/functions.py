@@ -127,7 +127,7 @@ class Function(Accesses):
         lanes, bits = loop.lanes, wide("i1", loop.lanes)
         outer = dict(self.env)
         if end.isdigit() and begin.isdigit():
-            on = int(end) - int(begin)
+            self.first_on = on = int(end) - int(begin)
             self.mask = f"<{', '.join(f'i1 {int(lane < on)}' for lane in range(lanes))}>"
         else:
             left = self.emit(f"sub nsw i64 {end}, {begin}")
@@ -143,7 +143,7 @@ class Function(Accesses):
             type = wide(scalar_type(carry.inner.dtype), lanes)
             new = self._next(carry, lanes)
             results.append(self.emit(f"select {bits} {self.mask}, {type} {new}, {type} {text}"))
-        self.mask = None
+        self.mask = self.first_on = None
         self.env = outer
         return results
 

@@ -67,6 +67,7 @@ class Operations:
         self.lane_index: Value | None = None
         self.base = ""  # the index of lane 0
         self.mask: str | None = None
+        self.first_on: int | None = None  # how many lanes the mask leaves on, where that is known
         self.block = "entry"
         self.count = itertools.count()
 
