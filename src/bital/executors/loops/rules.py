@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 from collections.abc import Sequence
@@ -145,6 +146,7 @@ def _argument(lowering: Lowering, equation: Equation) -> None:
 
 _FEW = 8  # columns: fewer are not worth lanes of their own
 _SMALL = 8192  # multiplications: fewer are done by plain loops
+_NEAR = 16 << 10  # bytes of a matrix that a first-level cache keeps while tiles read it as it lies
 
 
 @rule("dot_general")
@@ -185,6 +187,10 @@ def _dot(lowering: Lowering, equation: Equation) -> None:
         math.prod(x.type.shape[a] for a in bx),
         threads=slots(),
     )
+    inner_stride, column_stride = plan.b_strides
+    near = 0 < inner * inner_stride * dtype.itemsize <= _NEAR
+    if plan.kind == "tiles" and column_stride == 1 and near and b_map is None:
+        plan = dataclasses.replace(plan, direct=True)
     body = Body()
     lowering.body = body
     made = Product(
