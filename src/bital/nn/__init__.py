@@ -2,6 +2,7 @@
 
 from bital.nn import (
     activations,
+    candidates,
     convolution,
     encoding,
     losses,
@@ -30,6 +31,7 @@ from bital.nn.activations import (
     tanh,
     tanh_shrink,
 )
+from bital.nn.candidates import log_uniform_candidates, sampled_logits
 from bital.nn.convolution import conv, conv_transpose, depthwise_conv
 from bital.nn.encoding import one_hot
 from bital.nn.error_function import normal_cdf
@@ -81,6 +83,7 @@ __all__ = [
     "avg_pool",
     "binary_crossentropy",
     "binary_focal_crossentropy",
+    "candidates",
     "categorical_crossentropy",
     "categorical_focal_crossentropy",
     "categorical_generalized_cross_entropy",
@@ -111,6 +114,7 @@ __all__ = [
     "log_cosh",
     "log_sigmoid",
     "log_softmax",
+    "log_uniform_candidates",
     "logsumexp",
     "losses",
     "max_pool",
@@ -127,6 +131,7 @@ __all__ = [
     "pooling",
     "relu",
     "relu6",
+    "sampled_logits",
     "schedules",
     "selu",
     "sigmoid",

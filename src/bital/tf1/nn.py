@@ -1,4 +1,4 @@
-"""`tf.nn`: activations, losses, convolutions, pooling, and what embeddings need."""
+"""`tf.nn`: activations, losses, convolutions, pooling, normalization, and samples of classes."""
 
 from __future__ import annotations
 
@@ -6,193 +6,87 @@ from typing import Any
 
 import numpy as np
 
+import bital
 from bital import nn, random
-from bital.tf1 import rnn_cell as rnn_cell
-from bital.tf1.control import stop_gradient
-from bital.tf1.operation import Any_, Anys, Index, Key, Value
-from bital.tf1.ops import define, exported, op
-from bital.tf1.ops.arrays import _within
-from bital.tf1.ops.math import sigmoid as sigmoid
-from bital.tf1.ops.math import tanh as tanh
+from bital.tf1 import rnn_cell
+from bital.tf1.operation import Anys, Index, Key, Value, Values
+from bital.tf1.ops import define, exported, op, table, traced, within
+from bital.tf1.ops.arrays import gather
+from bital.tf1.ops.math import log_sigmoid, reduce_sum, sigmoid, tanh  # noqa: F401
 from bital.tf1.rnn import *  # noqa: F403
 
-# --- activations
-
-crelu = define(
-    "CRelu",
-    lambda features, axis: nn.relu(np.concatenate([features, -features], axis)),
-    "features",
-    axis=-1,
-)
-elu = define("Elu", nn.elu, "features")
-leaky_relu = define(
-    "LeakyRelu", lambda features, alpha: nn.leaky_relu(features, alpha), "features", alpha=0.2
-)
-log_softmax = define(
-    "LogSoftmax",
-    lambda x, axis: nn.log_softmax(x, -1 if axis is None else axis),
-    "logits",
-    axis=None,
-)
-relu = define("Relu", nn.relu, "features")
-relu6 = define("Relu6", nn.relu6, "features")
-selu = define("Selu", nn.selu, "features")
-softmax = define(
-    "Softmax", lambda x, axis: nn.softmax(x, -1 if axis is None else axis), "logits", axis=None
-)
-softplus = define("Softplus", nn.softplus, "features")
-softsign = define("Softsign", nn.softsign, "features")
+globals().update(table("elu relu relu6 selu softplus softsign", nn, "features"))
+softmax = define("Softmax", nn.softmax, "logits", axis=-1)
+log_softmax = define("LogSoftmax", nn.log_softmax, "logits", axis=-1)
+leaky_relu = define("LeakyRelu", lambda x, alpha: nn.leaky_relu(x, alpha), "features", alpha=0.2)
 swish = define("Swish", nn.silu, "features")
+bias_add = define("BiasAdd", lambda x, bias, data_format: x + bias, "value bias", data_format=None)
+l2_loss = define("L2Loss", lambda t: np.sum(np.square(t)) / 2, "t")
+xw_plus_b = define("XwPlusB", lambda x, w, b: x @ w + b, "x weights biases", "xw_plus_b")
+zero_fraction = define("ZeroFraction", lambda x: np.mean(x == 0, dtype="f4"), "value:Any_")
+relu_layer = define(
+    "ReluLayer", lambda x, w, b: nn.relu(x @ w + b), "x weights biases", "relu_layer"
+)
+
+
+@op("CRelu")
+def crelu(features: Value, axis: int = -1) -> Value:
+    """The positive parts of x and of -x, side by side."""
+    return nn.relu(np.concatenate([features, -features], axis))
 
 
 @op("Dropout", "dropout")
-def _dropout(
-    x: Value, keep: Value, noise_shape: Index = None, seed: int | None = None, *, key: Key
-) -> Value:
-    shape = np.shape(x) if noise_shape is None else tuple(noise_shape)
-    return np.where(random.bernoulli(key, keep, shape), x / keep, np.zeros((), x.dtype))
-
-
-def dropout(
-    x: Any,
-    keep_prob: Any = None,
-    noise_shape: Any = None,
-    seed: int | None = None,
-    name: str | None = None,
-    rate: Any = None,
-) -> Any:
+def dropout(x: Value, keep_prob: Value = None, noise_shape: Index = None, seed=None,
+            rate: Value = None, *, key: Key) -> Value:  # fmt: skip
     """Each element with probability keep_prob, divided by it, and else 0."""
-    return _dropout(x, 1 - rate if keep_prob is None else keep_prob, noise_shape, seed, name=name)
+    keep = 1 - rate if keep_prob is None else keep_prob
+    chosen = random.bernoulli(key, keep, x.shape if noise_shape is None else tuple(noise_shape))
+    return np.where(chosen, x / keep, np.zeros((), x.dtype))
 
 
 # --- losses
 
 
-@op("SoftmaxCrossEntropyWithLogits", "softmax_cross_entropy_with_logits")
-def _softmax_loss(labels: Value, logits: Value, axis: int) -> Value:
-    return -np.sum(labels * nn.log_softmax(logits, axis), axis)
+def _softmax_loss(name: str, held: Any) -> Any:
+    def loss(*, labels: Value, logits: Value, axis: int = -1) -> Value:
+        """``-sum(labels * log(softmax(logits)))``; labels get a gradient in version 2 alone."""
+        return -np.sum(held(labels) * nn.log_softmax(logits, axis), axis)
+
+    return op(f"SoftmaxCrossEntropy{name}", f"softmax_cross_entropy_with_logits{name}")(loss)
 
 
-def softmax_cross_entropy_with_logits_v2(
-    *, labels: Any, logits: Any, axis: int | None = None, name: str | None = None, dim: int = -1
-) -> Any:
-    """``-sum(labels * log(softmax(logits)))`` over the last axis."""
-    return _softmax_loss(labels, logits, dim if axis is None else axis, name=name)
-
-
-def softmax_cross_entropy_with_logits(*, labels: Any, logits: Any, **options: Any) -> Any:
-    """``-sum(labels * log(softmax(logits)))`` over the last axis, without a gradient of labels."""
-    return softmax_cross_entropy_with_logits_v2(
-        labels=stop_gradient(labels), logits=logits, **options
-    )
+softmax_cross_entropy_with_logits = _softmax_loss("_sg", bital.stop_gradient)
+softmax_cross_entropy_with_logits_v2 = _softmax_loss("", lambda labels: labels)
 
 
 @op("SparseSoftmaxCrossEntropyWithLogits")
-def _sparse_loss(labels: Index, logits: Value) -> Value:
-    places = _within(labels, logits.shape[-1])[..., None]
+def sparse_softmax_cross_entropy_with_logits(*, labels: Index, logits: Value) -> Value:
+    """``-log(softmax(logits))`` at the labels; one out of range is an error when it runs."""
+    places = within(labels, logits.shape[-1])[..., None]
     return -np.take_along_axis(nn.log_softmax(logits), places, -1)[..., 0]
 
 
-def sparse_softmax_cross_entropy_with_logits(
-    *, labels: Any, logits: Any, name: str | None = None
-) -> Any:
-    """``-log(softmax(logits))`` at the labels; a label out of range is an error when it runs."""
-    return _sparse_loss(labels, logits, name=name)
-
-
 @op("SigmoidCrossEntropyWithLogits", "logistic_loss")
-def _sigmoid_loss(labels: Value, logits: Value, pos_weight: Value = None) -> Value:
-    weight = 1 if pos_weight is None else 1 + (pos_weight - 1) * labels
-    return (1 - labels) * logits + weight * nn.softplus(-logits)
-
-
-def sigmoid_cross_entropy_with_logits(*, labels: Any, logits: Any, name: str | None = None) -> Any:
+def sigmoid_cross_entropy_with_logits(*, labels: Value, logits: Value) -> Value:
     """``-labels * log(sigmoid(logits)) - (1 - labels) * log(1 - sigmoid(logits))``."""
-    return _sigmoid_loss(labels, logits, name=name)
+    return (1 - labels) * logits + nn.softplus(-logits)
 
 
-def weighted_cross_entropy_with_logits(
-    labels: Any = None,
-    logits: Any = None,
-    pos_weight: Any = None,
-    name: Any = None,
-    targets: Any = None,
-) -> Any:
+@op("WeightedCrossEntropyWithLogits", "logistic_loss")
+def weighted_cross_entropy_with_logits(labels: Value = None, logits: Value = None,
+                                       pos_weight: Value = None,
+                                       targets: Value = None) -> Value:  # fmt: skip
     """The same, with the first term times pos_weight."""
-    return _sigmoid_loss(targets if labels is None else labels, logits, pos_weight, name=name)
-
-
-@op("L2Loss")
-def l2_loss(t: Value) -> Value:
-    """``sum(t**2) / 2``."""
-    return np.sum(np.square(t)) / np.asarray(2, t.dtype)
+    labels = targets if labels is None else labels
+    return (1 - labels) * logits + (1 + (pos_weight - 1) * labels) * nn.softplus(-logits)
 
 
 @op("InTopKV2", "in_top_k")
 def in_top_k(predictions: Value, targets: Index, k: int) -> Value:
     """Whether fewer than k classes have a higher prediction than the target."""
-    classes = predictions.shape[-1]
-    inside = (targets >= 0) & (targets < classes)
-    picked = np.take_along_axis(predictions, np.where(inside, targets, 0)[:, None], -1)
-    higher = np.sum(predictions > picked, -1)
-    return inside & np.isfinite(picked[:, 0]) & (higher < k)
-
-
-# --- convolutions and pooling
-
-
-def _spatial(name: str, value: Any) -> Any:
-    """What an argument of four numbers, (1, rows, columns, 1), says of rows and columns."""
-    if not isinstance(value, list) or len(value) != 4 or value[0] != 1 or value[3] != 1:
-        raise ValueError(
-            f"{name}={value!r}: must be [1, rows, columns, 1], for (batch, rows, columns, channels)"
-        )
-    return tuple(value[1:3])
-
-
-def _channels_last(data_format: str) -> None:
-    if data_format not in ("NHWC", "NWC"):
-        raise ValueError(
-            f"data_format={data_format!r}: channels must be last (NHWC), use tf.transpose"
-        )
-
-
-@op("Conv2D")
-def conv2d(
-    input: Value,
-    filter: Value,
-    strides: Any,
-    padding: str,
-    use_cudnn_on_gpu: bool = True,
-    data_format: str = "NHWC",
-    dilations: Any = (1, 1, 1, 1),
-) -> Value:
-    """Convolution, ``(n, rows, columns, in), (height, width, in, out) -> (n, ..., out)``."""
-    _channels_last(data_format)
-    steps, dilation = _spatial("strides", strides), _spatial("dilations", dilations)
-    return nn.conv(input, filter, steps, padding.lower(), dilation)
-
-
-def _pool(kind: str, function: Any) -> Any:
-    def pool(value: Any, ksize: Any, strides: Any, padding: str, data_format: str) -> Any:
-        _channels_last(data_format)
-        size, steps = _spatial("ksize", ksize), _spatial("strides", strides)
-        return function(value, size, steps, padding.lower())
-
-    return define(kind, pool, "value", ksize=..., strides=..., padding=..., data_format="NHWC")
-
-
-max_pool = _pool("MaxPool", nn.max_pool)
-avg_pool = _pool("AvgPool", nn.avg_pool)
-
-
-@op("BiasAdd")
-def bias_add(value: Value, bias: Value, data_format: Any = None) -> Value:
-    """A vector added along the last axis."""
-    return value + bias
-
-
-# --- normalization
+    inside = (targets >= 0) & (targets < predictions.shape[1])
+    picked = np.take_along_axis(predictions, np.where(inside, targets, 0)[:, None], 1)
+    return inside & np.isfinite(picked[:, 0]) & (np.sum(predictions > picked, 1) < k)
 
 
 @op("TopKV2")
@@ -202,16 +96,158 @@ def top_k(input: Value, k: int = 1, sorted: bool = True) -> Anys:
     return [np.take_along_axis(input, places, -1), places.astype(np.int32)]
 
 
+# --- convolutions and pooling
+
+
+def _spatial(name: str, value: Any, data_format: str | None) -> Any:
+    """What a list of four numbers says of rows and columns."""
+    if data_format not in ("NHWC", None) or len(value) != 4 or value[0] != 1 or value[3] != 1:
+        raise ValueError(
+            f"{name}={value}, data_format={data_format}: must be [1, rows, columns, 1], with "
+            "channels last (NHWC); tf.transpose puts them there"
+        )
+    return tuple(value[1:3])
+
+
+def _convolution(kind: str, function: Any, name: str, **options: Any) -> Any:
+    def apply(x, filter, strides, padding, data_format, **rest):
+        steps, apart = _spatial("strides", strides, data_format), rest.get("rate") or (1, 1)
+        if rest.get("dilations"):
+            apart = _spatial("dilations", rest["dilations"], None)
+        return function(x, filter, steps, padding.lower(), tuple(apart))
+
+    return define(kind, apply, "input filter", name, strides=..., padding=..., **options)
+
+
+_CONV = {"use_cudnn_on_gpu": True, "data_format": "NHWC", "dilations": None}
+conv2d = _convolution("Conv2D", nn.conv, None, **_CONV)
+depthwise_conv2d = _convolution(
+    "DepthwiseConv2dNative", nn.depthwise_conv, "depthwise", rate=None, data_format=None
+)
+
+
+def _pool(kind: str, function: Any) -> Any:
+    def pool(value: Any, ksize: Any, strides: Any, padding: str, data_format: str) -> Any:
+        steps = _spatial("strides", strides, data_format)
+        return function(value, _spatial("ksize", ksize, None), steps, padding.lower())
+
+    return define(kind, pool, "value", ksize=..., strides=..., padding=..., data_format="NHWC")
+
+
+max_pool, avg_pool = _pool("MaxPool", nn.max_pool), _pool("AvgPool", nn.avg_pool)
+
+
+@op("Conv1D", "conv1d")
+def conv1d(value: Value, filters: Value, stride: int, padding: str) -> Value:
+    """Convolution, ``(n, length, in), (size, in, out) -> (n, ..., out)``."""
+    return nn.conv(value, filters, stride, padding.lower())
+
+
+@op("Conv2DBackpropInput", "conv2d_transpose")
+def conv2d_transpose(value: Value, filter: Value, output_shape: Index, strides: Any,
+                     padding="SAME", data_format="NHWC") -> Value:  # fmt: skip
+    """The transpose of a convolution: ``filter`` is ``(height, width, out, in)``."""
+    steps = _spatial("strides", strides, data_format)
+    zeros = np.zeros(tuple(output_shape), value.dtype)
+    return bital.vjp(lambda x: nn.conv(x, filter, steps, padding.lower()), zeros)[1](value)[0]
+
+
+def separable_conv2d(input, depthwise_filter, pointwise_filter, strides, padding, rate=None,
+                     name="separable_conv2d") -> Any:  # fmt: skip
+    """A convolution of each channel by itself, then one that mixes them."""
+    apart = depthwise_conv2d(input, depthwise_filter, strides, padding, rate)
+    return conv2d(apart, pointwise_filter, [1, 1, 1, 1], "VALID", name=name)
+
+
+# --- normalization
+
+
+@op("L2Normalize", "l2_normalize")
+def l2_normalize(x: Value, axis: Any = None, epsilon: float = 1e-12) -> Value:
+    """``x / sqrt(max(sum(x**2), epsilon))``."""
+    axes = tuple(axis) if isinstance(axis, list) else axis
+    return x / np.sqrt(np.maximum(np.sum(np.square(x), axis=axes, keepdims=True), epsilon))
+
+
+@op("Moments", "moments")
+def moments(x: Value, axes: Any, shift: Any = None, keepdims: Any = False) -> Values:
+    """Mean and variance over axes."""
+    mean = np.mean(x, tuple(axes), keepdims=True)
+    spread = np.mean(np.square(x - mean), tuple(axes), keepdims=bool(keepdims))
+    return [mean if keepdims else mean.reshape(spread.shape), spread]
+
+
+@op("BatchNorm", "batchnorm")
+def batch_normalization(
+    x: Value, mean: Value, variance: Value, offset: Value, scale: Value, variance_epsilon: float
+) -> Value:
+    """``(x - mean) / sqrt(variance + epsilon) * scale + offset``; the last two may be None."""
+    factor = (1 if scale is None else scale) / np.sqrt(variance + variance_epsilon)
+    return (x - mean) * factor + (0 if offset is None else offset)
+
+
+@op("LRN")
+def local_response_normalization(
+    input: Value, depth_radius: int = 5, bias: float = 1, alpha: float = 1, beta: float = 0.5
+) -> Value:
+    """``x / (bias + alpha * sum(x**2))**beta``, over the channels that are so near."""
+    around = [(0, 0)] * (input.ndim - 1) + [(depth_radius, depth_radius)]
+    squares = np.lib.stride_tricks.sliding_window_view(
+        np.pad(np.square(input), around), 2 * depth_radius + 1, -1
+    )
+    return input / (bias + alpha * np.sum(squares, -1)) ** beta
+
+
+lrn = local_response_normalization
+
+# --- samples of classes
+
+
 def embedding_lookup(
     params: Any, ids: Any, partition_strategy: str = "mod", name: Any = None
 ) -> Any:
-    """The rows with these indices."""
-    return _lookup(params[0] if isinstance(params, list) else params, ids, name=name)
+    """The rows of a table with these indices."""
+    return gather(params, ids, name=name or "embedding_lookup")
 
 
-@op("GatherRows", "embedding_lookup")
-def _lookup(params: Any_, ids: Index) -> Any_:
-    return np.take(params, _within(ids, params.shape[0]), 0)
+@op("LogUniformCandidateSampler")
+def log_uniform_candidate_sampler(true_classes: Index, num_true: int, num_sampled: int,
+                                  unique: bool, range_max: int, seed: Any = None,
+                                  *, key: Key) -> Anys:  # fmt: skip
+    """Classes of which those with low numbers are frequent, and how often they were expected."""
+    return [*nn.log_uniform_candidates(key, num_sampled, range_max, true_classes, unique)]
 
 
-__all__ = [*exported(dict(globals()))]
+_sampled_logits = define(
+    "SampledLogits",
+    lambda weights, biases, *args, remove_hits: [
+        *nn.sampled_logits(traced(weights, args[-1]), traced(biases, args[-1]), *args, remove_hits)
+    ],
+    "weights:Value biases:Value inputs:Value true_count:Value count:Value labels:Index drawn:Index",
+    remove_hits=...,
+)
+
+
+def _sampled_loss(title: str, loss: Any, remove: bool) -> Any:
+    def call(weights, biases, labels, inputs, num_sampled, num_classes, num_true=1,
+             sampled_values=None, remove_accidental_hits=remove, partition_strategy="mod",
+             name=title, seed=None) -> Any:  # fmt: skip
+        """A loss of the true classes and of num_sampled others in the place of all classes."""
+        sampled, true_count, sampled_count = sampled_values or log_uniform_candidate_sampler(
+            labels, num_true, num_sampled, True, num_classes, seed
+        )
+        given = weights, biases, inputs, true_count, sampled_count, labels, sampled
+        logits, targets = _sampled_logits(*given, remove_accidental_hits)
+        return loss(labels=targets, logits=logits, name=name)
+
+    return call
+
+
+sampled_softmax_loss = _sampled_loss(
+    "sampled_softmax_loss", softmax_cross_entropy_with_logits, True
+)
+nce_loss = _sampled_loss(
+    "nce_loss", lambda **args: reduce_sum(sigmoid_cross_entropy_with_logits(**args), 1), False
+)
+
+__all__ = [*exported(dict(globals())), "rnn_cell"]

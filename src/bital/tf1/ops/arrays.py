@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import functools
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,8 @@ import numpy as np
 from bital import nn
 from bital.tf1.dtypes import as_dtype
 from bital.tf1.graph import Operand, Tensor, get_default_graph, probes_of
-from bital.tf1.operation import Any_, Anys, Bool, Index, Value, convert_to_tensor, operation
-from bital.tf1.ops import define, exported, op
+from bital.tf1.operation import Any_, Anys, Bool, Index, Value, as_array, operation
+from bital.tf1.ops import define, exported, op, traced, within
 
 
 @operation("Placeholder")
@@ -25,76 +26,47 @@ def _const(value: Any) -> Any_:
 
 
 def placeholder(dtype: Any, shape: Any = None, name: str | None = None) -> Tensor:
-    """A tensor that `Session.run` is given in its feed_dict.
-
-    Parameters
-    ----------
-    dtype : DType
-    shape : shape, optional
-        None in it is any length; without one, any rank too.
-    """
-    kind = as_dtype(dtype)
-    results = [(kind, probes_of(shape, kind))]
+    """A tensor that is fed. None in its shape is any length; without a shape, any rank too."""
+    results = [(as_dtype(dtype), probes_of(shape, dtype))]
     return get_default_graph().add("Placeholder", (), {}, results, name).outputs[0]
 
 
 def placeholder_with_default(input: Any, shape: Any, name: str | None = None) -> Tensor:
     """A tensor that may be fed, and else is the input."""
-    tensor = _placeholder_with_default(input, name=name)
+    tensor = _with_default(input, name=name)
     tensor.probes = probes_of(shape, tensor.dtype)
     return tensor
 
 
-_placeholder_with_default = define("PlaceholderWithDefault", lambda input: input, "input:Any_")
+_with_default = define("PlaceholderWithDefault", lambda x: x, "input:Any_")
 
 # --- new tensors
 
 
-def _filled(kind: str, value: int) -> Any:
-    def of_shape(shape: Any, dtype: Any) -> Any:
-        return np.full(tuple(shape), value, dtype)
-
-    def of_tensor(tensor: Any, dtype: Any) -> Any:
-        return np.full(np.shape(tensor), value, dtype or tensor.dtype)
-
-    filled = define(f"{kind}", of_shape, "shape:Index", kind, dtype="float32")
-    return filled, define(f"{kind}Like", of_tensor, "tensor:Any_", f"{kind}_like", dtype=None)
+def _filled(function: Any) -> Any:
+    return lambda lengths, dtype: function(tuple(np.atleast_1d(lengths)), dtype)
 
 
-zeros, zeros_like = _filled("zeros", 0)
-ones, ones_like = _filled("ones", 1)
+zeros = define("Zeros", _filled(np.zeros), "shape:Index", "zeros", dtype="float32")
+ones = define("Ones", _filled(np.ones), "shape:Index", "ones", dtype="float32")
+zeros_like = define("ZerosLike", np.zeros_like, "tensor:Any_", "zeros_like", dtype=None)
+ones_like = define("OnesLike", np.ones_like, "tensor:Any_", "ones_like", dtype=None)
+fill = define("Fill", lambda n, x: np.broadcast_to(x, tuple(n)), "dims:Index value:Any_")
 diag = define("Diag", np.diag, "diagonal")
 diag_part = define("DiagPart", np.diagonal, "input")
-eye = define(
-    "Eye",
-    lambda num_rows, num_columns, dtype: np.eye(num_rows, num_columns, dtype=dtype),
-    "",
-    "eye",
-    num_rows=...,
-    num_columns=None,
-    dtype="float32",
-)
 
 
-@op("Fill")
-def fill(dims: Index, value: Value) -> Value:
-    """A tensor of this shape, all of whose elements have one value."""
-    return np.broadcast_to(value, tuple(dims))
+@op("Eye", "eye")
+def eye(num_rows: int, num_columns: int | None = None, dtype: Any = "float32") -> Any_:
+    """Ones on the diagonal."""
+    return np.eye(num_rows, num_columns, dtype=dtype)
 
 
-def range(
-    start: Any, limit: Any = None, delta: Any = 1, dtype: Any = None, name: str = "range"
-) -> Tensor:
+@op("Range", "range")
+def range(start: Value, limit: Value = None, delta: Value = 1, dtype: Any = None) -> Value:
     """The numbers from start (0) up to and without limit, delta apart."""
-    start, limit = (0, start) if limit is None else (start, limit)
-    if dtype is not None:
-        start = convert_to_tensor(start, dtype)
-    return _range(start, limit, delta, name=name)
-
-
-@op("Range")
-def _range(start: Value, limit: Value, delta: Value) -> Value:
-    return np.arange(start, limit, delta, start.dtype)
+    ends = (0, start) if limit is None else (start, limit)
+    return np.arange(*ends, delta, dtype=dtype or start.dtype)
 
 
 @op("LinSpace")
@@ -104,147 +76,146 @@ def linspace(start: Value, stop: Value, num: int) -> Value:
 
 
 @op("OneHot", "one_hot")
-def one_hot(
-    indices: Index,
-    depth: Index,
-    on_value: Any = None,
-    off_value: Any = None,
-    axis: Any = None,
-    dtype: Any = None,
-) -> Any_:
-    """A new axis with on_value (1) at each index and off_value (0) elsewhere."""
-    kind = dtype or (np.float32 if on_value is None else np.asarray(on_value).dtype)
-    hot = nn.one_hot(indices, int(depth), np.bool_, -1 if axis is None else axis)
+def one_hot(indices: Index, depth: Index, on_value: Any = None, off_value: Any = None,
+            axis: int = -1, dtype: Any = None) -> Any_:  # fmt: skip
+    """A new axis, with on_value (1) at each index and off_value (0) elsewhere."""
+    kind = dtype or ("f4" if on_value is None else as_array(on_value).dtype)
     on, off = (np.asarray(d if v is None else v, kind) for v, d in ((on_value, 1), (off_value, 0)))
-    return np.where(hot, on, off)
+    return np.where(nn.one_hot(indices, int(depth), bool, axis), on, off)
 
 
-# --- shapes
+@op("SequenceMask")
+def sequence_mask(lengths: Index, maxlen: Index = None, dtype: Any = "bool") -> Any_:
+    """Which places are within sequences, ``(...) -> (..., maxlen)``; give it a maxlen."""
+    places = np.arange(int(np.max(lengths) if maxlen is None else maxlen))
+    return (places < lengths[..., None]).astype(dtype)
 
 
-@op("Shape")
-def shape(input: Any_, out_type: Any = "int32") -> Index:
-    """The shape, which is known when the graph is compiled."""
-    return np.array(np.shape(input), out_type)
+# --- shapes, joining and taking apart
 
 
-def _shaped(function: Any) -> Any:
-    return lambda tensor, shape: function(tensor, tuple(shape))
+def _pad(x: Any, paddings: Any, mode: str, constant_values: Any) -> Any:
+    options = {"constant_values": constant_values} if mode.upper() == "CONSTANT" else {}
+    return np.pad(x, paddings.tolist(), mode.lower(), **options)
 
 
-broadcast_to = define("BroadcastTo", _shaped(np.broadcast_to), "input:Any_ shape:Index")
-expand_dims = define("ExpandDims", np.expand_dims, "input:Any_", axis=...)
-rank = define("Rank", lambda input: np.array(np.ndim(input), np.int32), "input:Any_")
-reshape = define("Reshape", _shaped(np.reshape), "tensor:Any_ shape:Index")
-size = define("Size", lambda input: np.array(np.size(input), np.int32), "input:Any_")
-tile = define("Tile", _shaped(np.tile), "input:Any_ multiples:Index")
+def _shape(kind: str, function: Any, **options: Any) -> Any:
+    return define(kind, function, "input:Any_", out_type="int32", **options)
 
 
-@op("Squeeze")
-def squeeze(input: Any_, axis: Any = None) -> Any_:
-    """Without axes of length 1, or without these."""
-    return np.squeeze(input, tuple(np.atleast_1d(axis)) if axis else None)
-
-
-@op("Transpose", "transpose")
-def transpose(a: Any_, perm: Any = None) -> Any_:
-    """The axes in another order; by default in reverse."""
-    return np.transpose(a, perm)
-
-
-# --- joining and taking apart
-
-stack = define(
-    "Pack", lambda values, axis: np.stack(values, axis), "values:Values", "stack", axis=0
+shape = _shape("Shape", lambda x, out_type: np.array(np.shape(x), out_type))
+size = _shape("Size", lambda x, out_type: np.array(np.size(x), out_type))
+rank = _shape("Rank", lambda x, out_type: np.array(np.ndim(x), out_type))
+reshape = define("Reshape", lambda x, n: np.reshape(x, tuple(n)), "tensor:Any_ shape:Index")
+tile = define("Tile", lambda x, n: np.tile(x, tuple(n)), "input:Any_ multiples:Index")
+reverse = define("ReverseV2", lambda x, n: np.flip(x, tuple(n)), "tensor:Any_ axis:Index")
+broadcast_to = define(
+    "BroadcastTo", lambda x, n: np.broadcast_to(x, tuple(n)), "input:Any_ shape:Index"
 )
-concat = define("Concat", np.concatenate, "values:Values", "concat", axis=...)
-
-
-@op("Unpack", "unstack")
-def unstack(value: Any_, num: int | None = None, axis: int = 0) -> Anys:
-    """The slices along an axis."""
-    return [np.take(value, i, axis) for i in builtins.range(num or np.shape(value)[axis])]
+expand_dims = define("ExpandDims", np.expand_dims, "input:Any_", axis=...)
+squeeze = define(
+    "Squeeze", lambda x, axis: np.squeeze(x, None if axis == () else axis), "input:Any_", axis=[]
+)
+transpose = define(
+    "Transpose", lambda a, perm: np.transpose(a, perm), "a:Any_", "transpose", perm=None
+)
+pad = define("Pad", _pad, "tensor:Any_ paddings:Index", mode="CONSTANT", constant_values=0)
+concat = define("ConcatV2", np.concatenate, "values:Values", "concat", axis=...)
+stack = define("Pack", np.stack, "values:Values", "stack", axis=0)
+unstack = define(
+    "Unpack",
+    lambda x, num, axis: [np.take(x, i, axis) for i in builtins.range(num or x.shape[axis])],
+    "value:Any_",
+    "unstack",
+    num=None,
+    axis=0,
+)
 
 
 @op("Split", "split")
 def split(value: Any_, num_or_size_splits: Any, axis: int = 0) -> Anys:
     """So many equal parts along an axis, or parts of these lengths."""
     parts = num_or_size_splits
-    return np.split(value, np.cumsum(parts)[:-1] if isinstance(parts, list) else parts, axis)
-
-
-@op("Pad")
-def pad(tensor: Any_, paddings: Index, mode: str = "CONSTANT", constant_values: Any = 0) -> Any_:
-    """With elements before and after each axis, ``paddings: (axes, 2)``."""
-    widths = [(int(before), int(after)) for before, after in paddings]
-    if mode.upper() != "CONSTANT":
-        return np.pad(tensor, widths, mode.lower())
-    return np.pad(tensor, widths, constant_values=constant_values)
-
-
-@op("ReverseV2", "ReverseV2")
-def reverse(tensor: Any_, axis: Index) -> Any_:
-    """Turned round along axes."""
-    return np.flip(tensor, tuple(axis))
+    return np.split(value, np.cumsum(parts)[:-1] if isinstance(parts, tuple) else parts, axis)
 
 
 # --- selections
 
 
-def _within(indices: Any, length: int) -> Any:
-    """Indices of which negative ones are out of range for NumPy too."""
-    return np.where(indices < 0, indices - length, indices)
-
-
 @op("GatherV2")
 def gather(params: Any_, indices: Index, validate_indices: Any = None, axis: int = 0) -> Any_:
     """The slices with these indices along an axis."""
-    return np.take(params, _within(indices, params.shape[axis]), axis)
+    return np.take(traced(params, indices), within(indices, params.shape[axis]), axis)
+
+
+def _places(indices: Any, lengths: Any) -> Any:
+    last = builtins.range(indices.shape[-1])
+    return tuple(within(indices[..., i], lengths[i]) for i in last)
 
 
 @op("GatherNd")
 def gather_nd(params: Any_, indices: Index) -> Any_:
     """The elements or slices at these places: the last axis of indices is one place."""
-    places = [
-        _within(indices[..., i], n) for i, n in zip(_upto(indices), params.shape, strict=False)
-    ]
-    return params[tuple(places)]
+    return traced(params, indices)[_places(indices, params.shape)]
 
 
 @op("ScatterNd")
 def scatter_nd(indices: Index, updates: Any_, shape: Index) -> Any_:
     """Zeros to which updates are added at these places."""
     result = np.zeros(tuple(shape), updates.dtype, like=updates)
-    np.add.at(result, tuple(indices[..., i] for i in _upto(indices)), updates)
+    np.add.at(result, _places(indices, result.shape), updates)
     return result
 
 
-def _upto(indices: Any) -> Any:
-    return builtins.range(indices.shape[-1])
+@op("ReverseSequence")
+def reverse_sequence(
+    input: Any_, seq_lengths: Index, seq_axis: int = 1, batch_axis: int = 0
+) -> Any_:
+    """Each sequence in reverse up to its length, and as it is from there on."""
+    x = np.moveaxis(input, (batch_axis, seq_axis), (0, 1))
+    steps, ends = np.arange(x.shape[1]), seq_lengths[:, None]
+    places = np.where(steps < ends, ends - 1 - steps, steps)
+    found = np.take_along_axis(x, places.reshape(places.shape + (1,) * (x.ndim - 2)), 1)
+    return np.moveaxis(found, (0, 1), (batch_axis, seq_axis))
 
 
 @op("Select")
 def _select(condition: Bool, x: Value, y: Value) -> Value:
-    rows = np.ndim(condition) == 1 and np.ndim(x) > 1
-    return np.where(condition.reshape((-1,) + (1,) * (np.ndim(x) - 1)) if rows else condition, x, y)
+    rows = condition.ndim == 1 and x.ndim > 1  # one choice for each row
+    return np.where(condition.reshape(-1, *(1,) * (x.ndim - 1)) if rows else condition, x, y)
 
 
-@op("Where", dynamic=True)
-def _places(condition: Any_) -> Any_:
-    return np.argwhere(condition)
+_where = define("Where", np.argwhere, "condition:Any_", dynamic=True)
 
 
 def where(condition: Any, x: Any = None, y: Any = None, name: str | None = None) -> Tensor:
     """The elements (or rows) of x where the condition holds, else of y; or the places where."""
-    if x is None and y is None:
-        return _places(condition, name=name)
-    return _select(condition, x, y, name=name)
+    return _where(condition, name=name) if x is None else _select(condition, x, y, name=name)
 
 
 @op("BooleanMask", "boolean_mask", dynamic=True)
 def boolean_mask(tensor: Any_, mask: Bool, axis: int = 0) -> Any_:
     """The elements or slices where a mask holds."""
     return tensor[(builtins.slice(None),) * axis + (mask,)]
+
+
+@op("Unique", dynamic=True)
+def unique(x: Any_) -> Anys:
+    """The values in the order in which they come first, and for each element which one it is."""
+    values, first, places = np.unique(x, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    return [values[order], np.argsort(order)[places].astype(np.int32)]
+
+
+@op("Slice")
+def slice(input: Any_, begin: Index, size: Index) -> Any_:
+    """The block of this size, -1 is what is left, that begins there."""
+    for axis, (start, length) in enumerate(zip(begin, size, strict=True)):
+        stop = input.shape[axis] if length == -1 else start + length
+        known = isinstance(start, np.integer) and stop <= input.shape[axis]
+        places = builtins.slice(start, stop) if known else start + np.arange(length)
+        input = input[(builtins.slice(None),) * axis + (places,)]
+    return input
 
 
 @op("StridedSlice", "strided_slice")
@@ -254,27 +225,25 @@ def _item(input: Any_, bounds: Anys, key: Any) -> Any_:
     def built(item: Any) -> Any:
         if isinstance(item, list):
             return builtins.slice(*[built(each) for each in item])
-        if item == "tensor":
-            value = next(rest)
-            return int(value) if isinstance(value, np.ndarray) else value
-        return Ellipsis if item == "..." else item
+        bound = next(rest) if item == "tensor" else item
+        return ... if item == "..." else bound
 
-    return input[tuple(built(item) for item in key)]
+    index = tuple(built(item) for item in key)
+    return functools.reduce(traced, bounds, input)[index]
 
 
 def _getitem(self: Any, key: Any) -> Tensor:
     bounds: list[Any] = []
 
     def written(item: Any) -> Any:
+        if isinstance(item, (list, np.ndarray)):
+            raise TypeError(f"{self!r}[{item!r}]: write tf.gather to choose by indices")
         if isinstance(item, builtins.slice):
             return [written(each) for each in (item.start, item.stop, item.step)]
-        if isinstance(item, Operand):
-            bounds.append(item)
-            return "tensor"
-        return "..." if item is Ellipsis else item
+        bounds.extend([item] if isinstance(item, Operand) else [])
+        return "tensor" if isinstance(item, Operand) else "..." if item is ... else item
 
-    keys = [written(item) for item in (key if isinstance(key, tuple) else (key,))]
-    return _item(self, bounds, keys)
+    return _item(self, bounds, [written(i) for i in (key if isinstance(key, tuple) else (key,))])
 
 
 Operand.__getitem__ = _getitem  # type: ignore[method-assign]
