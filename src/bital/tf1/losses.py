@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 
 from bital.tf1 import nn
 from bital.tf1.graph import GraphKeys, Tensor, add_to_collection, get_collection, name_scope
-from bital.tf1.operation import Value, constant, convert_to_tensor, operation
+from bital.tf1.operation import Value, convert_to_tensor, operation
 from bital.tf1.ops import math
 from bital.tf1.ops.arrays import squeeze
 
@@ -22,6 +21,11 @@ class Reduction:
     NONE, SUM = "none", "weighted_sum"
     MEAN, SUM_OVER_BATCH_SIZE = "weighted_mean", "weighted_sum_over_batch_size"
     SUM_BY_NONZERO_WEIGHTS = SUM_OVER_NONZERO_WEIGHTS = "weighted_sum_by_nonzero_weights"
+
+
+def quotient(total: Any, count: Any) -> Any:
+    """0 where there is nothing to divide by."""
+    return np.where(count == 0, 0, total / np.where(count == 0, 1, count))
 
 
 @operation("WeightedLoss")
@@ -37,8 +41,7 @@ def _weighted(losses: Value, weights: Value, reduction: str) -> Value:
         Reduction.SUM_OVER_BATCH_SIZE: np.sum(np.ones_like(spread)),
         Reduction.SUM_BY_NONZERO_WEIGHTS: np.sum((spread != 0).astype(losses.dtype)),
     }
-    count = counts[reduction]
-    return np.where(count == 0, 0, np.sum(found) / np.where(count == 0, 1, count))
+    return quotient(np.sum(found), counts[reduction])
 
 
 def compute_weighted_loss(
@@ -57,96 +60,75 @@ def compute_weighted_loss(
     return found
 
 
-def _loss(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """What gives the loss of each element, with weights, a scope, a collection and a reduction."""
-    title = function.__name__ + "_loss" * function.__name__.endswith("cross_entropy")
-    labels, predictions, *options = inspect.signature(function).parameters.values()
+def _loss(title: str, formula: Callable[..., Tensor], floats: bool = True) -> Callable[..., Tensor]:
+    """A loss: the formula of its elements, with weights, a scope, a collection and a reduction."""
+    own = inspect.signature(formula).parameters
+    labels, predictions, *options = own.values()
     _, weights, *shared = inspect.signature(compute_weighted_loss).parameters.values()
     signature = inspect.Signature([labels, predictions, weights, *options, *shared])
 
-    @functools.wraps(function)
     def loss(*args: Any, **kwargs: Any) -> Tensor:
         bound = signature.bind(*args, **kwargs)
         bound.apply_defaults()
-        given = bound.arguments
-        with name_scope(given["scope"], title) as given["scope"]:
-            own = [given.pop(p.name) for p in (labels, predictions, *options)]
-            return compute_weighted_loss(function(*own), **given)
+        with name_scope(bound.arguments["scope"], title) as bound.arguments["scope"]:
+            one, other, *more = [bound.arguments.pop(name) for name in own]
+            if floats:
+                one, other = math.cast(one, "float32"), math.cast(other, "float32")
+                one.shape.merge_with(other.shape)
+            return compute_weighted_loss(formula(one, other, *more), **bound.arguments)
 
-    loss.__signature__ = signature  # type: ignore[attr-defined]
+    loss.__name__, loss.__signature__ = title, signature  # type: ignore[attr-defined]
     return loss
 
 
-def _floats(labels: Any, predictions: Any) -> tuple[Tensor, Tensor]:
-    found = math.cast(labels, "float32"), math.cast(predictions, "float32")
-    found[0].shape.merge_with(found[1].shape)
-    return found
+def _smooth(labels: Any, logits: Tensor, share: float, mean: float) -> Tensor:
+    labels = math.cast(labels, logits.dtype)
+    return labels * (1 - share) + share * mean if share else labels
 
 
-@_loss
-def absolute_difference(labels: Any, predictions: Any) -> Tensor:
-    """``|predictions - labels|``."""
-    labels, predictions = _floats(labels, predictions)
-    return math.abs(predictions - labels)
-
-
-@_loss
-def mean_squared_error(labels: Any, predictions: Any) -> Tensor:
-    """``(predictions - labels)**2``."""
-    labels, predictions = _floats(labels, predictions)
-    return math.squared_difference(predictions, labels)
-
-
-@_loss
-def huber_loss(labels: Any, predictions: Any, delta: float = 1.0) -> Tensor:
-    """``e**2 / 2`` of errors e up to delta, and ``delta (|e| - delta / 2)`` of larger ones."""
-    labels, predictions = _floats(labels, predictions)
-    error = math.abs(predictions - labels)
-    near = math.minimum(error, delta)
-    return 0.5 * near * near + delta * (error - near)
-
-
-@_loss
-def log_loss(labels: Any, predictions: Any, epsilon: float = 1e-7) -> Tensor:
-    """The cross-entropy of labels from 0 to 1 and probabilities."""
-    labels, predictions = _floats(labels, predictions)
-    other = (1 - labels) * math.log(1 - predictions + epsilon)
-    return -labels * math.log(predictions + epsilon) - other
-
-
-@_loss
-def hinge_loss(labels: Any, logits: Any) -> Tensor:
-    """``max(0, 1 - (2 labels - 1) logits)``."""
-    labels, logits = _floats(labels, logits)
-    return nn.relu(1 - (2 * labels - 1) * logits)
-
-
-@_loss
-def softmax_cross_entropy(onehot_labels: Any, logits: Any, label_smoothing: float = 0) -> Tensor:
-    """``-sum(labels log(softmax(logits)))``, of labels that may be moved towards their mean."""
-    labels = math.cast(onehot_labels, logits.dtype)
-    if label_smoothing:
-        classes = int(logits.shape[-1])
-        labels = labels * (1 - label_smoothing) + label_smoothing / classes
-    return nn.softmax_cross_entropy_with_logits_v2(labels=labels, logits=logits)
-
-
-@_loss
-def sparse_softmax_cross_entropy(labels: Any, logits: Any) -> Tensor:
-    """``-log(softmax(logits))`` at the labels, ``(batch,)`` or ``(batch, 1)``."""
+def _sparse(labels: Any, logits: Tensor) -> Tensor:
     labels = convert_to_tensor(labels)
     labels = squeeze(labels, [-1]) if labels.shape.ndims == logits.shape.ndims else labels
     return nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
 
 
-@_loss
-def sigmoid_cross_entropy(
-    multi_class_labels: Any, logits: Any, label_smoothing: float = 0
-) -> Tensor:
-    """The cross-entropy of labels from 0 to 1 and ``sigmoid(logits)``."""
-    labels = math.cast(multi_class_labels, logits.dtype)
-    labels = labels * (1 - label_smoothing) + 0.5 * label_smoothing if label_smoothing else labels
-    return nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=logits)
+def _huber(labels: Any, predictions: Any, delta: float = 1.0) -> Tensor:
+    error = math.abs(predictions - labels)
+    near = math.minimum(error, delta)
+    return 0.5 * near * near + delta * (error - near)
+
+
+huber_loss = _loss("huber_loss", _huber)
+absolute_difference = _loss(
+    "absolute_difference", lambda labels, predictions: math.abs(predictions - labels)
+)
+mean_squared_error = _loss(
+    "mean_squared_error", lambda labels, predictions: math.squared_difference(predictions, labels)
+)
+hinge_loss = _loss("hinge_loss", lambda labels, logits: nn.relu(1 - (2 * labels - 1) * logits))
+log_loss = _loss(
+    "log_loss",
+    lambda labels, predictions, epsilon=1e-7: (
+        -labels * math.log(predictions + epsilon)
+        - (1 - labels) * math.log(1 - predictions + epsilon)
+    ),
+)
+sparse_softmax_cross_entropy = _loss("sparse_softmax_cross_entropy_loss", _sparse, False)
+softmax_cross_entropy = _loss(
+    "softmax_cross_entropy_loss",
+    lambda onehot_labels, logits, label_smoothing=0: nn.softmax_cross_entropy_with_logits_v2(
+        labels=_smooth(onehot_labels, logits, label_smoothing, 1 / int(logits.shape[-1])),
+        logits=logits,
+    ),
+    False,
+)
+sigmoid_cross_entropy = _loss(
+    "sigmoid_cross_entropy_loss",
+    lambda multi_class_labels, logits, label_smoothing=0: nn.sigmoid_cross_entropy_with_logits(
+        labels=_smooth(multi_class_labels, logits, label_smoothing, 0.5), logits=logits
+    ),
+    False,
+)
 
 
 def get_losses(scope: str | None = None, loss_collection: str = GraphKeys.LOSSES) -> list[Tensor]:
@@ -157,12 +139,6 @@ def get_losses(scope: str | None = None, loss_collection: str = GraphKeys.LOSSES
 def get_regularization_losses(scope: str | None = None) -> list[Tensor]:
     """The penalties of regularizers."""
     return get_collection(GraphKeys.REGULARIZATION_LOSSES, scope)
-
-
-def get_regularization_loss(scope: Any = None, name: str = "total_regularization_loss") -> Tensor:
-    """The sum of the penalties of regularizers."""
-    found = get_regularization_losses(scope)
-    return math.add_n(found, name=name) if found else constant(0.0)
 
 
 def get_total_loss(

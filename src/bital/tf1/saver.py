@@ -10,7 +10,6 @@ import contextlib
 import json
 import math
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,7 +25,8 @@ from bital.tf1 import errors
 from bital.tf1.dtypes import as_dtype
 from bital.tf1.evaluation import Part
 from bital.tf1.graph import Graph, Operation, Tensor, get_default_graph
-from bital.tf1.operation import KERNELS
+from bital.tf1.operation import KERNELS, as_array
+from bital.tf1.ops import exported
 from bital.tf1.shapes import TensorShape
 from bital.tf1.variables import Variable, _outside, global_variables
 
@@ -42,72 +42,42 @@ class Saver:
         All global variables that there are, by default.
     max_to_keep : int, default 5
         Of how many checkpoints the files are kept; None and 0 keep all.
-    keep_checkpoint_every_n_hours : float, default 10,000
-        How often one is kept beside them.
     """
 
-    def __init__(
-        self,
-        var_list: Any = None,
-        max_to_keep: int | None = 5,
-        keep_checkpoint_every_n_hours: float = 10000.0,
-        name: str | None = None,
-    ) -> None:
+    def __init__(self, var_list: Any = None, max_to_keep: int | None = 5) -> None:
         found = global_variables() if var_list is None else var_list
-        if not isinstance(found, dict):
-            found = {getattr(v, "op", v): v for v in found}.values()
-            found = {v.op.name if isinstance(v, Variable) else str(v): v for v in found}
+        self._variables = found if isinstance(found, dict) else {v.op.name: v for v in found}
         if not found:
             raise ValueError("No variables to save")
-        if bad := [v for v in found.values() if not isinstance(v, Variable)]:
-            raise TypeError(f"a Saver saves tf.Variables, got {bad[0]!r}")
-        self._variables, self._max_to_keep = found, max_to_keep
-        self._hours, self._begun = keep_checkpoint_every_n_hours, time.time()
-        self._kept: dict[str, float] = {}
-
-    @property
-    def last_checkpoints(self) -> list[str]:
-        """The checkpoints that it keeps, the newest last."""
-        return list(self._kept)
+        self._max_to_keep = max_to_keep
+        self.last_checkpoints: list[str] = []
 
     def save(
-        self,
-        sess: Any,
-        save_path: Any,
-        global_step: Any = None,
-        latest_filename: str = "checkpoint",
-        meta_graph_suffix: str = "meta",
-        write_meta_graph: bool = True,
+        self, sess: Any, save_path: Any, global_step: Any = None, write_meta_graph: bool = True
     ) -> str:
         """Write the variables' values, and the graph; return the prefix that `restore` takes."""
-        prefix = os.fspath(save_path)
-        if global_step is not None:
-            step = global_step if isinstance(global_step, int) else sess.run(global_step)
-            prefix = f"{prefix}-{step}"
-        folder, name = os.path.split(prefix)
-        if not name or not os.path.isdir(folder or "."):
+        step = sess.run(global_step) if hasattr(global_step, "graph") else global_step
+        prefix = f"{save_path}" if step is None else f"{save_path}-{step}"
+        folder = Path(prefix).parent
+        if not folder.is_dir():
             raise ValueError(f"Parent directory of {prefix} doesn't exist, can't save.")
         with sess._lock:
             values = {key: sess.values.get(v.graph_element) for key, v in self._variables.items()}
-            for key, value in values.items():
-                if value is None:
-                    raise errors.FailedPreconditionError(
-                        f"Attempting to use uninitialized value {self._variables[key].op.name}"
-                    )
+            if missing := [key for key, value in values.items() if value is None]:
+                raise errors.FailedPreconditionError(
+                    f"Attempting to use uninitialized value {missing[0]}"
+                )
             archive.write(f"{prefix}.index", {"format": _VARIABLES, "version": 1}, values)
         if write_meta_graph:
-            self.export_meta_graph(f"{prefix}.{meta_graph_suffix}", sess.graph)
-        self._kept.pop(prefix, None)
-        self._kept[prefix] = time.time()
-        for old in list(self._kept)[: -self._max_to_keep] if self._max_to_keep else ():
-            if self._kept.pop(old) > self._begun + 3600 * self._hours:
-                self._begun += 3600 * self._hours
-                continue
-            for suffix in ("index", meta_graph_suffix):
-                Path(f"{old}.{suffix}").unlink(missing_ok=True)
-        names = [os.path.relpath(kept, folder or ".") for kept in self._kept]
+            export_meta_graph(f"{prefix}.meta", sess.graph, self)
+        kept = [*(path for path in self.last_checkpoints if path != prefix), prefix]
+        self.last_checkpoints = kept[-self._max_to_keep :] if self._max_to_keep else kept
+        names = [os.path.relpath(path, folder) for path in self.last_checkpoints]
         text = json.dumps({"format": _LIST, "version": 1, "checkpoints": names})
-        write_atomically(Path(folder, latest_filename), lambda path: path.write_text(text))
+        write_atomically(folder / "checkpoint", lambda path: path.write_text(text))
+        for old in kept[: -len(self.last_checkpoints)]:
+            Path(f"{old}.index").unlink(missing_ok=True)
+            Path(f"{old}.meta").unlink(missing_ok=True)
         return prefix
 
     def restore(self, sess: Any, save_path: Any) -> None:
@@ -118,33 +88,18 @@ class Saver:
         NotFoundError, InvalidArgumentError, DataLossError
             A variable is not in the file; has another shape or dtype there; the file is damaged.
         """
-        if save_path is None:
-            raise ValueError("Can't load save_path when it is None.")
         saved = _read_variables(save_path)
         for key, variable in self._variables.items():
-            if key not in saved:
-                raise errors.NotFoundError(
-                    f"Key {key} not found in checkpoint {save_path}, which has {sorted(saved)}"
-                )
-            found = saved[key]
-            if not variable.shape.is_compatible_with(found.shape):
+            value = _found(saved, key, save_path)
+            fits = variable.shape.is_compatible_with(value.shape)
+            if not fits or value.dtype != variable.dtype.numpy:
                 raise errors.InvalidArgumentError(
-                    "Assign requires shapes of both tensors to match. "
-                    f"{variable.op.name} has shape {variable.shape}, and {key} in {save_path} "
-                    f"{found.shape}"
-                )
-            if found.dtype != variable.dtype.numpy:
-                raise errors.InvalidArgumentError(
-                    f"tensor_name = {key}; expected dtype {variable.dtype.name} does not equal "
-                    f"original dtype {found.dtype} in {save_path}"
+                    "Assign requires shapes and dtypes of both tensors to match: "
+                    f"{variable!r} and {key!r} of {value.dtype}{value.shape} in {save_path}"
                 )
         with sess._lock:
             for key, variable in self._variables.items():
                 sess.values[variable.graph_element] = np.array(saved[key])
-
-    def export_meta_graph(self, filename: Any, graph: Graph | None = None) -> None:
-        """Write the graph, with what `import_meta_graph` needs to make this Saver again."""
-        export_meta_graph(filename, graph, self)
 
 
 # --- checkpoints ----------------------------------------------------------------------------
@@ -160,17 +115,22 @@ def _reading(path: Any) -> Iterator[None]:
 
 
 def _read_variables(prefix: Any) -> dict[str, np.ndarray]:
-    if os.path.isdir(prefix):
-        prefix = latest_checkpoint(prefix)
+    prefix = latest_checkpoint(prefix) if prefix and os.path.isdir(prefix) else prefix
     if not checkpoint_exists(prefix):
         raise ValueError(f"The passed save_path is not a valid checkpoint: {prefix}")
     if os.path.exists(f"{prefix}.data-00000-of-00001"):
         raise errors.DataLossError(
-            f"{prefix} is a checkpoint of TensorFlow's own format: read its variables there with "
-            "tf.train.load_variable, save them with np.savez, and give them to variable.load(...)"
+            f"{prefix} is of TensorFlow's own format: read its variables there with "
+            "tf.train.load_variable, save them with np.savez, and write variable.load(value)"
         )
     with _reading(f"{prefix}.index"):
         return archive.read(f"{prefix}.index", {_VARIABLES: 1})[1]
+
+
+def _found(saved: dict[str, np.ndarray], key: str, path: Any) -> np.ndarray:
+    if key not in saved:
+        raise errors.NotFoundError(f"Key {key} not found in checkpoint {path}: {sorted(saved)}")
+    return saved[key]
 
 
 def checkpoint_exists(checkpoint_prefix: Any) -> bool:
@@ -178,9 +138,9 @@ def checkpoint_exists(checkpoint_prefix: Any) -> bool:
     return os.path.isfile(f"{checkpoint_prefix}.index")
 
 
-def get_checkpoint_state(checkpoint_dir: Any, latest_filename: str | None = None) -> Any:
+def get_checkpoint_state(checkpoint_dir: Any) -> Any:
     """The `model_checkpoint_path` and the `all_model_checkpoint_paths` of a folder, if any."""
-    path = Path(checkpoint_dir, latest_filename or "checkpoint")
+    path = Path(checkpoint_dir, "checkpoint")
     if not path.is_file():
         return None
     with _reading(path):
@@ -189,9 +149,9 @@ def get_checkpoint_state(checkpoint_dir: Any, latest_filename: str | None = None
         return SimpleNamespace(model_checkpoint_path=found[-1], all_model_checkpoint_paths=found)
 
 
-def latest_checkpoint(checkpoint_dir: Any, latest_filename: str | None = None) -> str | None:
+def latest_checkpoint(checkpoint_dir: Any) -> str | None:
     """The prefix of the newest checkpoint in a folder, if there is one."""
-    state = get_checkpoint_state(checkpoint_dir, latest_filename)
+    state = get_checkpoint_state(checkpoint_dir)
     found = state.model_checkpoint_path if state else None
     return found if checkpoint_exists(found) else None
 
@@ -203,10 +163,8 @@ def list_variables(ckpt_dir_or_file: Any) -> list[tuple[str, list[int]]]:
 
 def load_variable(ckpt_dir_or_file: Any, name: str) -> np.ndarray:
     """One value in a checkpoint, or in the newest one of a folder."""
-    found, name = _read_variables(ckpt_dir_or_file), name.removesuffix(":0")
-    if name not in found:
-        raise errors.NotFoundError(f"Key {name} not found in checkpoint {ckpt_dir_or_file}")
-    return found[name]
+    saved = _read_variables(ckpt_dir_or_file)
+    return _found(saved, name.removesuffix(":0"), ckpt_dir_or_file)
 
 
 # --- graphs ---------------------------------------------------------------------------------
@@ -216,27 +174,28 @@ def export_meta_graph(
     filename: Any, graph: Graph | None = None, saver: Saver | None = None
 ) -> None:
     """Write a graph: its operations, its collections, and what a Saver saves."""
-    graph, arrays, variables = graph or get_default_graph(), {}, {}
+    graph, arrays = graph or get_default_graph(), {}
 
     def packed(value: Any) -> Any:
-        if isinstance(value, np.ndarray) and value.dtype == object:
-            texts = [text.decode("latin-1") for text in value.flat]
-            return {"strings": texts, "shape": list(value.shape)}
-        if isinstance(value, np.ndarray):
-            return {"array": arrays.setdefault(id(value), (str(len(arrays)), value))[0]}
+        if isinstance(value, dict):
+            return {key: packed(item) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [packed(item) for item in value]
         if isinstance(value, Unvalued):
             return value.shape and list(value.shape)
         if isinstance(value, Variable):
             first, setter = value.initial_value.name, value.initializer.name
-            variables[value.op.name] = [first, setter, value.trainable]
-            return {"variable": value.op.name}
+            return {"variable": [value.op.name, first, setter, value.trainable]}
         if isinstance(value, (Tensor, Operation)):
             return {type(value).__name__.lower(): value.name}
-        if isinstance(value, dict):
-            return {key: packed(item) for key, item in value.items()}
         if isinstance(value, float) and not math.isfinite(value):
-            return packed(np.asarray(value))
-        return [packed(v) for v in value] if isinstance(value, (list, tuple)) else value
+            value = np.asarray(value)
+        if not isinstance(value, np.ndarray):
+            return value
+        if value.dtype == object:
+            texts = [text.decode("latin-1") for text in value.flat]
+            return {"strings": [texts, list(value.shape)]}
+        return {"array": arrays.setdefault(id(value), (str(len(arrays)), value))[0]}
 
     operations = [
         {
@@ -249,14 +208,9 @@ def export_meta_graph(
         }
         for op in graph.get_operations()
     ]
-    document = {
-        "format": _GRAPH,
-        "version": 1,
-        "operations": operations,
-        "collections": packed(graph.collections),
-        "saver": saver and [packed(saver._variables), saver._max_to_keep, saver._hours],
-        "variables": variables,
-    }
+    document = {"format": _GRAPH, "version": 1, "operations": operations}
+    document["collections"] = packed(graph.collections)
+    document["saver"] = saver and [packed(saver._variables), saver._max_to_keep]
     archive.write(filename, document, dict(arrays.values()))
 
 
@@ -268,66 +222,79 @@ def import_meta_graph(meta_graph_or_file: Any, clear_devices: bool = False) -> S
     OSError, DataLossError, ValueError
         There is no such file; it is damaged; the default graph has operations of its names.
     """
-    path = Path(meta_graph_or_file)
+    path, graph = Path(meta_graph_or_file), get_default_graph()
     if not path.is_file():
         raise OSError(f"File {path} does not exist.")
-    graph = get_default_graph()
     with _reading(path):
         document, arrays = archive.read(path, {_GRAPH: 1})
-        _build(Graph(), document, arrays)  # a damaged file leaves the default graph as it is
-    if taken := {op["name"] for op in document["operations"]} & {*graph._operations}:
+        _Import(Graph(), arrays).run(document)  # a damaged file leaves the default graph as it is
+    if taken := {entry["name"] for entry in document["operations"]} & {*graph._operations}:
         raise ValueError(
             f"The graph has an operation {min(taken)!r} already: write tf.reset_default_graph() "
             "before import_meta_graph"
         )
-    return _build(graph, document, arrays)
+    return _Import(graph, arrays).run(document)
 
 
-def _build(graph: Graph, document: dict[str, Any], arrays: dict[str, Any]) -> Saver | None:
-    variables: dict[str, Variable] = {}
-    named = {"tensor": graph.get_tensor_by_name, "operation": graph.get_operation_by_name}
-    named |= {"array": arrays.__getitem__, "variable": variables.__getitem__}
+class _Import:
+    """Adds what a file describes to a graph."""
 
-    def unpacked(value: Any) -> Any:
-        if isinstance(value, list):
-            return [unpacked(item) for item in value]
-        if not isinstance(value, dict):
-            return value
-        if "strings" in value:
-            texts = [text.encode("latin-1") for text in value["strings"]]
-            return np.array([*texts, None], object)[:-1].reshape(value["shape"])
-        found = [named[key](item) for key, item in value.items() if key in named]
-        return found[0] if found else {key: unpacked(item) for key, item in value.items()}
+    def __init__(self, graph: Graph, arrays: dict[str, np.ndarray]) -> None:
+        self.graph, self.variables = graph, {}
+        self.kinds = {
+            "array": arrays.__getitem__,
+            "strings": self.strings,
+            "variable": self.variable,
+            "tensor": graph.get_tensor_by_name,
+            "operation": graph.get_operation_by_name,
+        }
 
-    def result(name: str, pair: Any) -> Any:
-        dtype, pair = as_dtype(name), unpacked(pair)
-        if pair is None:
-            return dtype, None
-        first, second = (
-            probe if isinstance(probe, np.ndarray) else Unvalued(_shape(probe), dtype.numpy)
-            for probe in pair
-        )
-        return dtype, (first, second)
+    def run(self, document: dict[str, Any]) -> Saver | None:
+        graph = self.graph
+        with graph.as_default(), _outside(graph), graph.control_dependencies(None):
+            for entry in document["operations"]:
+                self.operation(**entry)
+            for key, items in document["collections"].items():
+                graph.get_collection_ref(key).extend(self.value(items))
+            return Saver(*self.value(document["saver"])) if document["saver"] else None
 
-    with graph.as_default(), _outside(graph), graph.control_dependencies(None):
-        for entry in document["operations"]:
-            results = [result(*output) for output in entry["outputs"]]
-            inputs = [graph.get_tensor_by_name(name) for name in entry["inputs"]]
-            kind, attributes = KERNELS[entry["type"]].type, unpacked(entry["attributes"])
-            op = graph.add(kind, inputs, attributes, results, entry["name"])
-            op.control_inputs = tuple(map(graph.get_operation_by_name, entry["controls"]))
-            for key, value in attributes.items():
-                if isinstance(value, dict):
-                    Part.of(op, key)  # it is made of operations that stand before
-        for name, (first, setter, trainable) in document["variables"].items():
-            made = variables[name] = Variable.__new__(Variable)
-            made.op, made.trainable = graph.get_operation_by_name(name), trainable
-            made.initial_value = graph.get_tensor_by_name(first)
-            made.initializer, made.constraint = graph.get_operation_by_name(setter), None
-        for key, items in document["collections"].items():
-            graph.collections.setdefault(key, []).extend(unpacked(items))
-    return Saver(*unpacked(document["saver"])) if document["saver"] else None
+    def operation(
+        self, type: str, name: str, inputs: Any, controls: Any, attributes: Any, outputs: Any
+    ) -> None:
+        read = [self.graph.get_tensor_by_name(item) for item in inputs]
+        results = [self.result(*output) for output in outputs]
+        op = self.graph.add(KERNELS[type].type, read, self.value(attributes), results, name)
+        op.control_inputs = tuple(self.graph.get_operation_by_name(item) for item in controls)
+        for key, value in op.attributes.items():
+            if isinstance(value, dict):
+                Part.of(op, key)  # it is made of operations that stand before
+
+    def result(self, dtype: str, probes: Any) -> Any:
+        kind, found = as_dtype(dtype), self.value(probes)
+        for i, probe in enumerate(found or ()):
+            if not isinstance(probe, np.ndarray):
+                shape = None if probe is None else TensorShape(probe).as_list()
+                found[i] = Unvalued(shape, kind.numpy)
+        return kind, found and tuple(found)
+
+    def value(self, item: Any) -> Any:
+        if isinstance(item, list):
+            return [self.value(each) for each in item]
+        if not isinstance(item, dict):
+            return item
+        found = [self.kinds[key](inner) for key, inner in item.items() if key in self.kinds]
+        return found[0] if found else {key: self.value(inner) for key, inner in item.items()}
+
+    def strings(self, item: Any) -> np.ndarray:
+        return as_array([text.encode("latin-1") for text in item[0]], "string").reshape(item[1])
+
+    def variable(self, item: Any) -> Variable:
+        name, first, setter, trainable = item
+        found = self.variables.setdefault(name, Variable.__new__(Variable))
+        found.op, found.trainable = self.graph.get_operation_by_name(name), trainable
+        found.initial_value = self.graph.get_tensor_by_name(first)
+        found.initializer, found.constraint = self.graph.get_operation_by_name(setter), None
+        return found
 
 
-def _shape(lengths: Any) -> Any:
-    return None if lengths is None else TensorShape(lengths).as_list()
+__all__ = exported(dict(globals()))

@@ -42,13 +42,15 @@ def _merge(inputs: Anys) -> Any_:
     return b"".join(inputs)  # messages of the same fields
 
 
-def _summary(kind: Any, name: str, values: Any, collections: Any) -> Tensor:
-    graph = get_default_graph()
-    with graph.name_scope(re.sub(r"[^-\w./]", "_", name)) as scope:
-        found = kind(values, scope[:-1], name=scope)
+def _collected(found: Tensor, collections: Any) -> Tensor:
     for key in [GraphKeys.SUMMARIES] if collections is None else collections:
-        graph.add_to_collection(key, found)
+        found.graph.add_to_collection(key, found)
     return found
+
+
+def _summary(kind: Any, name: str, values: Any, collections: Any) -> Tensor:
+    with get_default_graph().name_scope(re.sub(r"[^-\w./]", "_", name)) as scope:
+        return _collected(kind(values, scope[:-1], name=scope), collections)
 
 
 def scalar(name: str, tensor: Any, collections: Any = None) -> Tensor:
@@ -64,10 +66,7 @@ def histogram(name: str, values: Any, collections: Any = None) -> Tensor:
 def merge(inputs: Any, collections: Any = None, name: str | None = None) -> Tensor:
     """Several summaries as one."""
     with get_default_graph().name_scope(name or "Merge"):
-        found = _merge(list(inputs))
-    for key in collections or ():
-        get_default_graph().add_to_collection(key, found)
-    return found
+        return _collected(_merge(list(inputs)), collections or ())
 
 
 def merge_all(key: str = GraphKeys.SUMMARIES, scope: Any = None, name: Any = None) -> Any:
@@ -83,29 +82,21 @@ class FileWriter:
         self, logdir: Any, graph: Any = None, max_queue: int = 10, flush_secs: int = 120
     ) -> None:
         writer = self._writer = _load("").FileWriter(logdir, max_queue, flush_secs)
-        self.get_logdir, self.reopen = writer.get_logdir, writer.reopen
-        self.flush, self.close, self.add_event = writer.flush, writer.close, writer.add_event
+        self.get_logdir, self.flush, self.close = writer.get_logdir, writer.flush, writer.close
         if graph is not None:
             self.add_graph(graph)
 
-    def add_summary(self, summary: Any, global_step: int | None = None) -> None:
+    def add_summary(self, summary: bytes, global_step: int | None = None) -> None:
         """Write what a session gave for a summary."""
-        message = _load(".proto.summary_pb2").Summary
-        summary = message.FromString(summary) if isinstance(summary, bytes) else summary
-        self._writer.add_summary(summary, global_step)
+        message = _load(".proto.summary_pb2").Summary.FromString(summary)
+        self._writer.add_summary(message, global_step)
 
     def add_graph(self, graph: Graph, global_step: int | None = None) -> None:
         """Write which operations a graph has, and what each of them reads."""
         found = _load(".proto.graph_pb2").GraphDef()
         for op in graph.get_operations():
-            inputs = [re.sub(":0$", "", tensor.name) for tensor in op.inputs]
+            inputs = [tensor.name.removesuffix(":0") for tensor in op.inputs]
             inputs += [f"^{control.name}" for control in op.control_inputs]
             found.node.add(name=op.name, op=op.type, input=inputs)
         event = _load(".proto.event_pb2").Event(graph_def=found.SerializeToString())
         self._writer.add_event(event, global_step)
-
-    def __enter__(self) -> FileWriter:
-        return self
-
-    def __exit__(self, *exception: Any) -> None:
-        self.close()

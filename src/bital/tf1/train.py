@@ -1,9 +1,8 @@
-# ruff: noqa: F401
+# ruff: noqa: F403
 """Optimizers, learning rates and averages: updates are operations, fused with their gradients."""
 
 from __future__ import annotations
 
-import functools
 import inspect
 import math
 from collections.abc import Sequence
@@ -15,18 +14,9 @@ from bital.nn import schedules
 from bital.tf1.control import group
 from bital.tf1.gradients import gradients
 from bital.tf1.graph import Graph, GraphKeys, Operation, control_dependencies, get_default_graph
-from bital.tf1.initializers import Constant
 from bital.tf1.operation import Any_, Anys, Value, convert_to_tensor, operation
-from bital.tf1.saver import (
-    Saver,
-    checkpoint_exists,
-    export_meta_graph,
-    get_checkpoint_state,
-    import_meta_graph,
-    latest_checkpoint,
-    list_variables,
-    load_variable,
-)
+from bital.tf1.ops.arrays import fill
+from bital.tf1.saver import *
 from bital.tf1.variables import (
     Variable,
     _outside,
@@ -40,13 +30,11 @@ from bital.tf1.variables import (
 _ONE = np.float32(1)
 
 
-def _beside(variable: Variable, suffix: str, first: Any) -> Variable:
+def _beside(variable: Variable, suffix: str, start: Any) -> Variable:
     """A variable that an optimizer keeps for another one, under that one's name."""
-    if not isinstance(variable, Variable):
-        raise TypeError(f"only tf.Variables can be trained or averaged, got {variable!r}")
     name = f"{get_variable_scope().name}/{variable.op.name}/{suffix}".lstrip("/")
     with _outside(get_default_graph()):
-        return Variable(first, trainable=False, name=name)
+        return Variable(start, trainable=False, name=name)
 
 
 class Optimizer:
@@ -63,36 +51,28 @@ class Optimizer:
     options: ClassVar[dict[str, type[Optimizer]]] = {}
 
     def __init_subclass__(cls) -> None:
-        rule, skipped = vars(cls)["rule"], 2 + len(cls.slots) + len(cls.powers)
-        arguments = [*inspect.signature(rule).parameters.values()][skipped:]
         cls.title = cls.__name__.removeprefix("_").removesuffix("Optimizer")
-        more = {"use_locking": False, "name": cls.title, **dict.fromkeys(cls.options, False)}
-        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-        arguments += [inspect.Parameter(key, kind, default=value) for key, value in more.items()]
-        cls.__signature__ = inspect.Signature(arguments)
 
         def apply(var: Any_, state: Anys, powers: Anys, grad: Any_, numbers: Anys) -> Anys:
-            found = zip(rule(var, grad, *state, *powers, *numbers), [var, *state], strict=True)
-            return [new.astype(old.dtype) for new, old in found]
+            new = cls.rule(var, grad, *state, *powers, *numbers)
+            return [a.astype(b.dtype) for a, b in zip(new, [var, *state], strict=True)]
 
         cls.apply = staticmethod(operation(f"Apply{cls.title}", assigns=1 + len(cls.slots))(apply))
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        bound = self.__signature__.bind(*args, **kwargs)
-        bound.apply_defaults()
-        self._numbers = numbers = dict(bound.arguments)
-        self._name = numbers.pop("name")
-        del numbers["use_locking"]
+    def __init__(
+        self, *args: Any, use_locking: bool = False, name: str | None = None, **kwargs: Any
+    ) -> None:
+        self._name = name or self.title
         for key, other in self.options.items():
-            if numbers.pop(key):
+            if kwargs.pop(key, False):
                 self.__class__ = other
-        self._firsts = {slot: numbers.get(start, start) for slot, start in self.slots.items()}
+        known = [None] * (2 + len(self.slots) + len(self.powers))
+        bound = inspect.signature(type(self).rule).bind(*known, *args, **kwargs)
+        bound.apply_defaults()
+        numbers = self._numbers = dict([*bound.arguments.items()][len(known) :])
+        self._starts = {slot: numbers.get(start, start) for slot, start in self.slots.items()}
         self._slots: dict[str, dict[Variable, Variable]] = {slot: {} for slot in self.slots}
         self._powers: dict[str, Variable] = {}
-
-    def get_name(self) -> str:
-        """Its name, which is the default name of its operations."""
-        return self._name
 
     def minimize(
         self, loss: Any, global_step: Any = None, var_list: Any = None, *args: Any, **options: Any
@@ -103,13 +83,7 @@ class Optimizer:
         return self.apply_gradients(found, global_step, name)
 
     def compute_gradients(
-        self,
-        loss: Any,
-        var_list: Any = None,
-        gate_gradients: int = GATE_OP,
-        aggregation_method: Any = None,
-        colocate_gradients_with_ops: bool = False,
-        grad_loss: Any = None,
+        self, loss: Any, var_list: Any = None, *hints: Any, grad_loss: Any = None, **more: Any
     ) -> list[tuple[Any, Variable]]:
         """Pairs (gradient or None, variable), for all trainable variables by default."""
         found = list(trainable_variables() if var_list is None else var_list)
@@ -129,32 +103,33 @@ class Optimizer:
                 f"support gradients, between the loss and the variables {[v for _, v in given]}."
             )
         for key in self.powers if not self._powers else ():
-            first, title = float(self._numbers[key]), f"{key}_power"
-            self._powers[key] = Variable(first, trainable=False, name=title)
-        for (slot, start), (_, of) in [(i, p) for p in pairs for i in self._firsts.items()]:
+            start, title = float(self._numbers[key]), f"{key}_power"
+            self._powers[key] = Variable(start, trainable=False, name=title)
+        for slot, of in [(slot, v) for _, v in pairs for slot in self.slots]:
             if of not in self._slots[slot]:
-                first = functools.partial(Constant(start), of.shape, of.dtype)
-                self._slots[slot][of] = _beside(of, self._name, first)
+                start = np.asarray(self._starts[slot], of.dtype.numpy)
+                shaped = lambda v=of, s=start: fill(v.shape, s)  # noqa: E731
+                self._slots[slot][of] = _beside(of, self._name, shaped)
         with get_default_graph().name_scope(name or self._name) as scope:
             numbers = {key: convert_to_tensor(v, name=key) for key, v in self._numbers.items()}
-            updates = [self._step(gradient, v, list(numbers.values())) for gradient, v in pairs]
+            rest, updates = list(numbers.values()), []
+            for gradient, v in pairs:
+                state = [self._slots[slot][v] for slot in self.slots]
+                powers, title = [*self._powers.values()], f"update_{v.op.name}/Apply{self.title}"
+                updates += self.apply(v, state, powers, gradient, rest, name=title)[:1]
+                if v.constraint is not None:
+                    with control_dependencies(updates):
+                        updates.append(assign(v, v.constraint(v)))
             with control_dependencies(updates):
-                for key, power in self._powers.items():
-                    updates.append(assign(power, power * numbers[key]).op)
+                updates += [assign(p, p * numbers[key]) for key, p in self._powers.items()]
             if global_step is None:
                 return group(*updates, name=scope)
             with control_dependencies([group(*updates, name="update")]):
                 return assign_add(global_step, 1, name=scope).op
 
-    def _step(self, gradient: Any, variable: Variable, numbers: Sequence[Any]) -> Operation:
-        state = [self._slots[slot][variable] for slot in self.slots]
-        title = f"update_{variable.op.name}/Apply{self.title}"
-        powers = list(self._powers.values())
-        found = self.apply(variable, state, powers, gradient, numbers, name=title)[0].op
-        if variable.constraint is None:
-            return found
-        with control_dependencies([found]):
-            return assign(variable, variable.constraint(variable)).op
+    def get_name(self) -> str:
+        """Its name, which is the default name of its operations."""
+        return self._name
 
     def get_slot(self, var: Variable, name: str) -> Variable | None:
         """The slot of this name beside a variable, if there is one."""
@@ -209,7 +184,7 @@ class AdamOptimizer(Optimizer):
 class _CenteredRMSProp(Optimizer):
     slots: ClassVar = {"rms": 1.0, "mg": 0.0, "momentum": 0.0}
 
-    def rule(w, g, s, mean, a, learning_rate, decay, momentum, epsilon):
+    def rule(w, g, s, mean, a, learning_rate, decay=0.9, momentum=0.0, epsilon=1e-10):
         s, mean = s + (g * g - s) * (_ONE - decay), mean + (g - mean) * (_ONE - decay)
         a = momentum * a + learning_rate * g / np.sqrt(s - mean * mean + epsilon)
         return w - a, s, mean, a
@@ -234,39 +209,6 @@ class AdagradOptimizer(Optimizer):
     def rule(w, g, a, learning_rate, initial_accumulator_value=0.1):
         a = a + g * g
         return w - learning_rate * g / np.sqrt(a), a
-
-
-class AdadeltaOptimizer(Optimizer):
-    """Steps as long as past ones, over past gradients (Zeiler, 2012)."""
-
-    slots: ClassVar = {"accum": 0.0, "accum_update": 0.0}
-
-    def rule(w, g, a, u, learning_rate=0.001, rho=0.95, epsilon=1e-8):
-        a = rho * a + (_ONE - rho) * g * g
-        step = np.sqrt(u + epsilon) / np.sqrt(a + epsilon) * g
-        return w - learning_rate * step, a, rho * u + (_ONE - rho) * step * step
-
-
-class FtrlOptimizer(Optimizer):
-    """Follow the regularized leader, with L1 and L2 penalties (McMahan et al., 2013)."""
-
-    slots: ClassVar = {"accum": "initial_accumulator_value", "linear": 0.0}
-
-    def rule(
-        w,
-        g,
-        a,
-        z,
-        learning_rate,
-        learning_rate_power=-0.5,
-        initial_accumulator_value=0.1,
-        l1_regularization_strength=0.0,
-        l2_regularization_strength=0.0,
-    ):
-        old, new = (np.power(each, -learning_rate_power) / learning_rate for each in (a, a + g * g))
-        z = z + g - (new - old) * w
-        kept = np.clip(z, -l1_regularization_strength, l1_regularization_strength) - z
-        return kept / (new + 2 * l2_regularization_strength), a + g * g, z
 
 
 # --- learning rates -------------------------------------------------------------------------
@@ -299,12 +241,9 @@ def piecewise_constant(x: Any, boundaries: Any, values: Any, name: Any = None) -
     return _piecewise(boundaries, x, values, name=name)
 
 
-def natural_exp_decay(
-    learning_rate: Any, global_step: Any, decay_steps: Any, decay_rate: Any, *args: Any, **more: Any
-) -> Any:
-    """``learning_rate * exp(-decay_rate * global_step / decay_steps)``."""
-    factor = math.exp(-decay_rate)
-    return exponential_decay(learning_rate, global_step, decay_steps, factor, *args, **more)
+def natural_exp_decay(rate: Any, global_step: Any, decay_steps: Any, decay_rate: Any, *more: Any):
+    """``rate * exp(-decay_rate * global_step / decay_steps)``."""
+    return exponential_decay(rate, global_step, decay_steps, math.exp(-decay_rate), *more)
 
 
 # --- steps and averages ---------------------------------------------------------------------
@@ -345,21 +284,19 @@ class ExponentialMovingAverage:
     def __init__(
         self, decay: Any, num_updates: Any = None, name: str = "ExponentialMovingAverage"
     ) -> None:
-        self._decay, self._updates, self.name = decay, num_updates, name
+        self._numbers, self.name = (decay, num_updates), name
         self._averages: dict[Variable, Variable] = {}
 
     def apply(self, var_list: Any = None) -> Operation:
         """An operation that updates the averages of variables, by default the trainable ones."""
-        found = list(trainable_variables() if var_list is None else var_list)
-        for variable in found:
-            if variable not in self._averages:
-                average = _beside(variable, self.name, lambda v=variable: v.initial_value)
-                self._averages[variable] = average
-                get_default_graph().add_to_collection("moving_average_variables", variable)
-        with get_default_graph().name_scope(self.name) as scope:
-            pairs = [(self._averages[variable], variable) for variable in found]
-            updates = [_average(*pair, self._decay, self._updates) for pair in pairs]
-            return group(*updates, name=scope)
+        found, graph = trainable_variables() if var_list is None else var_list, get_default_graph()
+        for v in [v for v in found if v not in self._averages]:
+            self._averages[v] = _beside(v, self.name, v.initial_value)
+            graph.add_to_collection("moving_average_variables", v)
+        with graph.name_scope(self.name) as scope:
+            return group(
+                *[_average(self._averages[v], v, *self._numbers) for v in found], name=scope
+            )
 
     def average(self, var: Variable) -> Variable | None:
         """The average of a variable, if there is one."""
@@ -368,13 +305,14 @@ class ExponentialMovingAverage:
     def average_name(self, var: Variable) -> str:
         """The name under which the average of a variable is saved."""
         found = self.average(var)
-        return found.op.name if found else f"{var.op.name}/{self.name}"
+        return found.op.name if found is not None else f"{var.op.name}/{self.name}"
 
     def variables_to_restore(self, moving_avg_variables: Any = None) -> dict[str, Variable]:
         """What a Saver takes to give variables the values of their averages."""
-        graph, averaged = get_default_graph(), moving_avg_variables
+        averaged = moving_avg_variables
         if averaged is None:
-            averaged = [*trainable_variables(), *graph.get_collection("moving_average_variables")]
+            marked = get_default_graph().get_collection("moving_average_variables")
+            averaged = [*trainable_variables(), *marked]
         names = {variable: variable.op.name for variable in global_variables()}
         names |= {variable: self.average_name(variable) for variable in averaged}
         return {name: v for v, name in names.items() if v not in self._averages.values()}

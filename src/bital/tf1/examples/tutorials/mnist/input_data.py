@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections import namedtuple
+from typing import Any
 
 import numpy as np
 
@@ -29,12 +30,7 @@ class DataSet:
         return self.images[chosen], self.labels[chosen]
 
 
-class Datasets(NamedTuple):
-    """The three sets."""
-
-    train: DataSet
-    validation: DataSet
-    test: DataSet
+Datasets = namedtuple("Datasets", "train validation test")
 
 
 def read_data_sets(
@@ -47,13 +43,17 @@ def read_data_sets(
     seed: Any = None,
 ) -> Datasets:
     """MNIST: images from 0 to 1, ``(n, 784)``, or ``(n, 28, 28, 1)`` without `reshape`."""
-    (images, labels), (test_images, test_labels) = mnist.load_data()
-
-    def prepared(x: np.ndarray, t: np.ndarray) -> DataSet:
-        x = x.reshape(len(x), *((784,) if reshape else (28, 28, 1)))
-        x = x if np.dtype(dtype) == np.uint8 else (x / np.float32(255)).astype(np.float32)
-        return DataSet(x, np.eye(10)[t] if one_hot else t, seed)
-
-    parts = (slice(validation_size, None), slice(validation_size))
-    sets = [prepared(images[part], labels[part]) for part in parts]
-    return Datasets(*sets, prepared(test_images, test_labels))
+    (images, labels), test = mnist.load_data()
+    train, validation = slice(validation_size, None), slice(validation_size)
+    parts = (images[train], labels[train]), (images[validation], labels[validation]), test
+    shape, kind = (-1, 784) if reshape else (-1, 28, 28, 1), np.dtype(dtype)
+    return Datasets(
+        *[
+            DataSet(
+                x.reshape(shape) if kind == np.uint8 else x.reshape(shape) / np.float32(255),
+                np.eye(10)[t] if one_hot else t,
+                seed,
+            )
+            for x, t in parts
+        ]
+    )
