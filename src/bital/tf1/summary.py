@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -75,7 +76,7 @@ def merge_all(key: str = GraphKeys.SUMMARIES, scope: Any = None, name: Any = Non
     return merge(found, name=name) if found else None
 
 
-class FileWriter:
+class FileWriter(AbstractContextManager):
     """Writes summaries, and the graph, to a new event file in a folder."""
 
     def __init__(
@@ -100,3 +101,6 @@ class FileWriter:
             found.node.add(name=op.name, op=op.type, input=inputs)
         event = _load(".proto.event_pb2").Event(graph_def=found.SerializeToString())
         self._writer.add_event(event, global_step)
+
+    def __exit__(self, *exception: Any) -> None:
+        self.close()
