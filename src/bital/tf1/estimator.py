@@ -8,11 +8,10 @@ import inspect
 import itertools
 import os
 import shutil
-import sys
 import tempfile
 import weakref
 from collections import namedtuple
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -23,7 +22,6 @@ from bital import tree
 from bital.tf1.feature_column import input_layer, lookup
 from bital.tf1.nn import relu
 from bital.tf1.operation import Any_, operation
-from bital.tf1.ops.math import reduce_sum
 
 ModeKeys = SimpleNamespace(TRAIN="train", EVAL="eval", PREDICT="infer")
 _PARTS = "mode predictions loss train_op eval_metric_ops export_outputs"
@@ -45,28 +43,30 @@ class Estimator:
 
     def train(self, input_fn, hooks=None, steps=None, max_steps=None) -> Any:
         """Train for some steps more, or up to `max_steps`, or until there is no more input."""
-        with self._built(ModeKeys.TRAIN, input_fn, hooks) as (run, spec, feeds, step):
+        if hooks:
+            raise tf.errors.UnimplementedError("hooks are left out: write a loop over sess.run")
+        with self._built(ModeKeys.TRAIN, input_fn) as (run, spec, feeds, step):
             for feed in feeds(steps if max_steps is None else max(0, max_steps - step)):
                 if np.isnan(run([spec.loss, spec.train_op], feed)[0]):
                     raise RuntimeError("NaN loss during training.")
         return self
 
-    def evaluate(self, input_fn, steps=None, hooks=None) -> dict[str, Any]:
+    def evaluate(self, input_fn, steps=None) -> dict[str, Any]:
         """The metrics, the mean of the batches' losses, and the global step."""
-        with self._built(ModeKeys.EVAL, input_fn, hooks) as (run, spec, feeds, step):
+        with self._built(ModeKeys.EVAL, input_fn) as (run, spec, feeds, step):
             metrics = spec.eval_metric_ops or {}
             wanted = [spec.loss, [update for _, update in metrics.values()]]
             losses = [run(wanted, feed)[0] for feed in feeds(steps)]
             found = run({name: value for name, (value, _) in metrics.items()})
         return {**found, "loss": np.mean(losses), "global_step": step}
 
-    def predict(self, input_fn, predict_keys=None, hooks=None) -> Iterator[Any]:
+    def predict(self, input_fn, predict_keys=None) -> Iterator[Any]:
         """The predictions for one example after the other."""
-        with self._built(ModeKeys.PREDICT, input_fn, hooks) as (run, spec, feeds, _):
+        with self._built(ModeKeys.PREDICT, input_fn) as (run, spec, feeds, _):
             wanted = spec.predictions
             if predict_keys is not None:
                 wanted = {key: wanted[key] for key in predict_keys}
-            for feed in feeds(sys.maxsize):
+            for feed in feeds(None):
                 rows, structure = tree.flatten(run(wanted, feed))
                 yield from (tree.unflatten(structure, row) for row in zip(*rows, strict=True))
 
@@ -83,10 +83,8 @@ class Estimator:
         return tf.train.load_variable(self.model_dir, name)
 
     @contextlib.contextmanager
-    def _built(self, mode: str, input_fn: Any, hooks: Any) -> Iterator[Any]:
+    def _built(self, mode: str, input_fn: Any) -> Iterator[Any]:
         """How to run the model, the model, what to feed, and the global step."""
-        if hooks:
-            raise tf.errors.UnimplementedError("hooks are left out: write a loop over sess.run")
         with tf.Graph().as_default() as graph:
             graph.seed = self.config.tf_random_seed
             counter = tf.train.get_or_create_global_step()
@@ -98,12 +96,17 @@ class Estimator:
             spec = self._model_fn(features, **{k: v for k, v in known.items() if k in taken})
             session, saver = tf.Session(), tf.train.Saver()
             session.run([tf.global_variables_initializer(), tf.local_variables_initializer()])
-        checkpoint = self.latest_checkpoint()
-        if checkpoint is not None:
+        if checkpoint := self.latest_checkpoint():
             saver.restore(session, checkpoint)
         elif mode != ModeKeys.TRAIN:
             raise ValueError(f"Could not find trained model in model_dir: {self.model_dir}.")
-        feeds = lambda steps: _feeds(graph, steps)  # noqa: E731
+
+        def feeds(steps: int | None) -> Iterator[dict[Any, Any]]:
+            found, epochs = graph.stores.get("_feeds", (itertools.repeat({}), None))
+            if steps is None and epochs is None and mode != ModeKeys.PREDICT:
+                raise ValueError("the input never ends: give steps, or its function num_epochs")
+            return itertools.islice(found, steps)
+
         yield session.run, spec, feeds, int(session.run(counter))
         if mode == ModeKeys.TRAIN:
             os.makedirs(self.model_dir, exist_ok=True)
@@ -113,37 +116,31 @@ class Estimator:
 # --- input ----------------------------------------------------------------------------------
 
 
-def numpy_input_fn(x, y=None, batch_size=128, num_epochs=1, shuffle=None) -> Callable[[], Any]:
+def numpy_input_fn(x, y=None, batch_size=128, num_epochs=1, shuffle=None) -> Any:
     """A function of input: batches of arrays, or of dicts of them; num_epochs=None: no end."""
     if not isinstance(shuffle, bool):
         raise ValueError(f"shuffle must be provided and explicitly set as boolean; got {shuffle!r}")
-    arrays, structure = tree.flatten((x, y))
-    arrays = [np.asarray(array) for array in arrays]
+    x, y = (item if isinstance(item, dict) or item is None else np.asarray(item) for item in (x, y))
+    leaves, structure = tree.flatten((x, y))
+    arrays = [np.asarray(leaf) for leaf in leaves]
     if len(counts := {len(array) for array in arrays}) != 1:
         raise ValueError(f"Length of tensors in x and y is mismatched: {sorted(counts)}")
-
-    def rows(random: np.random.Generator) -> Iterator[np.ndarray]:
-        left = np.arange(0)
-        for _ in itertools.count() if num_epochs is None else range(num_epochs):
-            left = np.append(left, random.permutation(*counts) if shuffle else np.arange(*counts))
-            while len(left) >= batch_size:
-                yield left[:batch_size]
-                left = left[batch_size:]
-        if len(left):
-            yield left
 
     def input_fn() -> Any:
         graph = tf.get_default_graph()
         fed = [tf.placeholder(array.dtype, [None, *array.shape[1:]]) for array in arrays]
-        chosen = rows(np.random.default_rng(graph.seed))
-        feeds = ({t: a[each] for t, a in zip(fed, arrays, strict=True)} for each in chosen)
+        order = np.random.default_rng(graph.seed).permutation if shuffle else np.arange
+        turns = itertools.count() if num_epochs is None else range(num_epochs)
+        stream = itertools.chain.from_iterable(order(*counts) for _ in turns)
+        batches = iter(lambda: [*itertools.islice(stream, batch_size)], [])
+        feeds = ({t: a[rows] for t, a in zip(fed, arrays, strict=True)} for rows in batches)
         graph.stores["_feeds"] = feeds, num_epochs
         return tree.unflatten(structure, fed)
 
     return input_fn
 
 
-def pandas_input_fn(x: Any, y: Any = None, *args: Any, **options: Any) -> Callable[[], Any]:
+def pandas_input_fn(x: Any, y: Any = None, *args: Any, **options: Any) -> Any:
     """The same of a data frame, by its columns."""
     return numpy_input_fn(dict(x.items()), y, *args, **options)
 
@@ -151,61 +148,39 @@ def pandas_input_fn(x: Any, y: Any = None, *args: Any, **options: Any) -> Callab
 inputs = SimpleNamespace(numpy_input_fn=numpy_input_fn, pandas_input_fn=pandas_input_fn)
 
 
-def _feeds(graph: Any, steps: int | None) -> Iterator[dict[Any, Any]]:
-    """What to feed at each step: what the function of input gives, else nothing."""
-    feeds, epochs = graph.stores.get("_feeds", (itertools.repeat({}), None))
-    if steps is None and epochs is None:
-        raise ValueError("the input never ends: give steps, or num_epochs to its function")
-    return itertools.islice(feeds, steps)
-
-
 # --- networks -------------------------------------------------------------------------------
 
 
 class DNN(Estimator):
-    """Dense layers over feature columns; `head` gives predictions, losses and metrics."""
+    """Dense layers over columns; the head gives predictions, losses and metrics of outputs."""
 
-    _total = staticmethod(reduce_sum)
+    _total = "reduce_sum"
 
     def __init__(
-        self,
-        head: Callable[[Any, Any], tuple[Any, Any, Any]],
-        width: int,
-        hidden_units: Any,
-        feature_columns: Any,
-        model_dir: Any = None,
-        optimizer: Any = "Adagrad",
-        activation_fn: Any = relu,
-        dropout: float | None = None,
-        config: Any = None,
+        self, head, units, columns, optimizer="Adagrad", activation_fn=relu, dropout=None, **folder
     ) -> None:
+        if isinstance(optimizer, str):
+            optimizer = getattr(tf.train, f"{optimizer}Optimizer")(0.05)
+        new = optimizer if callable(optimizer) else lambda: copy.deepcopy(optimizer)
+
         def model_fn(features: Any, labels: Any, mode: str) -> EstimatorSpec:
+            training = mode == ModeKeys.TRAIN
             with tf.variable_scope("dnn"):
                 with tf.variable_scope("input_from_feature_columns"):
-                    net = input_layer(features, feature_columns)
-                for i, units in enumerate(hidden_units):
-                    net = tf.layers.dense(net, units, activation_fn, name=f"hiddenlayer_{i}")
-                    if dropout and mode == ModeKeys.TRAIN:
-                        net = tf.layers.dropout(net, dropout, training=True)
-                logits = tf.layers.dense(net, width, name="logits")
-            predictions, losses, metrics = head(logits, labels)
+                    net = input_layer(features, columns)
+                for i, width in enumerate(units[:-1]):
+                    net = tf.layers.dense(net, width, activation_fn, name=f"hiddenlayer_{i}")
+                    net = tf.layers.dropout(net, dropout, training=training) if dropout else net
+                outputs = tf.layers.dense(net, units[-1], name="logits")
+            predictions, losses, metrics = head(outputs, labels)
             if losses is None:
                 return EstimatorSpec(mode, predictions)
             metrics["average_loss"] = tf.metrics.mean(losses)
-            loss, step = self._total(losses), tf.train.get_global_step()
-            update = _optimizer(optimizer).minimize(loss, step)
+            loss, step = getattr(tf, self._total)(losses), tf.train.get_global_step()
+            update = new().minimize(loss, step) if training else None
             return EstimatorSpec(mode, predictions, loss, update, metrics)
 
-        super().__init__(model_fn, model_dir, config)
-
-
-def _optimizer(wanted: Any) -> Any:
-    """A new one for each graph."""
-    if isinstance(wanted, str):
-        return getattr(tf.train, f"{ {'SGD': 'GradientDescent'}.get(wanted, wanted) }Optimizer")(
-            0.05
-        )
-    return wanted() if callable(wanted) else copy.deepcopy(wanted)
+        super().__init__(model_fn, **folder)
 
 
 class DNNRegressor(DNN):
@@ -220,42 +195,38 @@ class DNNRegressor(DNN):
             metrics = {name: tf.metrics.mean(values) for name, values in means.items()}
             return {"predictions": outputs}, tf.square(outputs - labels), metrics
 
-        super().__init__(head, label_dimension, hidden_units, feature_columns, model_dir, **options)
+        units = [*hidden_units, label_dimension]
+        super().__init__(head, units, feature_columns, model_dir=model_dir, **options)
 
 
 class DNNClassifier(DNN):
-    """Dense layers, the sum of cross-entropies as loss, Adagrad at the rate 0.05."""
+    """Dense layers, the sum of cross-entropies as loss, Adagrad at the rate 0.05.
 
-    def __init__(
-        self,
-        hidden_units,
-        feature_columns,
-        model_dir=None,
-        n_classes=2,
-        label_vocabulary=None,
-        **options,
-    ):
-        width = 1 if n_classes == 2 else n_classes
+    Labels are integers below `n_classes`, or strings of the option `label_vocabulary`.
+    """
+
+    def __init__(self, hidden_units, feature_columns, model_dir=None, n_classes=2, **options):
+        words, binary = options.pop("label_vocabulary", None), n_classes == 2
 
         def head(logits: Any, labels: Any) -> tuple[Any, Any, Any]:
-            scores = tf.concat([tf.zeros_like(logits), logits], 1) if width == 1 else logits
+            scores = tf.concat([tf.zeros_like(logits), logits], 1) if binary else logits
             found = tf.argmax(scores, 1)
             ids = tf.expand_dims(found, 1)
             predictions = {"logits": logits, "probabilities": tf.nn.softmax(scores)}
-            predictions |= {"class_ids": ids, "classes": _words(ids, label_vocabulary)}
-            predictions |= {"logistic": tf.sigmoid(logits)} if width == 1 else {}
+            predictions |= {"class_ids": ids, "classes": _as_string(ids, words)}
+            predictions |= {"logistic": tf.sigmoid(logits)} if binary else {}
             if labels is None:
                 return predictions, None, None
-            if label_vocabulary is not None:
-                labels = lookup(labels, np.array(label_vocabulary, str))
+            labels = lookup(labels, np.array(words, str)) if words else labels
             labels = tf.reshape(labels, [-1])
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=scores)
             return predictions, losses, {"accuracy": tf.metrics.accuracy(labels, found)}
 
-        super().__init__(head, width, hidden_units, feature_columns, model_dir, **options)
+        units = [*hidden_units, 1 if binary else n_classes]
+        super().__init__(head, units, feature_columns, model_dir=model_dir, **options)
 
 
 @operation("AsString", host=True)
-def _words(ids: Any_, vocabulary: Any = None) -> Any_:
+def _as_string(ids: Any_, vocabulary: Any = None) -> Any_:
     words = [vocabulary[i] if vocabulary else str(i) for i in ids.flat]
     return np.array([word.encode() for word in words], object).reshape(ids.shape)

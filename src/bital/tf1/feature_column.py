@@ -86,10 +86,7 @@ def input_layer(features: Any, feature_columns: Any) -> Any:
     with tf.variable_scope(None, "input_layer"):
         for column in sorted(feature_columns, key=lambda column: column.name):
             if column.numbers is None:
-                raise ValueError(
-                    "Items of feature_columns must be a _DenseColumn. You can wrap a categorical "
-                    f"column with an embedding_column or indicator_column. Given: {column.name}"
-                )
+                raise ValueError(f"wrap {column.name} with an embedding_column or indicator_column")
             with tf.variable_scope(None, column.name or "column"):
                 found.append(column.numbers(features))
         return tf.concat(found, 1, name="concat")

@@ -10,7 +10,6 @@ import numpy as np
 from bital.tf1 import estimator
 from bital.tf1.estimator import RunConfig as RunConfig
 from bital.tf1.feature_column import Column, numeric_column
-from bital.tf1.ops.math import reduce_mean
 
 
 def infer_real_valued_columns_from_input(x: Any) -> list[Column]:
@@ -21,21 +20,12 @@ def infer_real_valued_columns_from_input(x: Any) -> list[Column]:
 class _Fitted(estimator.DNN):
     """What takes arrays, or functions of input."""
 
-    _total = staticmethod(reduce_mean)
+    _total = "reduce_mean"
 
-    def fit(
-        self,
-        x=None,
-        y=None,
-        input_fn=None,
-        steps=None,
-        batch_size=None,
-        monitors=None,
-        max_steps=None,
-    ) -> Any:
+    def fit(self, x=None, y=None, input_fn=None, steps=None, batch_size=None, max_steps=None):
         """Train for some steps more, or up to `max_steps`."""
         source = input_fn or _batches(x, y, batch_size, None, True)
-        return self.train(source, monitors, steps, max_steps)
+        return self.train(source, None, steps, max_steps)
 
     def evaluate(
         self, x=None, y=None, input_fn=None, batch_size=None, steps=None
@@ -46,12 +36,9 @@ class _Fitted(estimator.DNN):
     def predict(self, x=None, input_fn=None, batch_size=None, outputs=None) -> Iterator[Any]:
         """The class, or the number, of one example after the other; or what `outputs` names."""
         for row in super().predict(input_fn or _batches(x, None, batch_size)):
-            if "class_ids" in row:
-                row |= {"classes": row["class_ids"][0]}
-            else:
-                row = {"scores": row["predictions"].squeeze()}
-            one = row.get("classes", row.get("scores"))
-            yield one if outputs is None else {name: row[name] for name in outputs or row}
+            name, key = ("classes", "class_ids") if "classes" in row else ("scores", "predictions")
+            row[name] = row.pop(key).squeeze()
+            yield row[name] if outputs is None else {name: row[name] for name in outputs or row}
 
     def predict_proba(self, x=None, input_fn=None, batch_size=None) -> Iterator[Any]:
         """The probabilities of the classes for one example after the other."""
@@ -72,9 +59,9 @@ class SKCompat:
     def __init__(self, estimator: Any) -> None:
         self._estimator = estimator
 
-    def fit(self, x, y, batch_size=128, steps=None, max_steps=None, monitors=None) -> Any:
+    def fit(self, x, y, batch_size=128, steps=None, max_steps=None) -> Any:
         """Train for some steps more, or up to `max_steps`."""
-        self._estimator.fit(x, y, None, steps, batch_size, monitors, max_steps)
+        self._estimator.fit(x, y, None, steps, batch_size, max_steps)
         return self
 
     def score(self, x, y, batch_size=128, steps=None) -> dict[str, Any]:
