@@ -219,7 +219,7 @@ def _decay(kind: str, schedule: Any) -> Any:
 
     @operation(kind)
     def at(step: Any_, arguments: Any) -> Value:
-        return np.asarray(schedule(*arguments)(step)).astype(np.float32)
+        return schedule(*arguments)(step).astype(np.float32)
 
     def decay(learning_rate: Any, global_step: Any, *args: Any, name: Any = None, **kwargs: Any):
         given = inspect.signature(schedule).bind(learning_rate, *args, **kwargs)
