@@ -8,7 +8,14 @@ from typing import Any
 import bital
 from bital.tf1 import errors, nn
 from bital.tf1.control import cond, identity
-from bital.tf1.graph import GraphKeys, Tensor, add_to_collection, control_dependencies, name_scope
+from bital.tf1.graph import (
+    GraphKeys,
+    Tensor,
+    add_to_collection,
+    control_dependencies,
+    get_collection_ref,
+    name_scope,
+)
 from bital.tf1.initializers import Constant
 from bital.tf1.operation import Value, convert_to_tensor, operation
 from bital.tf1.ops.arrays import reshape, shape, size
@@ -42,16 +49,13 @@ def weighted(title, inputs, product, lengths, activation=None, use_bias=True,
              bias_constraint=None, trainable=True, name=None, reuse=None,
              _names=("kernel", "bias")):  # fmt: skip
     """``activation(product(kernel) + bias)``: what all layers with weights are."""
-
-    def made(key: str, shape: Any, *more: Any) -> Any:
-        return get_variable(key, shape, None, *more[:2], trainable, constraint=more[2])
-
     with variable_scope(name, title, reuse=reuse, dtype=inputs.dtype):
-        own = kernel_initializer, kernel_regularizer, kernel_constraint
-        outputs = product(made(_names[0], lengths, *own))
+        own = None, kernel_initializer, kernel_regularizer, trainable
+        outputs = product(get_variable(_names[0], lengths, *own, constraint=kernel_constraint))
         if use_bias:
-            own = bias_initializer, bias_regularizer, bias_constraint
-            outputs = nn.bias_add(outputs, made(_names[1], outputs.shape[-1:], *own))
+            own = outputs.shape[-1:], None, bias_initializer, bias_regularizer, trainable
+            bias = get_variable(_names[1], *own, constraint=bias_constraint)
+            outputs = nn.bias_add(outputs, bias)
         outputs = activation(outputs) if activation else outputs
         if activity_regularizer:
             with name_scope("ActivityRegularizer"):
@@ -140,50 +144,43 @@ def dropout(inputs, rate=0.5, noise_shape=None, seed=None, training=False, name=
 def batch_normalization(
     inputs, axis=-1, momentum=0.99, epsilon=1e-3, center=True, scale=True, beta_initializer=ZEROS,
     gamma_initializer=ONES, moving_mean_initializer=ZEROS, moving_variance_initializer=ONES,
-    beta_regularizer=None, gamma_regularizer=None, beta_constraint=None, gamma_constraint=None,
-    training=False, trainable=True, name=None, reuse=None, renorm=False, fused=None,
-    _title="batch_normalization", _fused=(4,), _updates=GraphKeys.UPDATE_OPS):  # fmt: skip
+    beta_regularizer=None, gamma_regularizer=None, training=False, trainable=True, name=None,
+    reuse=None, fused=None, _title="batch_normalization", _fused=(4,),
+    _updates=GraphKeys.UPDATE_OPS):  # fmt: skip
     """Inputs of mean 0 and variance 1, times gamma, plus beta (Ioffe and Szegedy, 2015).
 
     While training the moments are the batch's, and the operations in the collection UPDATE_OPS,
     which must be run too, move the kept ones towards them; else they are the kept ones.
     """
     x = convert_to_tensor(inputs)
-    length, ndims = _length(x, axis), len(x.shape)
+    length, ndims = [_length(x, axis)], len(x.shape)
     others = [i for i in range(ndims) if i != axis % ndims]
-    biased = ndims in _fused and fused is not False
-    wide = [1 if i in others else -1 for i in range(ndims)]
 
-    def made(key, initializer, regularizer=None, constraint=None, trainable=False, wanted=True):
-        more = {"constraint": constraint}
-        return (
-            get_variable(key, [length], None, initializer, regularizer, trainable, **more)
-            if wanted
-            else None
-        )
-
-    def moved() -> list[Tensor]:
-        count = cast(size(x), x.dtype) / length  # fused kernels keep a variance without bias
-        grown = variance * count / maximum(count - 1, 1.0) if biased else variance
-        return [v - (v - new) * (1 - momentum) for v, new in ((kept[0], mean), (kept[1], grown))]
+    def trained() -> list[Tensor]:
+        mean, variance = nn.moments(x, others)
+        grown = variance
+        if ndims in _fused and fused is not False:  # these kernels keep it without its bias
+            count = cast(size(x), x.dtype) / length[0]
+            grown = variance * count / maximum(count - 1, 1.0)
+        pairs = zip(kept, (mean, grown), strict=True)
+        return [mean, variance, *(old - (old - new) * (1 - momentum) for old, new in pairs)]
 
     with variable_scope(name, _title, reuse=reuse, dtype=x.dtype):
-        gamma = made(
-            "gamma", gamma_initializer, gamma_regularizer, gamma_constraint, trainable, scale
-        )
-        beta = made("beta", beta_initializer, beta_regularizer, beta_constraint, trainable, center)
-        kept = [
-            made("moving_mean", moving_mean_initializer),
-            made("moving_variance", moving_variance_initializer),
-        ]
-        mean, variance = smart_cond(training, lambda: [*nn.moments(x, others)], lambda: kept)
+        own = None, gamma_initializer, gamma_regularizer, trainable
+        gamma = get_variable("gamma", length, *own) if scale else None
+        own = None, beta_initializer, beta_regularizer, trainable
+        beta = get_variable("beta", length, *own) if center else None
+        starts = {"moving_mean": moving_mean_initializer}
+        starts["moving_variance"] = moving_variance_initializer
+        kept = [get_variable(key, length, None, v, None, False) for key, v in starts.items()]
+        mean, variance, *news = smart_cond(training, trained, lambda: kept + kept)
+        wide = [1 if i in others else -1 for i in range(ndims)]
         given = [v if v is None else reshape(v, wide) for v in (mean, variance, beta, gamma)]
         outputs = nn.batch_normalization(x, *given, epsilon)
-        pairs = zip(kept, smart_cond(training, moved, list), strict=False)
+        pairs = zip(kept, news if news[0] is not kept[0] else (), strict=False)
         updates = [assign(*pair, name="AssignMovingAvg").op for pair in pairs]
         if _updates is None:
             with control_dependencies(updates):
                 return identity(outputs)
-        for update in updates:
-            add_to_collection(_updates, update)
+        get_collection_ref(_updates).extend(updates)
     return outputs

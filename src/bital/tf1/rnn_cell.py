@@ -7,7 +7,7 @@ from collections import namedtuple
 from typing import Any
 
 from bital import tree
-from bital.tf1 import errors, nn
+from bital.tf1 import nn
 from bital.tf1.graph import name_scope
 from bital.tf1.initializers import Constant
 from bital.tf1.operation import Value, Values, convert_to_tensor, operation
@@ -35,30 +35,28 @@ class RNNCell:
     def __call__(self, inputs: Any, state: Any, scope: Any = None) -> Stepped:
         words = r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])"
         title = self.name or re.sub(words, "_", type(self).__name__).lower()
-        inputs, first = convert_to_tensor(inputs), self._scope is None
+        x, first = convert_to_tensor(inputs), self._scope is None
         where, reuse = (scope, self.reuse) if first else (self._scope, True)
-        with variable_scope(where, title, reuse=reuse, dtype=inputs.dtype) as entered:
+        with variable_scope(where, title, reuse=reuse, dtype=x.dtype) as entered:
             self._scope = self._scope or entered
             with name_scope(self._scope.original_name_scope):
                 if first:
-                    self.build(inputs.shape)
-                return self.call(inputs, state)
+                    self.build(x.shape)
+                return self.call(x, state)
 
     def build(self, inputs_shape: Any) -> None:
         """Make variables."""
 
     add_variable = add_weight = staticmethod(get_variable)
     variables = trainable_variables = weights = trainable_weights = property(
-        lambda self: trainable_variables(f"{self._scope.name}/") if self._scope else [],
-        doc="What was made when it was first called.",
+        lambda self: trainable_variables(f"{self._scope.name}/") if self._scope else []
     )
 
     def zero_state(self, batch_size: Any, dtype: Any) -> Any:
         """Zeros in the nesting of `state_size`, each ``(batch_size, size)``."""
-        sizes, structure = tree.flatten(self.state_size)
         with name_scope(f"{type(self).__name__}ZeroState"):
-            found = [zeros([batch_size, *TensorShape(size)], dtype) for size in sizes]
-        return tree.unflatten(structure, found)
+            make = lambda size: zeros([batch_size, *TensorShape(size)], dtype)  # noqa: E731
+            return tree.map(make, self.state_size)
 
 
 @operation("RecurrentLinear")
@@ -71,14 +69,10 @@ def _linear(inputs: Values, kernel: Value, bias: Value) -> Value:
     return total
 
 
-def _dense(
-    inputs: Any, units: int, activation: Any = None, kernel=None, bias=None, scope=""
-) -> Any:
+def _dense(inputs: Any, units: int, activation: Any, scope="", kernel=None, bias=None) -> Any:
     """A layer with the concatenated inputs; its variables are those of the present scope."""
-    lengths = [tensor.shape[-1:].as_list()[0] for tensor in inputs]
-    if None in lengths:
-        raise ValueError(f"the last lengths of {inputs} must be known, to make a kernel for them")
-    kernel = get_variable(f"{scope}kernel", [sum(lengths), units], initializer=kernel)
+    depth = sum(int(tensor.shape[-1]) for tensor in inputs)
+    kernel = get_variable(f"{scope}kernel", [depth, units], initializer=kernel)
     bias = get_variable(f"{scope}bias", [units], initializer=bias or Constant(0))
     found = _linear(inputs, kernel, bias)
     return activation(found) if activation else found
@@ -87,13 +81,13 @@ def _dense(
 class BasicRNNCell(RNNCell):
     """``tanh([x, h] @ kernel + bias)``, which is both the output and the new state."""
 
+    state_size = output_size = property(lambda self: self.num_units)
+
     def __init__(self, num_units, activation=None, reuse=None, name=None, dtype=None) -> None:
-        super().__init__(name=name, _reuse=reuse)
-        self.state_size = self.output_size = int(num_units)
-        self.activation = activation or tanh
+        vars(self).update(locals())
 
     def call(self, inputs: Any, state: Any) -> Stepped:
-        output = _dense([inputs, state], self.output_size, self.activation)
+        output = _dense([inputs, state], self.num_units, self.activation or tanh)
         return output, output
 
 
@@ -102,15 +96,14 @@ class GRUCell(BasicRNNCell):
 
     def __init__(self, num_units, activation=None, reuse=None, kernel_initializer=None,
                  bias_initializer=None, name=None, dtype=None) -> None:  # fmt: skip
-        super().__init__(num_units, activation, reuse, name)
-        self._start = kernel_initializer, bias_initializer
+        vars(self).update(locals())
 
     def call(self, inputs: Any, state: Any) -> Stepped:
-        units, (kernel, bias) = self.output_size, self._start
-        gates = _dense([inputs, state], 2 * units, sigmoid, kernel, bias or Constant(1), "gates/")
-        r, u = split(gates, 2, axis=1)
-        new = _dense([inputs, r * state], units, self.activation, kernel, bias, "candidate/")
-        output = u * state + (1 - u) * new
+        units, kernel, bias = self.num_units, self.kernel_initializer, self.bias_initializer
+        starts = kernel, bias or Constant(1)
+        r, u = split(_dense([inputs, state], 2 * units, sigmoid, "gates/", *starts), 2, axis=1)
+        own = self.activation or tanh, "candidate/", kernel, bias
+        output = u * state + (1 - u) * _dense([inputs, r * state], units, *own)
         return output, output
 
 
@@ -121,37 +114,34 @@ class LSTMCell(RNNCell):
     `num_proj` units, and bounds for both.
     """
 
+    output_size = property(lambda self: self.num_proj or self.num_units)
+    _sizes = property(lambda self: [self.num_units, self.output_size])
+
     def __init__(self, num_units, use_peepholes=False, cell_clip=None, initializer=None,
                  num_proj=None, proj_clip=None, num_unit_shards=None, num_proj_shards=None,
                  forget_bias=1.0, state_is_tuple=True, activation=None, reuse=None, name=None,
                  dtype=None) -> None:  # fmt: skip
-        super().__init__(name=name, _reuse=reuse)
-        self.output_size, self._sizes = num_proj or num_units, [num_units, num_proj or num_units]
-        self.state_size = LSTMStateTuple(*self._sizes) if state_is_tuple else sum(self._sizes)
-        self._projects, self._peeps, self._initializer = num_proj, use_peepholes, initializer
-        self._clips, self._forget_bias = (cell_clip, proj_clip), forget_bias
-        self.activation = activation or tanh
+        vars(self).update(locals())
+
+    @property
+    def state_size(self) -> Any:
+        """The number of units, and of outputs."""
+        return LSTMStateTuple(*self._sizes) if self.state_is_tuple else sum(self._sizes)
 
     def call(self, inputs: Any, state: Any) -> Stepped:
-        units, start, tupled = (
-            self._sizes[0],
-            self._initializer,
-            self.state_size != sum(self._sizes),
-        )
-        c, h = state if tupled else split(state, self._sizes, axis=1)
-        i, j, f, o = split(_dense([inputs, h], 4 * units, None, start), 4, axis=1)
-        if self._peeps:
-            forget, add, out = (
-                get_variable(f"w_{g}_diag", [units], initializer=start) for g in "fio"
-            )
-            f, i = f + forget * c, i + add * c
-        c = sigmoid(f + self._forget_bias) * c + sigmoid(i) * self.activation(j)
-        c = _clipped(c, self._clips[0])
-        h = sigmoid(o + out * c if self._peeps else o) * self.activation(c)
-        if self._projects:
+        units, start, activation = self.num_units, self.initializer, self.activation or tanh
+        c, h = state if self.state_is_tuple else split(state, self._sizes, axis=1)
+        i, j, f, o = split(_dense([inputs, h], 4 * units, None, "", start), 4, axis=1)
+        if self.use_peepholes:
+            make = lambda gate: get_variable(f"w_{gate}_diag", [units], initializer=start)  # noqa: E731
+            f, i, peephole = f + make("f") * c, i + make("i") * c, make("o")
+        c = sigmoid(f + self.forget_bias) * c + sigmoid(i) * activation(j)
+        c = _clipped(c, self.cell_clip)
+        h = sigmoid(o + peephole * c if self.use_peepholes else o) * activation(c)
+        if self.num_proj:
             h = matmul(h, get_variable("projection/kernel", self._sizes, initializer=start))
-            h = _clipped(h, self._clips[1])
-        return h, LSTMStateTuple(c, h) if tupled else concat([c, h], 1)
+            h = _clipped(h, self.proj_clip)
+        return h, LSTMStateTuple(c, h) if self.state_is_tuple else concat([c, h], 1)
 
 
 def _clipped(value: Any, bound: float | None) -> Any:
@@ -161,98 +151,83 @@ def _clipped(value: Any, bound: float | None) -> Any:
 class BasicLSTMCell(LSTMCell):
     """An LSTM cell without the options."""
 
+    use_peepholes, cell_clip, initializer, num_proj = False, None, None, None
+
     def __init__(self, num_units, forget_bias=1.0, state_is_tuple=True, activation=None, reuse=None,
                  name=None, dtype=None) -> None:  # fmt: skip
-        options = {"activation": activation, "reuse": reuse, "name": name}
-        super().__init__(
-            num_units, forget_bias=forget_bias, state_is_tuple=state_is_tuple, **options
-        )
+        vars(self).update(locals())
 
 
 class MultiRNNCell(RNNCell):
     """Cells on top of each other; the state is a tuple of theirs."""
 
+    output_size = property(lambda self: self.cells[-1].output_size)
+    _sizes = property(lambda self: [cell.state_size for cell in self.cells])
+    state_size = property(
+        lambda self: tuple(self._sizes) if self.state_is_tuple else sum(self._sizes)
+    )
+
     def __init__(self, cells, state_is_tuple=True) -> None:
-        self._cells, self._sizes = list(cells), [cell.state_size for cell in cells]
-        self.state_size = tuple(self._sizes) if state_is_tuple else sum(self._sizes)
-        self.output_size = self._cells[-1].output_size
+        vars(self).update(locals())
 
     def call(self, inputs: Any, state: Any) -> Stepped:
-        tupled, found = isinstance(self.state_size, tuple), []
-        states = state if tupled else split(state, self._sizes, axis=1)
-        for index, (cell, old) in enumerate(zip(self._cells, states, strict=True)):
+        states, found = state if self.state_is_tuple else split(state, self._sizes, axis=1), []
+        for index, (cell, old) in enumerate(zip(self.cells, states, strict=True)):
             with variable_scope(f"cell_{index}"):
                 inputs, new = cell(inputs, old)
             found.append(new)
-        return inputs, tuple(found) if tupled else concat(found, 1)
+        return inputs, tuple(found) if self.state_is_tuple else concat(found, 1)
 
 
-class DropoutWrapper(RNNCell):
+class _Wrapper(RNNCell):
+    state_size = property(lambda self: self.cell.state_size)
+    output_size = property(lambda self: self.cell.output_size)
+
+
+class DropoutWrapper(_Wrapper):
     """Dropout of a cell's inputs, of its outputs, and of its state but for an LSTM's `c`."""
 
     def __init__(self, cell, input_keep_prob=1.0, output_keep_prob=1.0, state_keep_prob=1.0,
-                 variational_recurrent=False, input_size=None, dtype=None,
-                 seed=None) -> None:  # fmt: skip
-        if variational_recurrent:
-            raise errors.UnimplementedError("DropoutWrapper: variational_recurrent is left out")
-        self._cell, self.state_size, self.output_size = cell, cell.state_size, cell.output_size
-        self._kept, self._seed = (input_keep_prob, output_keep_prob, state_keep_prob), seed
+                 *, seed=None) -> None:  # fmt: skip
+        vars(self).update(locals())
 
     def __call__(self, inputs: Any, state: Any, scope: Any = None) -> Stepped:
-        output, new = self._cell(self._drop(inputs, 0), state, scope)
-        return self._drop(output, 1), self._drop(new, 2)
+        output, new = self.cell(self._kept(inputs, self.input_keep_prob, 0), state, scope)
+        return self._kept(output, self.output_keep_prob, 1), self._kept(
+            new, self.state_keep_prob, 2
+        )
 
-    def _drop(self, value: Any, place: int) -> Any:
-        if isinstance(value, LSTMStateTuple):
-            return LSTMStateTuple(value.c, self._drop(value.h, place))
-        if isinstance(value, tuple):
-            return tuple(self._drop(item, place) for item in value)
-        keep_prob, seed = self._kept[place], self._seed
-        if isinstance(keep_prob, (int, float)) and keep_prob >= 1:
+    def _kept(self, value: Any, share: Any, salt: int) -> Any:
+        if isinstance(share, (int, float)) and share >= 1:
             return value
-        return nn.dropout(value, keep_prob, seed=None if seed is None else seed + place)
+        if isinstance(value, LSTMStateTuple):
+            return LSTMStateTuple(value.c, self._kept(value.h, share, salt))
+        if isinstance(value, tuple):
+            return tuple(self._kept(item, share, salt) for item in value)
+        return nn.dropout(value, share, seed=None if self.seed is None else self.seed + salt)
 
 
-class OutputProjectionWrapper(RNNCell):
+class OutputProjectionWrapper(_Wrapper):
     """A cell, and a layer that makes `output_size` outputs of the cell's."""
 
+    output_size = None
+
     def __init__(self, cell, output_size, activation=None, reuse=None) -> None:
-        super().__init__(_reuse=reuse)
-        self._cell, self._activation = cell, activation
-        self.state_size, self.output_size = cell.state_size, output_size
+        vars(self).update(locals())
 
     def call(self, inputs: Any, state: Any) -> Stepped:
-        output, new = self._cell(inputs, state)
-        return _dense([output], self.output_size, self._activation), new
+        output, new = self.cell(inputs, state)
+        return _dense([output], self.output_size, self.activation), new
 
 
-class InputProjectionWrapper(RNNCell):
+class InputProjectionWrapper(_Wrapper):
     """A layer that makes `num_proj` inputs of the given ones, and a cell."""
 
     def __init__(self, cell, num_proj, activation=None, input_size=None, reuse=None) -> None:
-        super().__init__(_reuse=reuse)
-        self._cell, self._units, self._activation = cell, num_proj, activation
-        self.state_size, self.output_size = cell.state_size, cell.output_size
+        vars(self).update(locals())
 
     def call(self, inputs: Any, state: Any) -> Stepped:
-        return self._cell(_dense([inputs], self._units, self._activation), state)
-
-
-class ResidualWrapper(RNNCell):
-    """A cell whose inputs are added to its outputs, or ``residual_fn(inputs, outputs)``."""
-
-    def __init__(self, cell, residual_fn=None) -> None:
-        self._cell, self.state_size, self.output_size = cell, cell.state_size, cell.output_size
-        self._join = residual_fn or (lambda inputs, outputs: inputs + outputs)
-
-    def __call__(self, inputs: Any, state: Any, scope: Any = None) -> Stepped:
-        output, new = self._cell(inputs, state, scope)
-        return self._join(inputs, output), new
-
-
-def DeviceWrapper(cell: RNNCell, device: Any) -> RNNCell:
-    """The cell itself: all runs on the CPU."""
-    return cell
+        return self.cell(_dense([inputs], self.num_proj, self.activation), state)
 
 
 __all__ = [name for name in globals() if name.endswith(("Cell", "Wrapper", "StateTuple"))]
