@@ -8,6 +8,7 @@ asked, and nothing need be said of any operation.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -119,6 +120,14 @@ def _cases(arguments: Sequence[Probed]) -> Iterator[list[list[Probe]]]:
     shapes = [known_shape(pair) or () for pair in arguments]
     lengths = {1}.union(*shapes) - {None}
     places = [(i, axis) for i, s in enumerate(shapes) for axis, n in enumerate(s) if n is None][:6]
+    # Lengths may have to be multiples of those that arguments name, as those of `reshape` do.
+    named = [p[0] for p in arguments if isinstance(p[0], np.ndarray) and p[0].dtype.kind in "iu"]
+    factor = math.prod(abs(int(n)) or 1 for array in named if array.size <= 32 for n in array.flat)
+    if factor > 1:
+        yield [
+            [_with(p[k], i, places, PROBES[k] * factor) for i, p in enumerate(arguments)]
+            for k in which
+        ]
     for count in range(1, min(len(places), 4) + 1):
         for chosen, length in itertools.product(
             itertools.combinations(places, count), sorted(n for n in lengths if n is not None)

@@ -117,9 +117,10 @@ class Session:
             plan = self._plans[key] = _Plan(wanted, feeds, static)
         try:
             with self._lock:
-                return tree.unflatten(structure, plan.run(self, feeds))
+                found = tree.unflatten(structure, plan.run(self, feeds))
         except IndexError as fault:
             raise errors.InvalidArgumentError(str(fault)) from fault
+        return {key: found[key] for key in fetches} if isinstance(fetches, dict) else found
 
     def _fed(self, feed_dict: Mapping[Any, Any]) -> dict[Tensor, np.ndarray]:
         result: dict[Tensor, np.ndarray] = {}

@@ -43,6 +43,14 @@ def test_values_that_are_known_stay():
     assert not isinstance(infer_shapes(np.negative, (large, large))[0], np.ndarray)
 
 
+def test_lengths_that_must_be_multiples():
+    target = np.array([-1, 20, 1])
+    found = infer_shapes(
+        lambda x, s: x.reshape(tuple(s)), probed((None, 1), "f4"), (target, target)
+    )
+    assert known_shape(found) == (None, 20, 1)
+
+
 def test_several_results():
     parts = infer_shapes(lambda x: np.split(x, 2, axis=1), probed((None, 6), np.float32))
     assert [known_shape(part) for part in parts] == [(None, 3), (None, 3)]

@@ -27,6 +27,7 @@ def test_fetches_keep_their_nesting(sess):
     found = sess.run({"one": a, "more": [b, (a, "a:0")], "pair": Pair(a, b), "op": a.op})
     assert found["one"] == 1.0 and isinstance(found["one"], np.float32)
     assert found["more"][0].tolist() == [2, 3] and found["more"][1] == (1.0, 1.0)
+    assert [*found] == ["one", "more", "pair", "op"]
     assert isinstance(found["pair"], Pair) and found["pair"].x == 1.0 and found["op"] is None
     with pytest.raises(TypeError, match="None"):
         sess.run([a, None])
