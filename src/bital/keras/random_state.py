@@ -113,8 +113,11 @@ class _Orders(threading.local):
 _orders = _Orders()
 
 
-def permutation(seed: int, epoch: int, n: int) -> np.ndarray:
-    """Return the order of ``n`` samples in an epoch, a function of seed and epoch alone."""
+def permutation(seed: int, epoch: int, samples: int | np.ndarray) -> np.ndarray:
+    """Return the order of samples in an epoch, a function of seed and epoch alone.
+
+    ``samples`` is how many there are, or an array ``(samples,)`` to be put in that order.
+    """
     words = {**_orders.start["state"], "key": np.array([seed % 2**64, epoch], np.uint64)}
     _orders.generator.bit_generator.state = {**_orders.start, "state": words}
-    return _orders.generator.permutation(n)
+    return _orders.generator.permutation(samples)

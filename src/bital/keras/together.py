@@ -115,7 +115,7 @@ class Training:
         """Return the samples of the next epoch, as ``fit`` goes through them."""
         rows = network.rows
         if self.shuffle:
-            rows = rows[random_state.permutation(network.seed, network.epoch, len(rows))]
+            rows = random_state.permutation(network.seed, network.epoch, rows)
         return rows[: self.most]
 
     def run(self, networks: list[Network], epochs: int, callbacks: Any) -> None:
@@ -187,10 +187,12 @@ class Group:
     def __init__(self, training: Training, networks: list[Network], places: list[Place]) -> None:
         self.training = training
         self.networks = networks
+        self.live = len(networks)
         need = sum(array.nbytes for array in bital.tree.leaves(networks[0].state))
         count = len(networks)
         blocks = max(-(-count * need // _CACHE), min(count, _BLOCKS))
-        self.lanes: int = max(1, -(-count // blocks))
+        most = -(-count // blocks)  # lanes, of which the fewest places are left over
+        self.lanes = min(range(most, most // 2, -1), key=lambda lanes: -count % lanes)
         executor = bital.config.executor_name(training.model.executor)
         if executor == "native" and blocks >= bital.config.num_threads():
             executor = "native-alone"  # each thread has a block to itself
@@ -274,11 +276,11 @@ class Group:
                     if after is not before:
                         stack[lane] = after
             if network.done:
+                self.live -= 1
                 network.take(_copied(block.state_of(lane)))
 
     def _can_be_fewer(self) -> bool:
-        live: int = sum(not network.done for network in self.networks)
-        return live <= self.lanes * (len(self.blocks) - 1)
+        return self.live <= self.lanes * (len(self.blocks) - 1)
 
     def _fewer(self) -> list[_Block]:
         """Let networks that go on take the places of those that are done."""
@@ -304,10 +306,9 @@ def _logs(networks: list[Network], *sums: Any) -> list[dict[str, float]]:
     for prefix, of_all in zip(("", "val_"), sums, strict=True):
         leaves, structure = bital.tree.flatten(of_all)
         columns = [leaf.tolist() if leaf.ndim == 1 else leaf for leaf in leaves]
-        for lane, network in enumerate(networks if leaves else ()):
-            own = bital.tree.unflatten(structure, [column[lane] for column in columns])
-            for name, value in network.model._logs(own).items():
-                found[lane][f"{prefix}{name}"] = value
+        for network, logs, own in zip(networks, found, zip(*columns, strict=True), strict=False):
+            values = network.model._logs(bital.tree.unflatten(structure, own))
+            logs.update({f"{prefix}{name}": value for name, value in values.items()})
     return found
 
 
