@@ -48,13 +48,11 @@ from bital.tf1.initializers import (
 )
 from bital.tf1.operation import constant, convert_to_tensor
 from bital.tf1.ops.arrays import *
+from bital.tf1.ops.loops import *
 from bital.tf1.ops.math import *
-from bital.tf1.ops.random import (
-    random_normal,
-    random_shuffle,
-    random_uniform,
-    truncated_normal,
-)
+from bital.tf1.ops.random import *
+from bital.tf1.refused import *
+from bital.tf1.refused import refuse
 from bital.tf1.session import InteractiveSession, Session, get_default_session
 from bital.tf1.shapes import Dimension, TensorShape
 from bital.tf1.variables import (
@@ -77,3 +75,4 @@ from bital.tf1.variables import (
 )
 
 globals().update(DTYPES)  # tf.float32 and the others
+__getattr__ = refuse(__name__)

@@ -13,6 +13,7 @@ from bital.tf1.operation import Anys, Index, Key, Value, Values
 from bital.tf1.ops import define, exported, op, table, traced, within
 from bital.tf1.ops.arrays import gather
 from bital.tf1.ops.math import log_sigmoid, reduce_sum, sigmoid, tanh  # noqa: F401
+from bital.tf1.refused import refuse
 from bital.tf1.rnn import *  # noqa: F403
 
 globals().update(table("elu relu relu6 selu softplus softsign", nn, "features"))
@@ -250,4 +251,5 @@ nce_loss = _sampled_loss(
     "nce_loss", lambda **args: reduce_sum(sigmoid_cross_entropy_with_logits(**args), 1), False
 )
 
+__getattr__ = refuse(__name__)
 __all__ = [*exported(dict(globals())), "rnn_cell"]

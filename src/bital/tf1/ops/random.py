@@ -7,60 +7,57 @@ from typing import Any
 import numpy as np
 
 from bital import random
-from bital.tf1.operation import Index, Key, Value, operation
+from bital.tf1.operation import Any_, Index, Key, Value
+from bital.tf1.ops import exported, op
 
 
-@operation("RandomStandardNormal")
-def random_normal(
-    shape: Index,
-    mean: float = 0.0,
-    stddev: float = 1.0,
-    dtype: Any = "float32",
-    seed: int | None = None,
-    *,
-    key: Key,
-) -> Value:
+@op("RandomStandardNormal", "random_normal")
+def random_normal(shape: Index, mean=0.0, stddev=1.0, dtype="float32", seed=None, *,
+                  key: Key) -> Value:  # fmt: skip
     """Normally distributed numbers."""
-    return np.dtype(dtype).type(mean) + random.normal(key, tuple(shape), dtype) * np.dtype(
-        dtype
-    ).type(stddev)
+    kind = np.dtype(dtype).type
+    return kind(mean) + kind(stddev) * random.normal(key, tuple(shape), dtype)
 
 
-@operation("TruncatedNormal")
-def truncated_normal(
-    shape: Index,
-    mean: float = 0.0,
-    stddev: float = 1.0,
-    dtype: Any = "float32",
-    seed: int | None = None,
-    *,
-    key: Key,
-) -> Value:
+@op("TruncatedNormal", "truncated_normal")
+def truncated_normal(shape: Index, mean=0.0, stddev=1.0, dtype="float32", seed=None, *,
+                     key: Key) -> Value:  # fmt: skip
     """Normally distributed numbers, none more than two standard deviations from the mean."""
     kind = np.dtype(dtype).type
-    return kind(mean) + random.truncated_normal(key, -2, 2, tuple(shape), dtype) * kind(stddev)
+    return kind(mean) + kind(stddev) * random.truncated_normal(key, -2, 2, tuple(shape), dtype)
 
 
-@operation("RandomUniform")
-def random_uniform(
-    shape: Index,
-    minval: Any = 0,
-    maxval: Any = None,
-    dtype: Any = "float32",
-    seed: int | None = None,
-    *,
-    key: Key,
-) -> Value:
+@op("RandomUniform", "random_uniform")
+def random_uniform(shape: Index, minval=0, maxval=None, dtype="float32", seed=None, *,
+                   key: Key) -> Value:  # fmt: skip
     """Uniformly distributed numbers, from minval up to and without maxval."""
-    kind = np.dtype(dtype)
-    if kind.kind in "iu":
-        if maxval is None:
-            raise ValueError("random_uniform of integers needs maxval")
-        return random.randint(key, minval, maxval, tuple(shape), dtype)
-    return random.uniform(key, tuple(shape), kind, minval, 1 if maxval is None else maxval)
+    if np.dtype(dtype).kind == "f":
+        top = 1 if maxval is None else maxval
+        return random.uniform(key, tuple(shape), dtype, minval, top)
+    if maxval is None:
+        raise ValueError("random_uniform of integers needs maxval")
+    return random.randint(key, tuple(shape), minval, maxval, dtype)
 
 
-@operation("RandomShuffle")
-def random_shuffle(value: Value, seed: int | None = None, *, key: Key) -> Value:
+@op("RandomShuffle")
+def random_shuffle(value: Any_, seed: Any = None, *, key: Key) -> Any_:
     """The rows of a tensor in another order."""
     return random.permutation(key, value)
+
+
+@op("Multinomial", "multinomial")
+def multinomial(logits: Value, num_samples: int, seed: Any = None, *, key: Key) -> Index:
+    """Indices drawn with probabilities ``softmax(logits)``: ``(batch, n) -> (batch, samples)``."""
+    return random.categorical(key, logits, shape=(num_samples, logits.shape[0])).T
+
+
+@op("RandomCrop", "random_crop")
+def random_crop(value: Any_, size: Index, seed: Any = None, *, key: Key) -> Any_:
+    """A block of this size from a random place."""
+    for axis, (length, whole) in enumerate(zip(tuple(size), value.shape, strict=True)):
+        start = random.randint(random.fold_in(key, axis), (), 0, whole - length + 1)
+        value = np.take(value, start + np.arange(length), axis)
+    return value
+
+
+__all__ = exported(dict(globals()))
