@@ -26,7 +26,8 @@ from bital.tf1.operation import Any_, operation
 ModeKeys = SimpleNamespace(TRAIN="train", EVAL="eval", PREDICT="infer")
 _PARTS = "mode predictions loss train_op eval_metric_ops export_outputs"
 EstimatorSpec = namedtuple("EstimatorSpec", _PARTS, defaults=[None] * 5)
-RunConfig = namedtuple("RunConfig", "model_dir tf_random_seed", defaults=[None, None])
+_OPTIONS = "save_summary_steps save_checkpoints_steps save_checkpoints_secs"  # of no effect
+RunConfig = namedtuple("RunConfig", f"model_dir tf_random_seed {_OPTIONS}", defaults=[None] * 5)
 
 
 class Estimator:
@@ -44,11 +45,12 @@ class Estimator:
     def train(self, input_fn, hooks=None, steps=None, max_steps=None) -> Any:
         """Train for some steps more, or up to `max_steps`, or until there is no more input."""
         if hooks:
-            raise tf.errors.UnimplementedError("hooks are left out: write a loop over sess.run")
+            raise tf.errors.UnimplementedError(f"hooks={hooks}: write a loop over sess.run")
         with self._built(ModeKeys.TRAIN, input_fn) as (run, spec, feeds, step):
-            for feed in feeds(steps if max_steps is None else max(0, max_steps - step)):
+            rest = steps if max_steps is None else max(0, max_steps - step)
+            for turn, feed in enumerate(feeds(rest), step + 1):
                 if np.isnan(run([spec.loss, spec.train_op], feed)[0]):
-                    raise RuntimeError("NaN loss during training.")
+                    raise RuntimeError(f"NaN loss during training, in step {turn}.")
         return self
 
     def evaluate(self, input_fn, steps=None) -> dict[str, Any]:
@@ -104,7 +106,7 @@ class Estimator:
         def feeds(steps: int | None) -> Iterator[dict[Any, Any]]:
             found, epochs = graph.stores.get("_feeds", (itertools.repeat({}), None))
             if steps is None and epochs is None and mode != ModeKeys.PREDICT:
-                raise ValueError("the input never ends: give steps, or its function num_epochs")
+                raise ValueError(f"the input never ends: write {mode}(..., steps=1000)")
             return itertools.islice(found, steps)
 
         yield session.run, spec, feeds, int(session.run(counter))

@@ -33,7 +33,9 @@ def bucketized_column(source_column: Column, boundaries: Any) -> Column:
     name, width, _, numbers = source_column
     limits = sorted(map(float, boundaries))
     if numbers is None or limits != [*boundaries]:
-        raise ValueError("bucketized_column takes a numeric_column and increasing boundaries")
+        raise ValueError(
+            f"{name}: give a numeric column and increasing boundaries, not {boundaries}"
+        )
     size, ids = width * (len(limits) + 1), lambda f: _buckets(numbers(f), limits)
     return indicator_column(Column("", size, ids))._replace(name=f"{name}_bucketized", ids=ids)
 
