@@ -24,13 +24,15 @@ from bital.executors.native.tiles import Shape, print_functions
 DType = np.dtype[Any]
 _FIRST = 25 << 10  # bytes of a panel that stay in a first-level cache beside the rows it meets
 _LINES = 128  # cache lines, each in a page of its own, that are quickly read again and again
-_CHUNK = 128 << 10  # bytes of rows that stay in a second-level cache while panels meet them
+_CHUNK = 20 << 10  # bytes of rows that stay in a first-level cache while panels meet them
+_HIGH = 96  # rows of a chunk at least: where they are long, in a second-level cache
 _SECOND = 512 << 10  # bytes of panels that are not far away
 _BLOCK = 256 << 10  # bytes of a block: not far away either when the rest of its task reads it
 _LINE = 64  # bytes that two tasks should not both write to
 _FLOPS = 125_000  # that make a task worth while
 _TASKS = 4  # to a thread, that are enough where a block need not be smaller
 _READ_B, _READ_A, _TASK = 0.5, 0.06, 1.0  # cycles: for a column, for a row, for a task
+_READ_FAR = 0.2  # for a row of an A that no second-level cache holds
 _BORDER = 60  # cycles that a line costs that two threads write to
 
 
@@ -54,7 +56,7 @@ class ProductPlan:
         "tiles"; "dots", contiguous rows of a matrix times a vector; "turned", a matrix with
         contiguous columns times a vector, computed as the vector times the transpose.
     direct : bool
-        Panels of B are read where they lie, because each meets only one tile.
+        The first tile that meets a panel of B reads it where it lies, and packs it.
     packed : bool
         A is packed too.
     a_map, b_map : Map, optional
@@ -109,7 +111,7 @@ class ProductPlan:
             return shape.panels(self.k) * shape.row
         if self.kind == "turned":
             return self._row_at + down * shape.row
-        panels = 1 if self.direct else across
+        panels = 1 if self.direct and self.rows_per_task <= shape.rows else across
         if self.packed:
             panels += shape.panels(min(self.chunk, self.rows_per_task))
         return shape.row * (shape.rows + panels * self.depth) + sum(self._copied)
@@ -193,8 +195,8 @@ def plan(
         rows, columns = _cut(shape, m, n, k, depth, packed or a_map is not None, batch, threads)
     unit = shape.width if packed else shape.rows
     unit = 4 * unit if a_map is not None and not a_map.along else unit
-    chunk = _part(rows, -(-rows * depth * shape.size // _CHUNK), unit)
-    direct = k > 0 and b_strides[1] == 1 and rows <= shape.rows and b_map is None
+    chunk = _part(rows, -(-rows // max(_HIGH, _CHUNK // (depth * shape.size))), unit)
+    direct = k > 0 and b_strides[1] == 1 and b_map is None
     return ProductPlan(
         dtype,
         m,
@@ -222,6 +224,7 @@ def _cut(
 
     Two blocks for each thread at least, where that is worth while: one may be held up.
     """
+    read_row = _READ_A if m * k * shape.size <= _SECOND else _READ_FAR
     most = min(_TASKS * threads, max(1, 2 * m * n * k // _FLOPS)) if threads > 1 else 1
     line = _LINE // shape.size
     row_unit = line if n == 1 else shape.width if packed else shape.rows
@@ -238,7 +241,7 @@ def _cut(
             few = batch * -(-m // rows) * -(-n // columns) < min(most, 2 * threads)
             # Beside each other, blocks share lines of C unless its rows end with one.
             shared = columns < n and n * shape.size % _LINE
-            each_row = _READ_A + (_BORDER / k if shared and k else 0)
+            each_row = read_row + (_BORDER / k if shared and k else 0)
             end = _end(shape, m, n, rows, columns, each_row, batch, threads)
             found.append((few, end, rows, columns))
     return min(found)[2:]

@@ -11,9 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from bital.executors.native.dots import print_dots
 from bital.executors.native.packing import print_pack
 
 VECTORS = 2  # to a panel's row
+_UNROLLED = 4  # steps along k in a turn of a tile's loop
+_AHEAD = 16  # steps before which rows of B are asked for
 _DEEP = 4096  # elements of two vectors that are summed at a time
 
 
@@ -52,6 +55,7 @@ class Shape:
             "row_end": self.row - 1,
             "align": vector_bytes,
             "rows": self.rows,
+            "unrolled_less": _UNROLLED - 1,
             "functions": 2 * self.rows,
             "rows_less": self.rows - 1,
         }
@@ -67,15 +71,22 @@ def print_functions(shape: Shape, linkage: str) -> str:
     """The text; what a product calls has this linkage, the rest is internal."""
     tiles = [(vectors, height) for vectors in (1, 2) for height in range(1, shape.rows + 1)]
     parts = [
-        _insert(_HEAD, tiles=", ".join(f"ptr @$p.tile{height}x{v}" for v, height in tiles)),
+        _insert(
+            _HEAD, tiles=_pointers("tile", tiles), firsts=_pointers("first", tiles[shape.rows :])
+        ),
         *(_print_tile(height, vectors) for vectors, height in tiles),
+        *(_print_tile(height, vectors, first=True) for vectors, height in tiles[shape.rows :]),
         print_pack(shape.lanes),
         _MERGE,
         _BLOCK,
-        _print_dots(shape.lanes),
+        print_dots(shape.lanes),
     ]
     text = shape.fill(_insert("\n".join(parts), linkage=linkage))
     return text.replace(",\n    ", ", ").replace(")\n    noinline", ") noinline")  # one line a head
+
+
+def _pointers(kind: str, tiles: list[tuple[int, int]]) -> str:
+    return ", ".join(f"ptr @$p.{kind}{height}x{vectors}" for vectors, height in tiles)
 
 
 def _insert(text: str, **parts: str) -> str:
@@ -86,47 +97,72 @@ def _insert(text: str, **parts: str) -> str:
 
 _HEAD = """
 @$p.tiles = internal constant [$functions x ptr] [$tiles]
+@$p.firsts = internal constant [$rows x ptr] [$firsts]
 @$p.zeros = internal constant [$width x $element] zeroinitializer, align $row
 """
 
-# ``c = old + a b``, k >= 1. Rows of A are addressed from every third one; two and three times their
-# stride are parameters, which keeps the compiler from chaining all of these additions up.
+# ``c = old + a b``, k >= 1, B packed. What else a step does costs about as much as it has
+# instructions: a turn of the loop takes several steps. A fence, of which no instruction is left,
+# keeps the compiler from loading for later steps what registers have no room for; a pointer
+# "laundered" after each step, from turning one addition into many.
 _TILE = """
 define internal void @$p.tile${height}x$vectors(i64 %k, ptr noalias %a, i64 %a.row, i64 %a.column,
-    ptr noalias %b, i64 %b.row, ptr %c, i64 %c.row, ptr %old, i64 %old.row,
-    i64 %a.two, i64 %a.three) noinline nounwind optsize {
+    ptr noalias %b, ptr %c, i64 %c.row, ptr %old, i64 %old.row) noinline nounwind optsize {
 entry:
+  %one.left = and i64 %k, $unrolled_less
+  %many.left = sub i64 %k, %one.left
 $before
-  br label %loop
-loop:
-  %left = phi i64 [ %k, %entry ], [ %left.next, %loop ]
-  %pb = phi ptr [ %b, %entry ], [ %pb.next, %loop ]
-$phis
-$body
-  %pb.next = getelementptr i8, ptr %pb, i64 %b.row
-  %left.next = add nsw i64 %left, -1
-  %more = icmp ne i64 %left.next, 0
-  br i1 %more, label %loop, label %done
+  br label %many
+$many
+$one
 done:
 $after
   ret void
 }
 """
 
+# The first tile that meets a panel: it reads B where it lies, and leaves the panel packed at `keep`
+# for the others. B may come from far: it is asked for some steps before.
+_FIRST_TILE = """
+define internal void @$p.first${height}x$vectors(i64 %k, ptr noalias %a, i64 %a.row, i64 %a.column,
+    ptr noalias %b, ptr %c, i64 %c.row, ptr %old, i64 %old.row, i64 %b.row, ptr noalias %keep,
+    i64 %keep.row) noinline nounwind optsize {
+entry:
+  %b.ahead = mul i64 %b.row, $ahead
+$before
+  br label %first
+$first
+done:
+$after
+  ret void
+}
+"""
+_STEPS = """
+$loop:
+  %$loop.k = phi i64 [ %$left, %$from ], [ %$loop.k.next, %$loop.in ]
+$phis
+  %$loop.more = icmp ne i64 %$loop.k, 0
+  br i1 %$loop.more, label %$loop.in, label %$next
+$loop.in:
+$body
+  %$loop.k.next = sub i64 %$loop.k, $count
+  br label %$loop"""
+_KEEP = """
+  %k0 = getelementptr $vector, ptr %keep.$loop, i64 0
+  %k1 = getelementptr $vector, ptr %keep.$loop, i64 1
+  store $vector %b0.$loop, ptr %k0, align $align
+  store $vector %b1.$loop, ptr %k1, align $align
+  %b.soon = getelementptr i8, ptr %b.$loop, i64 %b.ahead
+  %b.soon.end = getelementptr i8, ptr %b.soon, i64 $row_end
+  call void @llvm.prefetch.p0(ptr %b.soon, i32 0, i32 3, i32 1)
+  call void @llvm.prefetch.p0(ptr %b.soon.end, i32 0, i32 3, i32 1)"""
 
-def _print_tile(rows: int, vectors: int) -> str:
-    before, phis, body, after = [], [], [], []
-    for j in range(vectors):
-        body += [
-            f"  %pb{j} = getelementptr $vector, ptr %pb, i64 {j}",
-            f"  %b{j} = load $vector, ptr %pb{j}, align $size",
-        ]
+
+def _print_tile(rows: int, vectors: int, first: bool = False) -> str:
+    before, after = ["  %row0 = add i64 0, 0"], []
     for i in range(rows):
-        if i % 3 == 0:
-            start = f"%p{i - 3}.start, i64 %a.three" if i else "%a, i64 0"
-            before.append(f"  %p{i}.start = getelementptr i8, ptr {start}")
-            phis.append(f"  %p{i} = phi ptr [ %p{i}.start, %entry ], [ %p{i}.next, %loop ]")
-            body.append(f"  %p{i}.next = getelementptr i8, ptr %p{i}, i64 %a.column")
+        if i:
+            before.append(f"  %row{i} = add i64 %row{i - 1}, %a.row")
         before += [  # C's lines, which are needed when the sums are there
             f"  %soon{i}.at = mul i64 %c.row, {i}",
             f"  %soon{i} = getelementptr i8, ptr %c, i64 %soon{i}.at",
@@ -137,41 +173,80 @@ def _print_tile(rows: int, vectors: int) -> str:
         for name in ("c", "old"):
             place = f"%{name}{i - 1}, i64 %{name}.row" if i else f"%{name}, i64 0"
             after.append(f"  %{name}{i} = getelementptr i8, ptr {place}")
-        body += _multiply_row(i, vectors)
         for j in range(vectors):
-            phis.append(
-                f"  %s{i}.{j} = phi $vector [ zeroinitializer, %entry ], [ %t{i}.{j}, %loop ]"
-            )
-            after += _store_sum(i, j)
-    lines = {"before": before, "phis": phis, "body": body, "after": after}
-    parts = {name: "\n".join(part) for name, part in lines.items()}
-    return _insert(_TILE, height=str(rows), vectors=str(vectors), **parts)
+            after += _store_sum(i, j, "first" if first else "one")
+    parts = {"before": "\n".join(before), "after": "\n".join(after)}
+    if first:
+        parts |= {"ahead": str(_AHEAD), "first": _steps(rows, vectors, 1, "first", "entry", "done")}
+    else:
+        parts["many"] = _steps(rows, vectors, _UNROLLED, "many", "entry", "one")
+        parts["one"] = _steps(rows, vectors, 1, "one", "many", "done")
+    text = _FIRST_TILE if first else _TILE
+    return _insert(text, height=str(rows), vectors=str(vectors), **parts)
 
 
-def _multiply_row(i: int, vectors: int) -> list[str]:
-    place, lines = f"%p{i // 3 * 3}", []
-    if i % 3:
-        step = "%a.row" if i % 3 == 1 else "%a.two"
-        lines.append(f"  %q{i} = getelementptr i8, ptr {place}, i64 {step}")
-        place = f"%q{i}"
-    lines += [
-        f"  %e{i} = load $element, ptr {place}, align $size",
-        f"  %f{i} = insertelement $vector poison, $element %e{i}, i64 0",
-        f"  %a{i} = shufflevector $vector %f{i}, $vector poison, <$lanes x i32> zeroinitializer",
-    ]
-    lines += [
-        f"  %t{i}.{j} = call $vector $fma($vector %a{i}, $vector %b{j}, $vector %s{i}.{j})"
-        for j in range(vectors)
-    ]
+def _steps(rows: int, vectors: int, count: int, loop: str, before: str, next: str) -> str:
+    """A loop whose turns take `count` steps along k; where it comes from, and what follows."""
+    steps = {"a": "%a.column", "b": "$row"}
+    if loop == "first":
+        steps |= {"b": "%b.row", "keep": "%keep.row"}
+    sums = [f"s{i}.{j}" for i in range(rows) for j in range(vectors)]
+    phis, body = [], []
+    for name in [*steps, *sums]:
+        type, start = ("$vector", "zeroinitializer") if name in sums else ("ptr", f"%{name}")
+        start = start if before == "entry" else f"%{name}.{before}"
+        again = f"%{name}.{loop}{count}"
+        turns = f"[ {start}, %{before} ], [ {again}, %{loop}.in ]"
+        phis.append(f"  %{name}.{loop} = phi {type} {turns}")
+    here = loop
+    for step in range(1, count + 1):
+        soon = f"{loop}{step}"
+        body += _multiply_step(rows, vectors, here, soon)
+        if loop == "first":
+            body.append(_insert(_KEEP, loop=loop))
+        for name, by in steps.items():
+            bare = f"%{name}.{soon}.bare"
+            body += [
+                f"  {bare} = getelementptr i8, ptr %{name}.{here}, i64 {by}",
+                f"  %{name}.{soon} = call ptr @llvm.launder.invariant.group.p0(ptr {bare})",
+            ]
+        body.append('  fence syncscope("singlethread") acq_rel')
+        here = soon
+    parts = {"phis": "\n".join(phis), "body": "\n".join(body), "count": str(count)}
+    left = "k" if loop == "first" else f"{loop}.left"
+    return _insert(_STEPS, loop=loop, next=next, left=left, **{"from": before}, **parts)
+
+
+def _multiply_step(rows: int, vectors: int, here: str, soon: str) -> list[str]:
+    """A column of A times a row of B."""
+    lines = []
+    for j in range(vectors):
+        lines += [
+            f"  %b{j}.{here}.at = getelementptr $vector, ptr %b.{here}, i64 {j}",
+            f"  %b{j}.{here} = load $vector, ptr %b{j}.{here}.at, align $size",
+        ]
+    for i in range(rows):
+        lines += [
+            f"  %e{i}.{here}.at = getelementptr i8, ptr %a.{here}, i64 %row{i}",
+            f"  %e{i}.{here} = load $element, ptr %e{i}.{here}.at, align $size",
+            f"  %f{i}.{here} = insertelement $vector poison, $element %e{i}.{here}, i64 0",
+            f"  %wide{i}.{here} = shufflevector $vector %f{i}.{here}, $vector poison, "
+            "<$lanes x i32> zeroinitializer",
+        ]
+        lines += [
+            f"  %s{i}.{j}.{soon} = call $vector $fma($vector %wide{i}.{here}, "
+            f"$vector %b{j}.{here}, $vector %s{i}.{j}.{here})"
+            for j in range(vectors)
+        ]
     return lines
 
 
-def _store_sum(i: int, j: int) -> list[str]:
+def _store_sum(i: int, j: int, loop: str) -> list[str]:
     return [
         f"  %old{i}.{j} = getelementptr $vector, ptr %old{i}, i64 {j}",
         f"  %c{i}.{j} = getelementptr $vector, ptr %c{i}, i64 {j}",
         f"  %o{i}.{j} = load $vector, ptr %old{i}.{j}, align $size",
-        f"  %r{i}.{j} = fadd $vector %o{i}.{j}, %t{i}.{j}",
+        f"  %r{i}.{j} = fadd $vector %o{i}.{j}, %s{i}.{j}.{loop}",
         f"  store $vector %r{i}.{j}, ptr %c{i}.{j}, align $size",
     ]
 
@@ -237,9 +312,9 @@ done:
 """
 
 # A block of C: `m` x `n`, k >= 1, summed over `depth` of k at a time, `chunk` rows after another. B
-# is packed, except its full panels where `direct`; A is packed where `packed`, into groups of
-# `width` rows. An operand with a function that copies it (`copying`) is read from that copy; its
-# strides are the copy's.
+# is packed: where `direct`, its full panels by the first tile that meets them. If that is the only
+# one, they are not. A is packed where `packed`, into groups of `width` rows. An operand with a
+# function that copies it (`copying`) is read from that copy; its strides are the copy's.
 _BLOCK = """
 define $linkage void @$p.block(i64 %m, i64 %n, i64 %k, i64 %depth, ptr noalias %a, i64 %a.row,
     i64 %a.column, ptr noalias %b, i64 %b.row, i64 %b.column, ptr noalias %c, i64 %c.row,
@@ -249,6 +324,9 @@ define $linkage void @$p.block(i64 %m, i64 %n, i64 %k, i64 %depth, ptr noalias %
 entry:
   %a.is.copied = icmp ne ptr %copy.a, null
   %b.is.copied = icmp ne ptr %copy.b, null
+  %is.one.tile = icmp sle i64 %m, $rows
+  %unkept = and i1 %direct, %is.one.tile
+  %keep.row = select i1 %unkept, i64 0, i64 $row
   %tile.bytes = mul i64 $row, $rows
   %b.panels = getelementptr i8, ptr %tile.buffer, i64 %tile.bytes
   %n.over = urem i64 %n, $width
@@ -258,16 +336,15 @@ entry:
   %b.first = select i1 %direct, i64 %n.full, i64 0
   %b.rest = sub i64 %n, %b.first
   %b.first.at = mul i64 %b.first, %b.column
-  %b.wide = add i64 %b.rest, $width_less
-  %b.count = udiv i64 %b.wide, $width
+  %b.wide = add i64 %n, $width_less
+  %b.number = udiv i64 %b.wide, $width
+  %b.count = select i1 %unkept, i64 1, i64 %b.number
   %b.row.bytes = mul i64 %b.count, $row
   %b.bytes = mul i64 %b.row.bytes, %depth
   %a.panels = getelementptr i8, ptr %b.panels, i64 %b.bytes
   %group = select i1 %packed, i64 $width, i64 %chunk
   %t.row = select i1 %packed, i64 $size, i64 %a.row
   %t.column = select i1 %packed, i64 $row, i64 %a.column
-  %t.two = mul i64 %t.row, 2
-  %t.three = mul i64 %t.row, 3
   %ah.step = mul i64 %chunk, %a.row
   %ch.step = mul i64 %chunk, %c.row
   %a.deeper = mul i64 %depth, %a.column
@@ -283,6 +360,10 @@ deep:
   %p.left = sub i64 %k, %p
   %d = call i64 @llvm.smin.i64(i64 %p.left, i64 %depth)
   %panel.bytes = mul i64 %d, $row
+  %b.first.number = udiv i64 %b.first, $width
+  %b.step = select i1 %unkept, i64 0, i64 %panel.bytes
+  %b.to.at = mul i64 %b.first.number, %b.step
+  %b.to = getelementptr i8, ptr %b.panels, i64 %b.to.at
   %b.lies = getelementptr i8, ptr %bp, i64 %b.first.at
   br i1 %b.is.copied, label %copied.b, label %pack.b
 copied.b:
@@ -290,7 +371,7 @@ copied.b:
   br label %pack.b
 pack.b:
   %b.source = phi ptr [ %b.lies, %deep ], [ %b.copied, %copied.b ]
-  call void @$p.pack(i64 %d, ptr %b.source, i64 %b.row, i64 %b.column, i64 %b.rest, ptr %b.panels)
+  call void @$p.pack(i64 %d, ptr %b.source, i64 %b.row, i64 %b.column, i64 %b.rest, ptr %b.to)
   br label %chunk.start
 
 chunk.start:
@@ -320,11 +401,9 @@ panel:
   %j.next = add i64 %j, $width
   %bj.step = mul i64 %b.column, $width
   %bj.next = getelementptr i8, ptr %bj, i64 %bj.step
-  %is.packed = icmp sge i64 %j, %b.first
-  %panel.b = select i1 %is.packed, ptr %bq, ptr %bj
-  %panel.row = select i1 %is.packed, i64 $row, i64 %b.row
-  %bq.step = select i1 %is.packed, i64 %panel.bytes, i64 0
-  %bq.next = getelementptr i8, ptr %bq, i64 %bq.step
+  %lies = icmp slt i64 %j, %b.first
+  %keep = select i1 %unkept, ptr %tile.buffer, ptr %bq
+  %bq.next = getelementptr i8, ptr %bq, i64 %b.step
   %narrow = icmp eq i64 %j, %n.full
   %half = and i1 %narrow, %slim
   %functions = select i1 %half, ptr @$p.tiles, ptr %wide.tiles
@@ -353,16 +432,28 @@ tile:
   %tile.number = sub i64 %rows, 1
   %tile.at = getelementptr ptr, ptr %functions, i64 %tile.number
   %function = load ptr, ptr %tile.at
-  br i1 %narrow, label %tile.narrow, label %tile.wide
-tile.wide:
+  %so.far = or i64 %h, %g
+  %tiles.before = or i64 %so.far, %t
+  %is.start = icmp eq i64 %tiles.before, 0
+  %in.place = and i1 %is.start, %lies
   %old = select i1 %first, ptr @$p.zeros, ptr %ci
   %old.row = select i1 %first, i64 0, i64 %c.row
-  call void %function(i64 %d, ptr %ai, i64 %t.row, i64 %t.column, ptr %panel.b, i64 %panel.row,
-      ptr %ci, i64 %c.row, ptr %old, i64 %old.row, i64 %t.two, i64 %t.three)
+  br i1 %in.place, label %tile.first, label %tile.packed
+tile.first:
+  %first.at = getelementptr ptr, ptr @$p.firsts, i64 %tile.number
+  %first.function = load ptr, ptr %first.at
+  call void %first.function(i64 %d, ptr %ai, i64 %t.row, i64 %t.column, ptr %bj, ptr %ci,
+      i64 %c.row, ptr %old, i64 %old.row, i64 %b.row, ptr %keep, i64 %keep.row)
+  br label %tile.next
+tile.packed:
+  br i1 %narrow, label %tile.narrow, label %tile.wide
+tile.wide:
+  call void %function(i64 %d, ptr %ai, i64 %t.row, i64 %t.column, ptr %bq, ptr %ci,
+      i64 %c.row, ptr %old, i64 %old.row)
   br label %tile.next
 tile.narrow:
-  call void %function(i64 %d, ptr %ai, i64 %t.row, i64 %t.column, ptr %panel.b, i64 %panel.row,
-      ptr %tile.buffer, i64 $row, ptr @$p.zeros, i64 0, i64 %t.two, i64 %t.three)
+  call void %function(i64 %d, ptr %ai, i64 %t.row, i64 %t.column, ptr %bq,
+      ptr %tile.buffer, i64 $row, ptr @$p.zeros, i64 0)
   call void @$p.merge(i64 %rows, i64 %n.over, ptr %tile.buffer, ptr %ci, i64 %c.row, i1 %again)
   br label %tile.next
 tile.next:
@@ -395,118 +486,3 @@ done:
   ret void
 }
 """
-
-
-# --- matrix times vector --------------------------------------------------------------------
-
-# ``y = M v``, rows of M and v contiguous: four vectors of sums a row, added in one fixed order.
-_DOTS = """
-define $linkage void @$p.dots(i64 %rows, i64 %length, ptr noalias %m, i64 %m.row, ptr noalias %v,
-    ptr noalias %y, i64 %y.step) noinline nounwind optsize {
-entry:
-  br label %deep
-deep:
-  %from = phi i64 [ 0, %entry ], [ %from.next, %deep.next ]
-  %from.next = add i64 %from, $deep
-  %first = icmp eq i64 %from, 0
-  %rest = sub i64 %length, %from
-  %k = call i64 @llvm.smin.i64(i64 %rest, i64 $deep)
-  %m.here = getelementptr $element, ptr %m, i64 %from
-  %v.here = getelementptr $element, ptr %v, i64 %from
-  %k.four = sub i64 %k, $four
-  %k.one = sub i64 %k, $lanes
-  br label %row
-row:
-  %i = phi i64 [ 0, %deep ], [ %i.next, %row.next ]
-  %r = phi ptr [ %m.here, %deep ], [ %r.next, %row.next ]
-  %yi = phi ptr [ %y, %deep ], [ %yi.next, %row.next ]
-  br label %fours
-fours:
-  %p = phi i64 [ 0, %row ], [ %p.next, %fours.in ]
-$sums
-  %p.next = add i64 %p, $four
-  %enough = icmp sle i64 %p, %k.four
-  br i1 %enough, label %fours.in, label %ones
-fours.in:
-$products
-  br label %fours
-ones:
-  %q = phi i64 [ %p, %fours ], [ %q.next, %ones.in ]
-  %o = phi $vector [ %s0, %fours ], [ %o.next, %ones.in ]
-  %q.next = add i64 %q, $lanes
-  %one = icmp sle i64 %q, %k.one
-  br i1 %one, label %ones.in, label %few
-ones.in:
-  %om.at = getelementptr $element, ptr %r, i64 %q
-  %ov.at = getelementptr $element, ptr %v.here, i64 %q
-  %om = load $vector, ptr %om.at, align $size
-  %ov = load $vector, ptr %ov.at, align $size
-  %o.next = call $vector $fma($vector %om, $vector %ov, $vector %o)
-  br label %ones
-few:
-  %f = phi i64 [ %q, %ones ], [ %f.next, %few.in ]
-  %u = phi $element [ 0.0, %ones ], [ %u.next, %few.in ]
-  %f.next = add i64 %f, 1
-  %some = icmp slt i64 %f, %k
-  br i1 %some, label %few.in, label %end
-few.in:
-  %fm.at = getelementptr $element, ptr %r, i64 %f
-  %fv.at = getelementptr $element, ptr %v.here, i64 %f
-  %fm = load $element, ptr %fm.at, align $size
-  %fv = load $element, ptr %fv.at, align $size
-  %u.next = call $element $one_fma($element %fm, $element %fv, $element %u)
-  br label %few
-end:
-$folded
-  %total = fadd $element %folded, %u
-  br i1 %first, label %row.next, label %add
-add:
-  %old = load $element, ptr %yi, align $size
-  %more = fadd $element %old, %total
-  br label %row.next
-row.next:
-  %sum = phi $element [ %total, %end ], [ %more, %add ]
-  store $element %sum, ptr %yi, align $size
-  %r.next = getelementptr i8, ptr %r, i64 %m.row
-  %yi.next = getelementptr i8, ptr %yi, i64 %y.step
-  %i.next = add i64 %i, 1
-  %i.more = icmp slt i64 %i.next, %rows
-  br i1 %i.more, label %row, label %deep.next
-deep.next:
-  %deep.more = icmp slt i64 %from.next, %length
-  br i1 %deep.more, label %deep, label %done
-done:
-  ret void
-}
-"""
-
-
-def _print_dots(lanes: int) -> str:
-    sums, products, folded = [], [], []
-    for i in range(4):
-        sums.append(f"  %s{i} = phi $vector [ zeroinitializer, %row ], [ %t{i}, %fours.in ]")
-        products += [
-            f"  %at{i} = add i64 %p, {i * lanes}",
-            f"  %m{i}.at = getelementptr $element, ptr %r, i64 %at{i}",
-            f"  %v{i}.at = getelementptr $element, ptr %v.here, i64 %at{i}",
-            f"  %m{i} = load $vector, ptr %m{i}.at, align $size",
-            f"  %v{i} = load $vector, ptr %v{i}.at, align $size",
-            f"  %t{i} = call $vector $fma($vector %m{i}, $vector %v{i}, $vector %s{i})",
-        ]
-    folded = [
-        "  %h0 = fadd $vector %o, %s1",
-        "  %h1 = fadd $vector %s2, %s3",
-        "  %h.whole = fadd $vector %h0, %h1",
-    ]
-    whole, step = "%h.whole", lanes // 2
-    while step:
-        picks = ", ".join(f"i32 {(lane + step) % lanes}" for lane in range(lanes))
-        folded += [
-            f"  %moved{step} = shufflevector $vector {whole}, $vector poison, "
-            f"<$lanes x i32> <{picks}>",
-            f"  %h{step}.sum = fadd $vector {whole}, %moved{step}",
-        ]
-        whole, step = f"%h{step}.sum", step // 2
-    folded.append(f"  %folded = extractelement $vector {whole}, i64 0")
-    parts = {"sums": sums, "products": products, "folded": folded}
-    return _insert(_DOTS, **{name: "\n".join(part) for name, part in parts.items()})
