@@ -8,13 +8,13 @@ import numpy as np
 
 import bital
 from bital import nn, random
-from bital.tf1 import rnn_cell
+from bital.tf1 import rnn as rnn_cell
 from bital.tf1.operation import Anys, Index, Key, Value, Values
 from bital.tf1.ops import define, exported, op, table, traced, within
 from bital.tf1.ops.arrays import gather
 from bital.tf1.ops.math import log_sigmoid, reduce_sum, sigmoid, tanh  # noqa: F401
 from bital.tf1.refused import refuse
-from bital.tf1.rnn import *  # noqa: F403
+from bital.tf1.rnn import bidirectional_dynamic_rnn, dynamic_rnn, static_rnn  # noqa: F401
 
 globals().update(table("elu relu relu6 selu softplus softsign", nn, "features"))
 softmax = define("Softmax", nn.softmax, "logits", axis=-1)
