@@ -33,9 +33,7 @@ def bucketized_column(source_column: Column, boundaries: Any) -> Column:
     name, width, _, numbers = source_column
     limits = sorted(map(float, boundaries))
     if numbers is None or limits != [*boundaries]:
-        raise ValueError(
-            f"{name}: give a numeric column and increasing boundaries, not {boundaries}"
-        )
+        raise ValueError(f"{name}: give numbers and increasing boundaries, not {boundaries}")
     size, ids = width * (len(limits) + 1), lambda f: _buckets(numbers(f), limits)
     return indicator_column(Column("", size, ids))._replace(name=f"{name}_bucketized", ids=ids)
 
@@ -56,9 +54,7 @@ def categorical_column_with_vocabulary_list(
     return Column(key, len(words) + num_oov_buckets, ids)
 
 
-def categorical_column_with_hash_bucket(
-    key: str, hash_bucket_size: int, dtype: Any = None
-) -> Column:
+def categorical_column_with_hash_bucket(key, hash_bucket_size, dtype=None) -> Column:
     """Strings or integers by their hash (FarmHash, as in TensorFlow) modulo `hash_bucket_size`."""
     return categorical_column_with_vocabulary_list(key, [], num_oov_buckets=hash_bucket_size)
 
@@ -121,12 +117,12 @@ def lookup(values: Any_, vocabulary: Any_, default: int = -1, buckets: int = 0) 
 
     Hashing is Python's: as the vocabulary is of strings, it runs ahead of what is compiled.
     """
+    if values.dtype.kind not in "iuO":
+        raise TypeError(f"a categorical column takes strings or integers, got {values.dtype}")
     if not isinstance(values, np.ndarray):  # the shape is asked for
         return (values * 0).astype(np.int64)
     places = {key.decode(): i for i, key in enumerate(vocabulary)}
     texts = plain_array(None, values).astype(str)
-    others = (
-        hashed(texts, buckets, None) + len(places) if buckets else np.full(texts.shape, default)
-    )
+    rest = hashed(texts, buckets, None) + len(places) if buckets else np.full(texts.shape, default)
     places["" if values.dtype == object else "-1"] = -1
-    return np.vectorize(places.get, otypes=[np.int64])(texts, others)
+    return np.vectorize(places.get, otypes=[np.int64])(texts, rest)

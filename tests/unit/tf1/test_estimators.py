@@ -111,6 +111,10 @@ def test_a_column_that_does_not_fit_is_refused(column, message):
 
 
 def test_bad_columns_are_refused():
+    column = fc.indicator_column(fc.categorical_column_with_hash_bucket("age", 3))
+    for age in (tf.constant(DATA["age"]), tf.placeholder(tf.float32, (None,))):
+        with pytest.raises(TypeError, match="takes strings or integers, got float"):
+            fc.input_layer({"age": age}, [column])
     with pytest.raises(ValueError, match="Duplicate keys"):
         fc.categorical_column_with_vocabulary_list("word", ["a", b"a"])
     with pytest.raises(ValueError, match="increasing boundaries"):
@@ -206,6 +210,8 @@ def test_two_classes_of_words():
     chances = np.array([row["logistic"][0] for row in rows])
     np.testing.assert_allclose(chances, [row["probabilities"][1] for row in rows], atol=1e-6)
     np.testing.assert_allclose(chances, expit([row["logits"][0] for row in rows]), atol=1e-6)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="out of bounds"):
+        model.evaluate(inputs(x, np.full(569, "ugly")))
     right = [row["classes"][0].decode() == word for row, word in zip(rows, words, strict=True)]
     assert np.mean(right) == pytest.approx(found["accuracy"])
 
