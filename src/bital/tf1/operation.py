@@ -137,6 +137,12 @@ def record(kernel: Kernel, args: Any, kwargs: Any, name: str | None = None) -> O
         attributes["_seed"] = _seed(graph, attributes.get("seed"))
     inputs = _converted(kernel, groups, name or kernel.type)
     results, several = infer(kernel, inputs, attributes, name or kernel.type)
+    for tensor, (_, probes) in zip(inputs[: kernel.assigns], results, strict=False):
+        if tensor.op.type != "Variable":
+            raise ValueError(f"only a variable can be assigned to, got {tensor!r}")
+        shape = TensorShape(probes and known_shape(probes))
+        if attributes.get("validate_shape", True) and not tensor.shape.is_compatible_with(shape):
+            raise ValueError(f"{tensor.op.name} has shape {tensor.shape}, and the value {shape}")
     if several:
         attributes["_several"] = True
     return graph.add(kernel.type, inputs, attributes, results, name)

@@ -32,17 +32,22 @@ def _variable() -> None:
 
 
 @operation("Assign", assigns=1)
-def _assign(ref: Value, value: Value) -> Value:
+def assign(
+    ref: Value, value: Value, validate_shape: bool = True, use_locking: bool = True
+) -> Value:
+    """An operation that sets a variable, and gives the new value; its shape stays."""
     return value
 
 
 @operation("AssignAdd", assigns=1)
-def _assign_add(ref: Value, value: Value) -> Value:
+def assign_add(ref: Value, value: Value, use_locking: bool = False) -> Value:
+    """An operation that adds to a variable, and gives the new value."""
     return ref + value
 
 
 @operation("AssignSub", assigns=1)
-def _assign_sub(ref: Value, value: Value) -> Value:
+def assign_sub(ref: Value, value: Value, use_locking: bool = False) -> Value:
+    """An operation that subtracts from a variable, and gives the new value."""
     return ref - value
 
 
@@ -108,6 +113,9 @@ class Variable(Operand):
     dtype = property(lambda self: self.graph_element.dtype)  # type: ignore[assignment]
     shape = property(lambda self: self.graph_element.shape)  # type: ignore[assignment]
     device = ""
+    assign: Callable[..., Tensor]
+    assign_add: Callable[..., Tensor]
+    assign_sub: Callable[..., Tensor]
 
     def value(self) -> Tensor:
         """The tensor of its value."""
@@ -134,51 +142,11 @@ class Variable(Operand):
             raise ValueError(f"{self.name} has shape {self.shape}, and the value {array.shape}")
         session_or_default(session, "load").values[self.graph_element] = array
 
-    def assign(self, value: Any, use_locking: bool = False) -> Tensor:
-        """An operation that sets it, and gives the new value."""
-        return assign(self, value)
-
-    def assign_add(self, delta: Any, use_locking: bool = False) -> Tensor:
-        """An operation that adds to it, and gives the new value."""
-        return assign_add(self, delta)
-
-    def assign_sub(self, delta: Any, use_locking: bool = False) -> Tensor:
-        """An operation that subtracts from it, and gives the new value."""
-        return assign_sub(self, delta)
-
     def __repr__(self) -> str:
         return f"<tf.Variable {self.name!r} shape={self.shape} dtype={self.dtype.name}>"
 
 
-def assign(
-    ref: Any, value: Any, validate_shape: bool = True, use_locking: bool = True, name: Any = None
-) -> Tensor:
-    """An operation that sets a variable, and gives the new value; its shape stays."""
-    target = _target(ref)
-    tensor = convert_to_tensor(value, None if hasattr(value, "op") else target.dtype)
-    if validate_shape and not target.shape.is_compatible_with(tensor.shape):
-        raise ValueError(
-            f"Dimensions must be equal: {target.op.name} has shape {target.shape}, and the value "
-            f"{tensor.shape}"
-        )
-    return _assign(target, tensor, name=name)
-
-
-def assign_add(ref: Any, value: Any, use_locking: bool = False, name: Any = None) -> Tensor:
-    """An operation that adds to a variable, and gives the new value."""
-    return _assign_add(_target(ref), value, name=name)
-
-
-def assign_sub(ref: Any, value: Any, use_locking: bool = False, name: Any = None) -> Tensor:
-    """An operation that subtracts from a variable, and gives the new value."""
-    return _assign_sub(_target(ref), value, name=name)
-
-
-def _target(ref: Any) -> Tensor:
-    tensor = getattr(ref, "graph_element", ref)
-    if not isinstance(tensor, Tensor) or tensor.op.type != "Variable":
-        raise ValueError(f"only a variable can be assigned to, got {ref!r}")
-    return tensor
+Variable.assign, Variable.assign_add, Variable.assign_sub = assign, assign_add, assign_sub
 
 
 # --- lists of variables ---------------------------------------------------------------------
@@ -297,7 +265,7 @@ def variable_scope(
     inner = VariableScope(
         full,
         base.reuse if reuse is None else (base.reuse if base.reuse is True else reuse),
-        initializer or base.initializer,
+        base.initializer if initializer is None else initializer,
         regularizer or base.regularizer,
         dtype or base.dtype,
     )
@@ -355,7 +323,7 @@ def get_variable(
             "mean to set reuse=tf.AUTO_REUSE in variable_scope?"
         )
     wanted = as_dtype(dtype or scope.dtype)
-    start = _start(full, shape, wanted, initializer or scope.initializer)
+    start = _start(full, shape, wanted, scope.initializer if initializer is None else initializer)
     with _outside(graph):
         variable = Variable(
             start, trainable, collections, validate_shape, name=full, constraint=constraint
