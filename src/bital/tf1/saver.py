@@ -264,10 +264,12 @@ class _Import:
         read = [self.graph.get_tensor_by_name(item) for item in inputs]
         results = [self.result(*output) for output in outputs]
         op = self.graph.add(KERNELS[type].type, read, self.value(attributes), results, name)
+        if op.name != name:
+            raise ValueError(f"it has two operations {name!r}")
         op.control_inputs = tuple(self.graph.get_operation_by_name(item) for item in controls)
         for key, value in op.attributes.items():
-            if isinstance(value, dict):
-                Part.of(op, key)  # it is made of operations that stand before
+            if isinstance(value, dict) and op in Part.of(op, key).operations:
+                raise ValueError(f"a part of {name!r} is not of operations that stand before")
 
     def result(self, dtype: str, probes: Any) -> Any:
         kind, found = as_dtype(dtype), self.value(probes)

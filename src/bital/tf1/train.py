@@ -257,10 +257,11 @@ def get_global_step(graph: Graph | None = None) -> Variable | None:
 
 def get_or_create_global_step(graph: Graph | None = None) -> Variable:
     """The variable that counts steps, which is made if there is none."""
-    with (graph or get_default_graph()).as_default():
-        keys = [GraphKeys.GLOBAL_VARIABLES, GraphKeys.GLOBAL_STEP]
-        start, found = np.int64(0), get_global_step()
-        return found or Variable(start, trainable=False, collections=keys, name="global_step")
+    if get_global_step(graph) is None:
+        with (graph or get_default_graph()).as_default():
+            keys = [GraphKeys.GLOBAL_VARIABLES, GraphKeys.GLOBAL_STEP]
+            Variable(np.int64(0), trainable=False, collections=keys, name="global_step")
+    return get_global_step(graph)
 
 
 create_global_step = get_or_create_global_step
