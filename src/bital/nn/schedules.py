@@ -82,7 +82,7 @@ class ExponentialDecay(_Decay):
 
     def __call__(self, step: Array) -> Array:
         return self.initial_learning_rate * np.power(
-            float(self.decay_rate), self._share(step, self.staircase)
+            1.0 * self.decay_rate, self._share(step, self.staircase)
         )
 
 
@@ -196,11 +196,11 @@ class CosineDecayRestarts(LearningRateSchedule):
             share = share - restart
         else:
             # The first n cosines take (t_mul**n - 1) / (t_mul - 1) of the first one's time.
-            grown = np.log(1 + share * (self.t_mul - 1)) / math.log(self.t_mul)
+            grown = np.log(1 + share * (self.t_mul - 1)) / np.log(self.t_mul)
             restart = np.floor(grown)
-            length = np.power(float(self.t_mul), restart)
+            length = np.power(1.0 * self.t_mul, restart)
             share = (share - (length - 1) / (self.t_mul - 1)) / length
-        height = np.power(float(self.m_mul), restart)
+        height = np.power(1.0 * self.m_mul, restart)
         fallen = 0.5 * height * (1 + np.cos(math.pi * share))
         return self.initial_learning_rate * ((1 - self.alpha) * fallen + self.alpha)
 
@@ -264,7 +264,7 @@ class StepDecay(LearningRateSchedule):
 
     def __call__(self, step: Array) -> Array:
         return self.initial_learning_rate * np.power(
-            float(self.factor), np.floor(_double(step) / self.every)
+            1.0 * self.factor, np.floor(_double(step) / self.every)
         )
 
 

@@ -158,6 +158,8 @@ def network(*middle, optimizer=None, loss="mse"):
 NUMBERS_ANYWHERE = {
     "activation": lambda v: network(layers.LeakyReLU(v)),
     "noise": lambda v: network(layers.GaussianNoise(v)),
+    "gaussian dropout": lambda v: network(layers.GaussianDropout(v)),
+    "alpha dropout": lambda v: network(layers.AlphaDropout(v)),
     "normalization": lambda v: network(layers.BatchNormalization(momentum=v, epsilon=v / 100)),
     "activity": lambda v: network(layers.Dense(3, activity_regularizer=regularizers.L1(v))),
     "loss": lambda v: network(loss=keras.losses.Huber(delta=v)),
@@ -166,7 +168,10 @@ NUMBERS_ANYWHERE = {
     "clipping": lambda v: network(optimizer=optimizers.SGD(0.01, clipnorm=v)),
     "averages": lambda v: network(optimizer=optimizers.SGD(v / 50, use_ema=True, ema_momentum=v)),
     "schedule": lambda v: network(
-        optimizer=optimizers.Adam(optimizers.schedules.ExponentialDecay(v / 10, 3, 0.9))
+        optimizer=optimizers.Adam(optimizers.schedules.ExponentialDecay(v / 10, 3, v))
+    ),
+    "restarts": lambda v: network(
+        optimizer=optimizers.SGD(optimizers.schedules.CosineDecayRestarts(v / 10, 2, 1 + v, v))
     ),
     "constraint": lambda v: network(
         layers.Dense(4, kernel_constraint=keras.constraints.MaxNorm(v))
@@ -181,11 +186,12 @@ QUICK = ("normalization", "loss", "momentum")
     "name",
     [pytest.param(n, marks=[] if n in QUICK else pytest.mark.slow) for n in NUMBERS_ANYWHERE],
 )
-def test_the_number_may_stand_in_any_object(name):
+def test_the_number_may_stand_in_any_object(name, traced):
     make = NUMBERS_ANYWHERE[name]
     models = [make(value) for value in (0.2, 0.3, 0.55)]
     assert differences(models)
     found = keras.fit_many(models, X, NUMBERS, epochs=2, seeds=[5] * 3)
+    assert len(traced) == 1
     for value, model, history in zip((0.2, 0.3, 0.55), models, found, strict=True):
         alone = make(value)
         assert_same(model, alone, history, alone.fit(X, NUMBERS, epochs=2, seed=5, verbose=0))

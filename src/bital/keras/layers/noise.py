@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -119,7 +118,7 @@ class AlphaDropout(Dropout):
             return np.zeros_like(x)
         low = -SELU_ALPHA * SELU_SCALE
         keep = bital.random.bernoulli(draw_key(self.seed), 1 - self.rate, self._mask_shape(x.shape))
-        a = 1 / math.sqrt((1 - self.rate) * (1 + self.rate * low**2))
+        a = ((1 - self.rate) * (1 + self.rate * low**2)) ** -0.5
         return a * np.where(keep, x, low) - a * low * self.rate
 
 
@@ -205,7 +204,7 @@ class GaussianDropout(_Noise):
         """Return the inputs, times noise if ``training``."""
         if not training or self.rate == 0:
             return x
-        return x * (1 + math.sqrt(self.rate / (1 - self.rate)) * self._normal(x))
+        return x * (1 + (self.rate / (1 - self.rate)) ** 0.5 * self._normal(x))
 
 
 class ActivityRegularization(Layer):

@@ -303,10 +303,6 @@ def _as(value: Array, dtype: Any) -> Array:
     return value if type(value) in (int, float) else value.astype(dtype)
 
 
-def log_of(beta: float) -> float:
-    return math.log(beta) if beta > 0 else -math.inf
-
-
 def check_number(who: str, name: str, value: Any, low: float, high: float) -> None:
     """Raise unless ``value`` is a finite number with ``low <= value < high``."""
     value = value.item() if isinstance(value, np.generic) else value
@@ -319,7 +315,8 @@ def check_number(who: str, name: str, value: Any, low: float, high: float) -> No
 def bias(beta: float, count: Array) -> Array:
     """Return ``1 - beta**count`` in float64, with all digits."""
     # expm1 keeps them: in float32 the plain difference keeps four.
-    return -np.expm1(count.astype(np.float64) * log_of(beta))
+    with np.errstate(divide="ignore"):  # a beta of 0
+        return -np.expm1(count.astype(np.float64) * np.log(beta))
 
 
 def _check_count(who: str, name: str, value: Any, low: int) -> None:
