@@ -8,16 +8,9 @@ from typing import Any
 import bital
 from bital.tf1 import errors, nn
 from bital.tf1.control import cond, identity
-from bital.tf1.graph import (
-    GraphKeys,
-    Tensor,
-    add_to_collection,
-    control_dependencies,
-    get_collection_ref,
-    name_scope,
-)
+from bital.tf1.graph import GraphKeys, Tensor, control_dependencies, get_collection_ref, name_scope
 from bital.tf1.initializers import Constant
-from bital.tf1.operation import Value, convert_to_tensor, operation
+from bital.tf1.operation import Value, Values, convert_to_tensor, operation
 from bital.tf1.ops.arrays import reshape, shape, size
 from bital.tf1.ops.math import cast, matmul, maximum
 from bital.tf1.variables import assign, get_variable, variable_scope
@@ -25,22 +18,23 @@ from bital.tf1.variables import assign, get_variable, variable_scope
 ZEROS, ONES = Constant(0), Constant(1)
 
 
+_WINDOWED = {k: getattr(bital.nn, k) for k in ("avg_pool", "conv", "conv_transpose", "max_pool")}
+
+
 def smart_cond(pred: Any, true: Callable[[], Any], false: Callable[[], Any]) -> Any:
     """`tf.cond`, or one of the two alone where it is known which."""
-    if isinstance(pred, Tensor) and pred.op.type == "Const":
-        pred = pred.op.attributes["value"]
-    if hasattr(pred, "graph"):
-        return cond(pred, true, false)
-    return true() if pred else false()
+    return cond(pred, true, false) if hasattr(pred, "graph") else true() if pred else false()
 
 
-def _length(inputs: Tensor, axis: int, data_format: str | None = None) -> int:
-    """The number of channels, which variables' shapes need."""
-    if data_format not in ("channels_last", "NHWC", "NWC", "NDHWC", None):
+@operation("Windowed")
+def _windowed(inputs: Values, kind: str, options: Any) -> Value:
+    return _WINDOWED[kind](*inputs, *options)
+
+
+def _channels(x: Tensor, data_format: str | None = None) -> int:
+    if data_format not in ("channels_last", "NHWC", "NWC", None):
         raise errors.UnimplementedError(f"{data_format}: tf.transpose channels to the last axis")
-    if inputs.shape.ndims is None or inputs.shape[axis].value is None:
-        raise ValueError(f"The length of axis {axis} of the inputs must be known: {inputs!r}")
-    return int(inputs.shape[axis])
+    return int(x.shape[-1])
 
 
 def weighted(title, inputs, product, lengths, activation=None, use_bias=True,
@@ -60,20 +54,15 @@ def weighted(title, inputs, product, lengths, activation=None, use_bias=True,
         if activity_regularizer:
             with name_scope("ActivityRegularizer"):
                 penalty = activity_regularizer(outputs) / cast(shape(outputs)[0], outputs.dtype)
-            add_to_collection(GraphKeys.REGULARIZATION_LOSSES, penalty)
+            get_collection_ref(GraphKeys.REGULARIZATION_LOSSES).append(penalty)
     return outputs
 
 
 def dense(inputs: Any, units: int, *args: Any, _core=weighted, _title="dense", **options: Any):
     """A fully connected layer, ``(..., in) -> (..., units)``; the options are `weighted`'s."""
     x = convert_to_tensor(inputs)
-    kernel = [_length(x, -1), int(units)]
+    kernel = [_channels(x), int(units)]
     return _core(_title, x, lambda kernel: matmul(x, kernel), kernel, *args, **options)
-
-
-@operation("Convolution")
-def _convolution(x: Value, kernel: Value, kind: str, strides: Any, padding: str, dilation: Any):
-    return getattr(bital.nn, kind)(x, kernel, strides, padding.lower(), dilation)
 
 
 def _conv(title: str, rank: int) -> Any:
@@ -83,46 +72,35 @@ def _conv(title: str, rank: int) -> Any:
              dilation_rate=1, *args, _core=weighted, _title=title, **options):  # fmt: skip
         """A convolution, ``(n, ..., in) -> (n, ..., filters)``; the options are `weighted`'s."""
         x = convert_to_tensor(inputs)
-        channels = [_length(x, -1, data_format), int(filters)]
+        channels = [_channels(x, data_format), int(filters)][:: 1 if kind == "conv" else -1]
         sizes = [kernel_size] * rank if isinstance(kernel_size, int) else list(kernel_size)
-        kernel = sizes + channels[:: 1 if kind == "conv" else -1]
-
-        def product(kernel: Any) -> Tensor:
-            return _convolution(x, kernel, kind, strides, padding, dilation_rate, name=title)
-
-        return _core(_title, x, product, kernel, *args, **options)
+        own = [strides, padding.lower(), dilation_rate]
+        product = lambda kernel: _windowed([x, kernel], kind, own, name=title)  # noqa: E731
+        return _core(_title, x, product, sizes + channels, *args, **options)
 
     return conv
 
 
-conv1d, conv2d, conv3d = (_conv(f"conv{rank}d", rank) for rank in (1, 2, 3))
+conv1d, conv2d = _conv("conv1d", 1), _conv("conv2d", 2)
 conv2d_transpose = _conv("conv2d_transpose", 2)
 
 
-@operation("Pooling")
-def _pooling(x: Value, kind: str, size: Any, strides: Any, padding: str) -> Value:
-    return getattr(bital.nn, kind)(x, size, strides, padding.lower())
-
-
 def _pool(title: str, kind: str) -> Any:
-    def pool(
-        inputs, pool_size, strides, padding="valid", data_format=None, name=None, _title=title
-    ):
+    def pool(inputs, pool_size, strides, padding="valid", data_format=None, name=None,
+             _title=title):  # fmt: skip
         """The largest element, or the mean, of each window."""
         x = convert_to_tensor(inputs)
-        _length(x, -1, data_format)
+        _channels(x, data_format)
         with variable_scope(name, _title):
-            return _pooling(
-                x, f"{kind.lower()}_pool", pool_size, strides, padding, name=f"{kind}Pool"
-            )
+            own = [pool_size, strides, padding.lower()]
+            return _windowed([x], f"{kind}_pool", own, name=f"{kind.title()}Pool")
 
     return pool
 
 
-max_pooling1d, max_pooling2d, max_pooling3d = (_pool(f"max_pooling{n}d", "Max") for n in (1, 2, 3))
-average_pooling1d, average_pooling2d, average_pooling3d = (
-    _pool(f"average_pooling{n}d", "Avg") for n in (1, 2, 3)
-)
+max_pooling1d, max_pooling2d = _pool("max_pooling1d", "max"), _pool("max_pooling2d", "max")
+average_pooling1d = _pool("average_pooling1d", "avg")
+average_pooling2d = _pool("average_pooling2d", "avg")
 
 
 def flatten(inputs: Any, data_format: Any = None, name: Any = None, _title="flatten") -> Tensor:
@@ -153,7 +131,7 @@ def batch_normalization(
     which must be run too, move the kept ones towards them; else they are the kept ones.
     """
     x = convert_to_tensor(inputs)
-    length, ndims = [_length(x, axis)], len(x.shape)
+    length, ndims = [int(x.shape[axis])], len(x.shape)
     others = [i for i in range(ndims) if i != axis % ndims]
 
     def trained() -> list[Tensor]:
@@ -170,9 +148,8 @@ def batch_normalization(
         gamma = get_variable("gamma", length, *own) if scale else None
         own = None, beta_initializer, beta_regularizer, trainable
         beta = get_variable("beta", length, *own) if center else None
-        starts = {"moving_mean": moving_mean_initializer}
-        starts["moving_variance"] = moving_variance_initializer
-        kept = [get_variable(key, length, None, v, None, False) for key, v in starts.items()]
+        starts = ("mean", moving_mean_initializer), ("variance", moving_variance_initializer)
+        kept = [get_variable(f"moving_{key}", length, None, v, None, False) for key, v in starts]
         mean, variance, *news = smart_cond(training, trained, lambda: kept + kept)
         wide = [1 if i in others else -1 for i in range(ndims)]
         given = [v if v is None else reshape(v, wide) for v in (mean, variance, beta, gamma)]

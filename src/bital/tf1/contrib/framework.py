@@ -7,8 +7,7 @@ import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
-Defaults = dict[Callable[..., Any], dict[str, Any]]
-_stack: list[Defaults] = [{}]
+_stack: list[dict[Any, dict[str, Any]]] = [{}]
 
 
 def add_arg_scope(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -23,13 +22,12 @@ def add_arg_scope(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @contextlib.contextmanager
-def arg_scope(list_ops_or_scope: Any, **kwargs: Any) -> Iterator[Defaults]:
+def arg_scope(list_ops_or_scope: Any, **kwargs: Any) -> Iterator[Any]:
     """Give these arguments to all calls of these functions in a with block, or enter one again."""
     scope = list_ops_or_scope
     if not isinstance(scope, dict):
-        for function in scope:
-            if not hasattr(function, "takes_arg_scope"):
-                raise ValueError(f"{function} is not decorated with @add_arg_scope")
+        if bad := [f for f in scope if not hasattr(f, "takes_arg_scope")]:
+            raise ValueError(f"{bad[0]} is not decorated with @add_arg_scope")
         scope = _stack[-1] | {f: {**_stack[-1].get(f, {}), **kwargs} for f in scope}
     _stack.append(scope)
     try:

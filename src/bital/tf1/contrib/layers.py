@@ -83,18 +83,11 @@ def conv2d(inputs, num_outputs, kernel_size, stride=1, padding="SAME", data_form
 convolution2d = conv2d
 
 
-def _pool2d(function: Any, title: str) -> Any:
-    @add_arg_scope
-    def pool(inputs, kernel_size, stride=2, padding="VALID", data_format=None, scope=None):
-        """The largest element, or the mean, of each window."""
-        own = inputs, kernel_size, stride, padding, data_format, scope
-        return function(*own, _title=title)
-
-    return pool
-
-
-max_pool2d = _pool2d(layers.max_pooling2d, "MaxPool2D")
-avg_pool2d = _pool2d(layers.average_pooling2d, "AvgPool2D")
+@add_arg_scope
+def max_pool2d(inputs, kernel_size, stride=2, padding="VALID", data_format=None, scope=None):
+    """The largest element of each window."""
+    own = inputs, kernel_size, stride, padding, data_format, scope
+    return layers.max_pooling2d(*own, _title="MaxPool2D")
 
 
 @add_arg_scope
