@@ -118,8 +118,13 @@ class Estimator:
 # --- input ----------------------------------------------------------------------------------
 
 
-def numpy_input_fn(x, y=None, batch_size=128, num_epochs=1, shuffle=None) -> Any:
-    """A function of input: batches of arrays, or of dicts of them; num_epochs=None: no end."""
+def numpy_input_fn(
+    x, y=None, batch_size=128, num_epochs=1, shuffle=None, queue_capacity=1000, num_threads=1
+) -> Any:
+    """A function of input: batches of arrays, or of dicts of them; num_epochs=None: no end.
+
+    There is no queue, so that the last two change nothing.
+    """
     if not isinstance(shuffle, bool):
         raise ValueError(f"shuffle must be provided and explicitly set as boolean; got {shuffle!r}")
     x, y = (item if isinstance(item, dict) or item is None else np.asarray(item) for item in (x, y))
