@@ -196,9 +196,9 @@ class Group:
         executor = bital.config.executor_name(training.model.executor)
         if executor == "native" and blocks >= bital.config.num_threads():
             executor = "native-alone"  # each thread has a block to itself
-        self.blocks = self._packed([(network, network.state) for network in networks])
+        self.blocks: list[_Block] = []
         members = [network.number for network in networks]
-        first = self.blocks[0]
+        (first,) = self._packed([(network, network.state) for network in networks[: self.lanes]])
         self.program = epoch(
             training.model,
             places,
