@@ -176,41 +176,33 @@ def export_meta_graph(
     """Write a graph: its operations, its collections, and what a Saver saves."""
     graph, arrays = graph or get_default_graph(), {}
 
-    def packed(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: packed(item) for key, item in value.items()}
-        if isinstance(value, (list, tuple)):
-            return [packed(item) for item in value]
-        if isinstance(value, Unvalued):
-            return value.shape and list(value.shape)
-        if isinstance(value, Variable):
-            first, setter = value.initial_value.name, value.initializer.name
-            return {"variable": [value.op.name, first, setter, value.trainable]}
-        if isinstance(value, (Tensor, Operation)):
-            return {type(value).__name__.lower(): value.name}
-        if isinstance(value, float) and not math.isfinite(value):
-            value = np.asarray(value)
-        if not isinstance(value, np.ndarray):
-            return value
-        if value.dtype == object:
-            texts = [text.decode("latin-1") for text in value.flat]
-            return {"strings": [texts, list(value.shape)]}
-        return {"array": arrays.setdefault(id(value), (str(len(arrays)), value))[0]}
+    def packed(item: Any) -> Any:
+        if isinstance(item, dict):
+            return {key: packed(inner) for key, inner in item.items()}
+        if isinstance(item, (list, tuple)):
+            return [packed(inner) for inner in item]
+        if isinstance(item, (Tensor, Operation)):
+            return {type(item).__name__.lower(): item.name}
+        if isinstance(item, Variable):
+            parts = item.op, item.initial_value, item.initializer, item.trainable
+            return {"variable": packed(parts)}
+        if isinstance(item, Unvalued):
+            return {"unknown": [str(item.dtype), packed(item.shape)]}
+        if isinstance(item, float) and not math.isfinite(item):
+            item = np.asarray(item)
+        if not isinstance(item, np.ndarray):
+            return item
+        if item.dtype == object:
+            return {"text": [[text.decode("latin-1") for text in item.flat], packed(item.shape)]}
+        return {"array": arrays.setdefault(id(item), (str(len(arrays)), item))[0]}
 
-    operations = [
-        {
-            "type": op.type,
-            "name": op.name,
-            "inputs": [tensor.name for tensor in op.inputs],
-            "controls": [control.name for control in op.control_inputs],
-            "attributes": packed(op.attributes),
-            "outputs": [[tensor.dtype.name, packed(tensor.probes)] for tensor in op.outputs],
-        }
-        for op in graph.get_operations()
-    ]
-    document = {"format": _GRAPH, "version": 1, "operations": operations}
+    document = {"format": _GRAPH, "version": 1, "operations": []}
+    for op in graph.get_operations():
+        outputs = [(tensor.dtype.name, tensor.probes) for tensor in op.outputs]
+        parts = op.type, op.name, op.inputs, op.control_inputs, op.attributes, outputs
+        document["operations"].append(packed(parts))
     document["collections"] = packed(graph.collections)
-    document["saver"] = saver and [packed(saver._variables), saver._max_to_keep]
+    document["saver"] = saver and packed((saver._variables, saver._max_to_keep))
     archive.write(filename, document, dict(arrays.values()))
 
 
@@ -227,76 +219,65 @@ def import_meta_graph(meta_graph_or_file: Any, clear_devices: bool = False) -> S
         raise OSError(f"File {path} does not exist.")
     with _reading(path):
         document, arrays = archive.read(path, {_GRAPH: 1})
-        _Import(Graph(), arrays).run(document)  # a damaged file leaves the default graph as it is
-    if taken := {entry["name"] for entry in document["operations"]} & {*graph._operations}:
+        _build(Graph(), document, arrays)  # a damaged file leaves the default graph as it is
+    if taken := {name for _, name, *_ in document["operations"]} & {*graph._operations}:
         raise ValueError(
             f"The graph has an operation {min(taken)!r} already: write tf.reset_default_graph() "
             "before import_meta_graph"
         )
-    return _Import(graph, arrays).run(document)
+    return _build(graph, document, arrays)
 
 
-class _Import:
-    """Adds what a file describes to a graph."""
+def _build(graph: Graph, document: dict[str, Any], arrays: dict[str, np.ndarray]) -> Saver | None:
+    value = _decoder(graph, arrays)
+    with graph.as_default(), _outside(graph), graph.control_dependencies(None):
+        for entry in document["operations"]:
+            kind, name, inputs, controls, attributes, outputs = value(entry)
+            results = [(as_dtype(dtype), probes and tuple(probes)) for dtype, probes in outputs]
+            op = graph.add(KERNELS[kind].type, inputs, attributes, results, name)
+            op.control_inputs = tuple(graph.as_graph_element(control) for control in controls)
+            parts = [key for key, item in attributes.items() if isinstance(item, dict)]
+            known = [tensor.shape for tensor in op.outputs]
+            if op.name != name or any(op in Part.of(op, key).operations for key in parts):
+                raise ValueError(f"its operation {name!r} {known} cannot stand where it does")
+        for key, items in document["collections"].items():
+            graph.get_collection_ref(key).extend(value(items))
+        return Saver(*value(document["saver"])) if document["saver"] else None
 
-    def __init__(self, graph: Graph, arrays: dict[str, np.ndarray]) -> None:
-        self.graph, self.variables = graph, {}
-        self.kinds = {
-            "array": arrays.__getitem__,
-            "strings": self.strings,
-            "variable": self.variable,
-            "tensor": graph.get_tensor_by_name,
-            "operation": graph.get_operation_by_name,
-        }
 
-    def run(self, document: dict[str, Any]) -> Saver | None:
-        graph = self.graph
-        with graph.as_default(), _outside(graph), graph.control_dependencies(None):
-            for entry in document["operations"]:
-                self.operation(**entry)
-            for key, items in document["collections"].items():
-                graph.get_collection_ref(key).extend(self.value(items))
-            return Saver(*self.value(document["saver"])) if document["saver"] else None
+def _decoder(graph: Graph, arrays: dict[str, np.ndarray]) -> Any:
+    """What makes objects of a graph of what they were packed as."""
+    variables: dict[str, Variable] = {}
 
-    def operation(
-        self, type: str, name: str, inputs: Any, controls: Any, attributes: Any, outputs: Any
-    ) -> None:
-        read = [self.graph.get_tensor_by_name(item) for item in inputs]
-        results = [self.result(*output) for output in outputs]
-        op = self.graph.add(KERNELS[type].type, read, self.value(attributes), results, name)
-        if op.name != name:
-            raise ValueError(f"it has two operations {name!r}")
-        op.control_inputs = tuple(self.graph.get_operation_by_name(item) for item in controls)
-        for key, value in op.attributes.items():
-            if isinstance(value, dict) and op in Part.of(op, key).operations:
-                raise ValueError(f"a part of {name!r} is not of operations that stand before")
+    def variable(op: Operation, first: Tensor, setter: Operation, trainable: bool) -> Variable:
+        found = variables.setdefault(op.name, Variable.__new__(Variable))
+        found.op, found.initial_value, found.initializer = op, first, setter
+        found.trainable, found.constraint = trainable, None
+        return found
 
-    def result(self, dtype: str, probes: Any) -> Any:
-        kind, found = as_dtype(dtype), self.value(probes)
-        for i, probe in enumerate(found or ()):
-            if not isinstance(probe, np.ndarray):
-                shape = None if probe is None else TensorShape(probe).as_list()
-                found[i] = Unvalued(shape, kind.numpy)
-        return kind, found and tuple(found)
+    def text(strings: list[str], shape: list[int]) -> np.ndarray:
+        return as_array([each.encode("latin-1") for each in strings], "string").reshape(shape)
 
-    def value(self, item: Any) -> Any:
+    def unknown(dtype: str, shape: Any) -> Unvalued:
+        return Unvalued(shape and TensorShape(shape).as_list(), as_dtype(dtype).numpy)
+
+    def value(item: Any) -> Any:
         if isinstance(item, list):
-            return [self.value(each) for each in item]
+            return [value(inner) for inner in item]
         if not isinstance(item, dict):
             return item
-        found = [self.kinds[key](inner) for key, inner in item.items() if key in self.kinds]
-        return found[0] if found else {key: self.value(inner) for key, inner in item.items()}
+        found = [kinds[key](value(inner)) for key, inner in item.items() if key in kinds]
+        return found[0] if found else {key: value(inner) for key, inner in item.items()}
 
-    def strings(self, item: Any) -> np.ndarray:
-        return as_array([text.encode("latin-1") for text in item[0]], "string").reshape(item[1])
-
-    def variable(self, item: Any) -> Variable:
-        name, first, setter, trainable = item
-        found = self.variables.setdefault(name, Variable.__new__(Variable))
-        found.op, found.trainable = self.graph.get_operation_by_name(name), trainable
-        found.initial_value = self.graph.get_tensor_by_name(first)
-        found.initializer, found.constraint = self.graph.get_operation_by_name(setter), None
-        return found
+    kinds = {
+        "array": arrays.__getitem__,
+        "tensor": graph.get_tensor_by_name,
+        "operation": graph.get_operation_by_name,
+        "variable": lambda item: variable(*item),
+        "text": lambda item: text(*item),
+        "unknown": lambda item: unknown(*item),
+    }
+    return value
 
 
 __all__ = exported(dict(globals()))

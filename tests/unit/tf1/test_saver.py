@@ -247,22 +247,37 @@ def test_where_a_graph_cannot_be_imported(saved, tmp_path):
         assert train.import_meta_graph(tmp_path / "empty.meta") is None
 
 
+def of(index, part, value):
+    """Changes part of an operation: type, name, inputs, controls, attributes, outputs."""
+
+    def change(document):
+        document["operations"][index][part] = value
+
+    return change
+
+
 HOSTILE = {
-    "kernel": lambda document: document["operations"][0].update(type="os.system"),
-    "input": lambda document: document["operations"][0].update(inputs=["loss:0"]),
-    "name": lambda document: document["operations"][1].update(name="x/"),
+    "kernel": of(0, 0, "os.system"),
+    "name": of(1, 1, "x/"),
+    "number": of(1, 1, 5),
+    "input": of(0, 2, [{"tensor": "loss:0"}]),
+    "no_tensor": of(0, 2, [1]),
+    "control": of(0, 3, [1]),
+    "attributes": of(0, 4, []),
+    "array": of(-1, 4, {"value": {"array": 5}}),
+    "dtype": of(0, 5, [["spam", None]]),
+    "shape": of(0, 5, [["float32", [{"unknown": ["float32", [-1]]}] * 2]]),
+    "probes": of(0, 5, [["float32", [1, 2]]]),
     "twice": lambda document: document["operations"].append(document["operations"][0]),
-    "dtype": lambda document: document["operations"][0].update(outputs=[["spam", None]]),
-    "shape": lambda document: document["operations"][0].update(outputs=[["float32", [[-1], [2]]]]),
     "part": lambda document: [
-        op["attributes"]["part"].update(operations=[op["name"]])
+        op[4]["part"].update(operations=[op[1]])
         for op in document["operations"]
-        if op["type"] == "Gradients"
+        if op[0] == "Gradients"
     ],
-    "array": lambda document: document["operations"][-1].update(attributes={"value": {"array": 5}}),
     "variable": lambda document: document["collections"].update(variables=[{"variable": ["x"]}]),
+    "collections": lambda document: document.update(collections=[]),
     "saver": lambda document: document.update(saver=[[1], 2]),
-    "field": lambda document: document["operations"][0].update(more=1),
+    "missing": lambda document: document.pop("operations"),
 }
 
 
