@@ -123,6 +123,8 @@ def record(kernel: Kernel, args: Any, kwargs: Any, name: str | None = None) -> O
         if key not in bound.arguments:
             raise TypeError(f"tf's {kernel.type} lacks its argument {parameter.name!r}")
         value, role = bound.arguments[key], kernel.roles.get(key)
+        if role and value is None and parameter.default is not None:
+            raise ValueError(f"None values not supported: {key} of {kernel.type} is {value}")
         if role is None:
             attributes[key] = _attribute(value)
         elif role in _LISTS:

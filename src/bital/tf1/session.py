@@ -151,7 +151,8 @@ class Session:
         for row, op in zip(found, random, strict=True):
             turn = self._turns[op] = self._turns.get(op, 0) + 1
             first, second = op.attributes["_seed"] or (self._entropy, op.number)
-            row[0], row[1] = int(first) % 2**64, (int(second) << 32 ^ turn) % 2**64
+            # The low half of the second word is left to `random.fold_in`: a loop's turns.
+            row[0], row[1] = (int(first) ^ turn << 32) % 2**64, (int(second) << 32) % 2**64
         return found
 
 

@@ -159,6 +159,15 @@ def test_seeds():
         a, b, c, d = draw(graph_seed, seed)
         assert a == c and b == d and a != b
         assert draw(graph_seed, seed) == [a, b, c, d]
+    with tf.Graph().as_default(), tf.Session() as one:
+        tf.set_random_seed(1)
+        states = tf.while_loop(
+            lambda i, *_: i < 3,
+            lambda i, a, b, c: (i + 1, b, c, tf.random_uniform(())),
+            (0, 0.0, 0.0, 0.0),
+        )
+        turns = [one.run(states[1:]) for _ in range(5)]
+    assert len({float(number) for turn in turns for number in turn}) == 15
     a, b, c, d = draw(None, None)
     assert len({*map(tuple, (a, b, c, d))}) == 4
     assert draw(1, 2) != draw(1, 3) != draw(2, 3)
