@@ -70,26 +70,15 @@ def _loss(title: str, formula: Callable[..., Tensor], floats: bool = True) -> Ca
     def loss(*args: Any, **kwargs: Any) -> Tensor:
         bound = signature.bind(*args, **kwargs)
         bound.apply_defaults()
-        with name_scope(bound.arguments["scope"], title) as bound.arguments["scope"]:
-            one, other, *more = [bound.arguments.pop(name) for name in own]
+        given = bound.arguments
+        with name_scope(given["scope"], title) as given["scope"]:
+            one, other, *more = [given.pop(name) for name in own]
             if floats:
                 one, other = math.cast(one, "float32"), math.cast(other, "float32")
                 one.shape.merge_with(other.shape)
-            return compute_weighted_loss(formula(one, other, *more), **bound.arguments)
+            return compute_weighted_loss(formula(one, other, *more), **given)
 
-    loss.__name__, loss.__signature__ = title, signature  # type: ignore[attr-defined]
     return loss
-
-
-def _smooth(labels: Any, logits: Tensor, share: float, mean: float) -> Tensor:
-    labels = math.cast(labels, logits.dtype)
-    return labels * (1 - share) + share * mean if share else labels
-
-
-def _sparse(labels: Any, logits: Tensor) -> Tensor:
-    labels = convert_to_tensor(labels)
-    labels = squeeze(labels, [-1]) if labels.shape.ndims == logits.shape.ndims else labels
-    return nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
 
 
 def _huber(labels: Any, predictions: Any, delta: float = 1.0) -> Tensor:
@@ -98,37 +87,38 @@ def _huber(labels: Any, predictions: Any, delta: float = 1.0) -> Tensor:
     return 0.5 * near * near + delta * (error - near)
 
 
-huber_loss = _loss("huber_loss", _huber)
+def _log(labels: Any, predictions: Any, epsilon: float = 1e-7) -> Tensor:
+    other = (1 - labels) * math.log(1 - predictions + epsilon)
+    return -labels * math.log(predictions + epsilon) - other
+
+
+def _sparse(labels: Any, logits: Tensor) -> Tensor:
+    labels = convert_to_tensor(labels)
+    labels = squeeze(labels, [-1]) if labels.shape.ndims == logits.shape.ndims else labels
+    return nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+
+
+def _softmax(onehot_labels: Any, logits: Tensor) -> Tensor:
+    labels = math.cast(onehot_labels, logits.dtype)
+    return nn.softmax_cross_entropy_with_logits_v2(labels=labels, logits=logits)
+
+
+def _sigmoid(multi_class_labels: Any, logits: Tensor) -> Tensor:
+    labels = math.cast(multi_class_labels, logits.dtype)
+    return nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=logits)
+
+
 absolute_difference = _loss(
     "absolute_difference", lambda labels, predictions: math.abs(predictions - labels)
 )
 mean_squared_error = _loss(
-    "mean_squared_error", lambda labels, predictions: math.squared_difference(predictions, labels)
+    "mean_squared_error", lambda labels, predictions: math.square(predictions - labels)
 )
-hinge_loss = _loss("hinge_loss", lambda labels, logits: nn.relu(1 - (2 * labels - 1) * logits))
-log_loss = _loss(
-    "log_loss",
-    lambda labels, predictions, epsilon=1e-7: (
-        -labels * math.log(predictions + epsilon)
-        - (1 - labels) * math.log(1 - predictions + epsilon)
-    ),
-)
+huber_loss = _loss("huber_loss", _huber)
+log_loss = _loss("log_loss", _log)
+softmax_cross_entropy = _loss("softmax_cross_entropy_loss", _softmax, False)
 sparse_softmax_cross_entropy = _loss("sparse_softmax_cross_entropy_loss", _sparse, False)
-softmax_cross_entropy = _loss(
-    "softmax_cross_entropy_loss",
-    lambda onehot_labels, logits, label_smoothing=0: nn.softmax_cross_entropy_with_logits_v2(
-        labels=_smooth(onehot_labels, logits, label_smoothing, 1 / int(logits.shape[-1])),
-        logits=logits,
-    ),
-    False,
-)
-sigmoid_cross_entropy = _loss(
-    "sigmoid_cross_entropy_loss",
-    lambda multi_class_labels, logits, label_smoothing=0: nn.sigmoid_cross_entropy_with_logits(
-        labels=_smooth(multi_class_labels, logits, label_smoothing, 0.5), logits=logits
-    ),
-    False,
-)
+sigmoid_cross_entropy = _loss("sigmoid_cross_entropy_loss", _sigmoid, False)
 
 
 def get_losses(scope: str | None = None, loss_collection: str = GraphKeys.LOSSES) -> list[Tensor]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,10 +14,11 @@ from bital.tf1.variables import Variable, assign_add, variable_scope
 
 
 @operation("MetricSums")
-def _sums(top: Any_, bottom: Any_, weights: Any_ = None) -> Any_:
-    weights = np.float32(1) if weights is None else weights.astype(np.float32)
-    spread = np.broadcast_to(weights, np.shape(top)) * bottom.astype(np.float32)
-    return np.stack([np.sum(top.astype(np.float32) * spread), np.sum(spread)])
+def _sums(values: Any_, weights: Any_ = None) -> Any_:
+    values = values.astype(np.float32)
+    weights = np.ones_like(values) if weights is None else weights.astype(np.float32)
+    spread = np.broadcast_to(weights, values.shape)
+    return np.stack([np.sum(values * spread), np.sum(spread)])
 
 
 @operation("MetricQuotient")
@@ -26,34 +26,26 @@ def _quotient(sums: Value) -> Value:
     return quotient(sums[0], sums[1])
 
 
-def _metric(title: str, sums: Callable[..., Any]) -> Callable[..., Any]:
-    def metric(*args: Any, name: str | None = None, **kwargs: Any) -> tuple[Any, Any]:
-        with variable_scope(name, title):
-            new, keys = sums(*args, **kwargs), [GraphKeys.LOCAL_VARIABLES]
-            start = np.zeros(2, np.float32)
-            total = Variable(start, trainable=False, collections=keys, name="total")
-            value = _quotient(total, name="value")
-            return value, _quotient(assign_add(total, new), name="update_op")
-
-    return metric
+def mean(values: Any, weights: Any = None, *, name: str | None = None, title: str = "mean") -> Any:
+    """The weighted mean of all values."""
+    with variable_scope(name, title):
+        start, keys = np.zeros(2, np.float32), [GraphKeys.LOCAL_VARIABLES]
+        total = Variable(start, trainable=False, collections=keys, name="total")
+        added = assign_add(total, _sums(values, weights))
+        return _quotient(total, name="value"), _quotient(added, name="update_op")
 
 
-def _equal(labels: Any, predictions: Any) -> Any:
-    return math.equal(math.cast(labels, predictions.dtype), predictions)
+def accuracy(labels: Any, predictions: Any, weights: Any = None, *, name: Any = None) -> Any:
+    """How often predictions are the labels."""
+    hits = math.equal(math.cast(labels, predictions.dtype), predictions)
+    return mean(hits, weights, name=name, title="accuracy")
 
 
-def _hits(some: Any, among: Any, weights: Any) -> Any:
-    return _sums(math.cast(some, "bool"), math.cast(among, "bool"), weights)
+def precision(labels: Any, predictions: Any, *, name: Any = None) -> Any:
+    """How often what is predicted as true is true."""
+    return mean(labels, predictions, name=name, title="precision")
 
 
-mean = _metric("mean", lambda values, weights=None: _sums(values, 1.0, weights))
-accuracy = _metric(
-    "accuracy",
-    lambda labels, predictions, weights=None: _sums(_equal(labels, predictions), 1.0, weights),
-)
-precision = _metric(
-    "precision", lambda labels, predictions, weights=None: _hits(labels, predictions, weights)
-)
-recall = _metric(
-    "recall", lambda labels, predictions, weights=None: _hits(predictions, labels, weights)
-)
+def recall(labels: Any, predictions: Any, *, name: Any = None) -> Any:
+    """How often what is true is predicted as true."""
+    return mean(predictions, labels, name=name, title="recall")

@@ -237,14 +237,11 @@ LOSSES = {
     "sum": (lambda: losses.absolute_difference(Y, P, W, reduction=Reduction.SUM), 2.01474),
     "huber": (lambda: losses.huber_loss(labels=Y * 3, predictions=P, delta=0.5), 0.51185),
     "log": (lambda: losses.log_loss(Y, P), 0.91827),
-    "hinge": (lambda: losses.hinge_loss(Y.round(), P * 3, W, reduction=Reduction.MEAN), 0.87186),
+    "mean": (lambda: losses.mean_squared_error(Y, P, W, reduction=Reduction.MEAN), 0.06984),
     "softmax": (lambda: losses.softmax_cross_entropy(np.eye(3)[LABELS], tf.constant(P)), 1.04983),
-    "smooth": (
-        lambda: losses.softmax_cross_entropy(
-            onehot_labels=np.eye(3)[LABELS], logits=tf.constant(P), weights=W[:, 0],
-            label_smoothing=0.1,
-        ),
-        1.32783,
+    "softmax_weighted": (
+        lambda: losses.softmax_cross_entropy(Y, logits=tf.constant(P), weights=W[:, 0]),
+        2.684,
     ),
     "sparse": (
         lambda: losses.sparse_softmax_cross_entropy(labels=LABELS, logits=tf.constant(P)),
@@ -256,10 +253,7 @@ LOSSES = {
         ),
         0.99773,
     ),
-    "sigmoid": (
-        lambda: losses.sigmoid_cross_entropy(Y.round(), tf.constant(P), label_smoothing=0.2),
-        0.61794,
-    ),
+    "sigmoid": (lambda: losses.sigmoid_cross_entropy(Y.round(), tf.constant(P)), 0.58479),
     "nothing": (lambda: losses.mean_squared_error(Y, P, weights=0.0), 0.0),
     "none": (lambda: losses.mean_squared_error(Y, P, reduction=Reduction.NONE), (Y - P) ** 2),
 }  # fmt: skip

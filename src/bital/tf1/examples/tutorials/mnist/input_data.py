@@ -37,7 +37,6 @@ def read_data_sets(
     train_dir: Any = None,
     fake_data: bool = False,
     one_hot: bool = False,
-    dtype: Any = np.float32,
     reshape: bool = True,
     validation_size: int = 5000,
     seed: Any = None,
@@ -46,14 +45,7 @@ def read_data_sets(
     (images, labels), test = mnist.load_data()
     train, validation = slice(validation_size, None), slice(validation_size)
     parts = (images[train], labels[train]), (images[validation], labels[validation]), test
-    shape, kind = (-1, 784) if reshape else (-1, 28, 28, 1), np.dtype(dtype)
-    return Datasets(
-        *[
-            DataSet(
-                x.reshape(shape) if kind == np.uint8 else x.reshape(shape) / np.float32(255),
-                np.eye(10)[t] if one_hot else t,
-                seed,
-            )
-            for x, t in parts
-        ]
-    )
+    shape, scale = (-1, 784) if reshape else (-1, 28, 28, 1), np.float32(255)
+    targets = [np.eye(10)[t] if one_hot else t for _, t in parts]
+    scaled = [x.reshape(shape) / scale for x, _ in parts]
+    return Datasets(*(DataSet(x, t, seed) for x, t in zip(scaled, targets, strict=True)))
