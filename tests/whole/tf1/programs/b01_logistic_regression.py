@@ -1,7 +1,7 @@
 """Logistic regression, with log loss and metrics written out.
 
 chapter: artificial networks
-reaches: accuracy >= 0.97
+reaches: accuracy >= 0.95
 """
 
 import numpy as np

@@ -1,7 +1,7 @@
 """What frozen layers give is computed once, and fed to the rest in the place of the inputs.
 
 chapter: training deep nets
-reaches: accuracy >= 0.9
+reaches: accuracy >= 0.86
 """
 
 import numpy as np
