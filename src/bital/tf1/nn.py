@@ -179,10 +179,8 @@ def moments(x: Value, axes: Any, shift: Any = None, keepdims: Any = False) -> Va
 
 
 @op("BatchNorm", "batchnorm")
-def batch_normalization(
-    x: Value, mean: Value, variance: Value, offset: Value = None, scale: Value = None,
-    variance_epsilon: float = 1e-3,
-) -> Value:  # fmt: skip
+def batch_normalization(x: Value, mean: Value, variance: Value, offset: Value = None,
+                        scale: Value = None, variance_epsilon: float = 1e-3) -> Value:  # fmt: skip
     """``(x - mean) / sqrt(variance + epsilon) * scale + offset``; the last two may be None."""
     factor = (1 if scale is None else scale) / np.sqrt(variance + variance_epsilon)
     return (x - mean) * factor + (0 if offset is None else offset)

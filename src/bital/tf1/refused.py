@@ -55,7 +55,7 @@ REASONS = {
 
 def refuse(module: str) -> Callable[[str], Any]:
     """The ``__getattr__`` of a module, which says why a name is left out."""
-    prefix = f"{module.removeprefix('bital.tf1').lstrip('.')}.".lstrip(".")
+    prefix = f"{module}.".removeprefix("bital.tf1.")
 
     def __getattr__(name: str) -> Any:
         for names, reason in REASONS.items():

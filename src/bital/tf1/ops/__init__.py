@@ -72,7 +72,8 @@ def table(names: str, library: Any, inputs: str = "x", **attributes: Any) -> dic
     found = {}
     for name in names.split():
         function = getattr(library, name, None) or getattr(library, name.replace("_", ""))
-        found[name] = define(name.title().replace("_", ""), function, inputs, **attributes)
+        kind = "".join(part.capitalize() for part in name.split("_"))
+        found[name] = define(kind, function, inputs, **attributes)
     return found
 
 

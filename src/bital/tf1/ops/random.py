@@ -8,7 +8,7 @@ import numpy as np
 
 from bital import random
 from bital.tf1.operation import Any_, Index, Key, Value
-from bital.tf1.ops import exported, op
+from bital.tf1.ops import exported, op, traced
 
 
 @op("RandomStandardNormal", "random_normal")
@@ -56,7 +56,7 @@ def random_crop(value: Any_, size: Index, seed: Any = None, *, key: Key) -> Any_
     """A block of this size from a random place."""
     for axis, (length, whole) in enumerate(zip(tuple(size), value.shape, strict=True)):
         start = random.randint(random.fold_in(key, axis), (), 0, whole - length + 1)
-        value = np.take(value, start + np.arange(length), axis)
+        value = np.take(traced(value, start), start + np.arange(length), axis)
     return value
 
 
