@@ -1,6 +1,8 @@
 """fit_many: each network ends where `fit` alone would have brought it."""
 
+import itertools
 import os
+import signal
 import subprocess
 import sys
 import warnings
@@ -10,7 +12,7 @@ import pytest
 
 from bital import keras
 from bital.errors import ArgumentError, DataError, ModelStateError
-from bital.keras import epochs, layers, optimizers, regularizers
+from bital.keras import epochs, layers, optimizers, regularizers, together
 from bital.keras.callbacks import Callback, EarlyStopping, LearningRateScheduler
 from bital.keras.hyperparameters import differences
 
@@ -305,6 +307,22 @@ def test_after_an_error_all_models_are_whole():
     for model in models:
         assert model.optimizer.iterations == 2 * 3
         assert all(weight.value.base is None for weight in model.weights)
+
+
+def test_after_ctrl_c_all_models_are_where_their_histories_end(monkeypatch):
+    calls, order = itertools.count(), together.Training.order
+
+    def pressed(*args):
+        if next(calls) == 10:
+            signal.raise_signal(signal.SIGINT)
+        return order(*args)
+
+    monkeypatch.setattr(together.Training, "order", pressed)
+    models = [network() for _ in range(4)]
+    with pytest.raises(KeyboardInterrupt):
+        keras.fit_many(models, X, NUMBERS, epochs=1000)
+    for model in models:
+        assert model.optimizer.iterations == 3 * len(model.history.epoch) > 0
 
 
 def test_models_with_a_layer_in_common_are_refused():
