@@ -299,7 +299,7 @@ def test_a_function_of_a_model():
     assert model.get_variable_value("w") == pytest.approx(1.0)  # 0.1 * mean(2 x y)
     found = model.evaluate(inputs({"x": x}, y, batch_size=1))
     assert found == {"mean": pytest.approx(3), "loss": pytest.approx(2.5), "global_step": 1}
-    assert list(model.predict(inputs({"x": x}))) == pytest.approx([1, 2])
+    assert list(model.predict(inputs({"x": x}, y))) == pytest.approx([1, 2])
     assert next(model.predict(lambda: {"x": tf.constant(x)})) == pytest.approx(1)
 
 
