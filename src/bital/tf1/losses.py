@@ -14,13 +14,15 @@ from bital.tf1.operation import Value, convert_to_tensor, operation
 from bital.tf1.ops import math
 from bital.tf1.ops.arrays import squeeze
 
+_LOSSES, _SUM_BY_WEIGHTS = GraphKeys.LOSSES, "weighted_sum_by_nonzero_weights"
+
 
 class Reduction:
     """How the elements of a loss become one number."""
 
     NONE, SUM = "none", "weighted_sum"
     MEAN, SUM_OVER_BATCH_SIZE = "weighted_mean", "weighted_sum_over_batch_size"
-    SUM_BY_NONZERO_WEIGHTS = SUM_OVER_NONZERO_WEIGHTS = "weighted_sum_by_nonzero_weights"
+    SUM_BY_NONZERO_WEIGHTS = SUM_OVER_NONZERO_WEIGHTS = _SUM_BY_WEIGHTS
 
 
 def quotient(total: Any, count: Any) -> Any:
@@ -45,11 +47,7 @@ def _weighted(losses: Value, weights: Value, reduction: str) -> Value:
 
 
 def compute_weighted_loss(
-    losses: Any,
-    weights: Any = 1.0,
-    scope: Any = None,
-    loss_collection: str | None = GraphKeys.LOSSES,
-    reduction: str = Reduction.SUM_BY_NONZERO_WEIGHTS,
+    losses, weights=1.0, scope=None, loss_collection=_LOSSES, reduction=_SUM_BY_WEIGHTS
 ) -> Tensor:
     """The mean of losses times weights over those with weights, or another `Reduction`."""
     with name_scope(scope, "weighted_loss"):
@@ -131,9 +129,7 @@ def get_regularization_losses(scope: str | None = None) -> list[Tensor]:
     return get_collection(GraphKeys.REGULARIZATION_LOSSES, scope)
 
 
-def get_total_loss(
-    add_regularization_losses: bool = True, name: str = "total_loss", scope: str | None = None
-) -> Tensor:
+def get_total_loss(add_regularization_losses=True, name="total_loss", scope=None) -> Tensor:
     """The sum of all losses, and of the penalties of regularizers."""
     found = get_losses(scope)
     found = found + get_regularization_losses(scope) if add_regularization_losses else found

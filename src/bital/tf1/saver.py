@@ -53,7 +53,7 @@ class Saver:
         self.last_checkpoints: list[str] = []
 
     def save(
-        self, sess: Any, save_path: Any, global_step: Any = None, write_meta_graph: bool = True
+        self, sess: Any, save_path: Any, global_step: Any = None, write_meta_graph=True
     ) -> str:
         """Write the variables' values, and the graph; return the prefix that `restore` takes."""
         step = sess.run(global_step) if hasattr(global_step, "graph") else global_step
@@ -170,9 +170,7 @@ def load_variable(ckpt_dir_or_file: Any, name: str) -> np.ndarray:
 # --- graphs ---------------------------------------------------------------------------------
 
 
-def export_meta_graph(
-    filename: Any, graph: Graph | None = None, saver: Saver | None = None
-) -> None:
+def export_meta_graph(filename: Any, graph: Graph | None = None, saver: Any = None) -> None:
     """Write a graph: its operations, its collections, and what a Saver saves."""
     graph, arrays = graph or get_default_graph(), {}
 

@@ -79,9 +79,7 @@ def merge_all(key: str = GraphKeys.SUMMARIES, scope: Any = None, name: Any = Non
 class FileWriter(AbstractContextManager):
     """Writes summaries, and the graph, to a new event file in a folder."""
 
-    def __init__(
-        self, logdir: Any, graph: Any = None, max_queue: int = 10, flush_secs: int = 120
-    ) -> None:
+    def __init__(self, logdir: Any, graph: Any = None, max_queue: int = 10, flush_secs: int = 120):
         writer = self._writer = _load("").FileWriter(logdir, max_queue, flush_secs)
         self.get_logdir, self.flush, self.close = writer.get_logdir, writer.flush, writer.close
         if graph is not None:

@@ -59,9 +59,7 @@ class Optimizer:
 
         cls.apply = staticmethod(operation(f"Apply{cls.title}", assigns=1 + len(cls.slots))(apply))
 
-    def __init__(
-        self, *args: Any, use_locking: bool = False, name: str | None = None, **kwargs: Any
-    ) -> None:
+    def __init__(self, *args: Any, name: Any = None, use_locking: bool = False, **kwargs: Any):
         self._name = name or self.title
         for key, other in self.options.items():
             if kwargs.pop(key, False):
@@ -74,34 +72,25 @@ class Optimizer:
         self._slots: dict[str, dict[Variable, Variable]] = {slot: {} for slot in self.slots}
         self._powers: dict[str, Variable] = {}
 
-    def minimize(
-        self, loss: Any, global_step: Any = None, var_list: Any = None, *args: Any, **options: Any
-    ) -> Operation:
+    def minimize(self, loss, global_step=None, var_list=None, *, name=None, **options) -> Operation:
         """An operation that makes one step against the gradient, and counts it."""
-        name = options.pop("name", None)
-        found = self.compute_gradients(loss, var_list, *args, **options)
+        found = self.compute_gradients(loss, var_list, **options)
         return self.apply_gradients(found, global_step, name)
 
-    def compute_gradients(
-        self, loss: Any, var_list: Any = None, *hints: Any, grad_loss: Any = None, **more: Any
-    ) -> list[tuple[Any, Variable]]:
+    def compute_gradients(self, loss, var_list=None, *, grad_loss=None, gate_gradients=1) -> Any:
         """Pairs (gradient or None, variable), for all trainable variables by default."""
         found = list(trainable_variables() if var_list is None else var_list)
         if not found:
             raise ValueError("No variables to optimize.")
         return list(zip(gradients(loss, found, grad_loss), found, strict=True))
 
-    def apply_gradients(
-        self, grads_and_vars: Any, global_step: Any = None, name: str | None = None
-    ) -> Operation:
+    def apply_gradients(self, grads_and_vars, global_step=None, name=None) -> Operation:
         """An operation that makes one step with these gradients, and counts it."""
         given = list(grads_and_vars)
         pairs = [(gradient, variable) for gradient, variable in given if gradient is not None]
         if not pairs:
-            raise ValueError(
-                "No gradients provided for any variable, check your graph for ops that do not "
-                f"support gradients, between the loss and the variables {[v for _, v in given]}."
-            )
+            variables = [variable for _, variable in given]
+            raise ValueError(f"No gradients provided for any variable: {variables}")
         for key in self.powers if not self._powers else ():
             start, title = float(self._numbers[key]), f"{key}_power"
             self._powers[key] = Variable(start, trainable=False, name=title)
@@ -282,9 +271,7 @@ def _average(average: Value, value: Value, decay: Any_, updates: Any_ = None) ->
 class ExponentialMovingAverage:
     """Averages ``a = d a + (1 - d) w`` of variables; d is at most ``(1 + n) / (10 + n)``."""
 
-    def __init__(
-        self, decay: Any, num_updates: Any = None, name: str = "ExponentialMovingAverage"
-    ) -> None:
+    def __init__(self, decay: Any, num_updates: Any = None, name="ExponentialMovingAverage"):
         self._numbers, self.name = (decay, num_updates), name
         self._averages: dict[Variable, Variable] = {}
 
@@ -310,10 +297,8 @@ class ExponentialMovingAverage:
 
     def variables_to_restore(self, moving_avg_variables: Any = None) -> dict[str, Variable]:
         """What a Saver takes to give variables the values of their averages."""
-        averaged = moving_avg_variables
-        if averaged is None:
-            marked = get_default_graph().get_collection("moving_average_variables")
-            averaged = [*trainable_variables(), *marked]
+        marked = get_default_graph().get_collection("moving_average_variables")
+        averaged = moving_avg_variables or [*trainable_variables(), *marked]
         names = {variable: variable.op.name for variable in global_variables()}
         names |= {variable: self.average_name(variable) for variable in averaged}
         return {name: v for v, name in names.items() if v not in self._averages.values()}

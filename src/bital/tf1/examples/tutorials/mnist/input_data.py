@@ -34,12 +34,7 @@ Datasets = namedtuple("Datasets", "train validation test")
 
 
 def read_data_sets(
-    train_dir: Any = None,
-    fake_data: bool = False,
-    one_hot: bool = False,
-    reshape: bool = True,
-    validation_size: int = 5000,
-    seed: Any = None,
+    train_dir=None, fake_data=False, one_hot=False, reshape=True, validation_size=5000, seed=None
 ) -> Datasets:
     """MNIST: images from 0 to 1, ``(n, 784)``, or ``(n, 28, 28, 1)`` without `reshape`."""
     (images, labels), test = mnist.load_data()
