@@ -69,12 +69,15 @@ def test_import_order(part):
         assert not extra, f"{path.relative_to(SOURCE)} imports {sorted(extra)}"
 
 
+LIBRARIES = {"native": "llvmlite", "xla": "jax"}  # of executors, imported when one is chosen
+
+
 @pytest.mark.parametrize("part", [*ENGINE, *JOINING, "errors"])
 def test_the_engine_needs_numpy_alone(part):
     for path in FILES:
         if part_of(path) == part:
             roots = {name.split(".")[0] for name in imports(path)}
-            allowed = {"bital", "numpy"} | ({"llvmlite"} if "native" in path.parts else set())
+            allowed = {"bital", "numpy", *(LIBRARIES[each] for each in path.parts if each in LIBRARIES)}
             if path.name in ("special.py", "coverage.py"):
                 allowed.add("scipy")  # whoever calls its ufuncs has it; imported in functions
             others = roots - sys.stdlib_module_names - allowed

@@ -14,7 +14,7 @@ import bital
 from bital.cli import options, report, run_folder
 from bital.cli.recording import Outcome
 from bital.cli.run_folder import RunFolder
-from bital.errors import ExecutorError, RunFolderError
+from bital.errors import ExecutorError, MissingExtraError, RunFolderError
 
 INTERRUPTED = 130  # 128 + SIGINT, what shells report for a program that Ctrl-C ended
 
@@ -27,7 +27,7 @@ def _check_executor(_ctx: click.Context, _param: click.Parameter, value: str | N
         try:
             with bital.config.executor(value):
                 pass
-        except ExecutorError as error:
+        except (ExecutorError, MissingExtraError) as error:
             raise click.BadParameter(str(error)) from error
     return value
 

@@ -7,7 +7,7 @@ import importlib.util
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol
 
-from bital.errors import ExecutorError
+from bital.errors import ExecutorError, MissingExtraError
 from bital.program import Array, Program
 
 # Takes the values of a Program's inputs, gives those of its outputs. Results are fresh arrays
@@ -33,13 +33,17 @@ class Executor(Protocol):
 
 
 # name -> module with an `executor`; other packages add theirs as entry points "bital.executors".
-_BUILT_IN = {"numpy": "bital.executors.numpy", "native": "bital.executors.native.executor"}
+_BUILT_IN = {
+    "numpy": "bital.executors.numpy",
+    "native": "bital.executors.native.executor",
+    "xla": "bital.executors.xla.executor",
+}
 # What debug_nans runs, and what calls that come from many threads do.
 _TOOLS = {
     "checking": ("bital.executors.checking", "executor"),
     "native-alone": ("bital.executors.native.executor", "alone"),
 }
-_REQUIRES = {"native": "llvmlite"}  # what an extra of the executor's name installs
+_REQUIRES = {"native": "llvmlite", "xla": "jax"}  # what an extra of the executor's name installs
 _loaded: dict[str, Executor] = {}
 
 
@@ -50,6 +54,8 @@ def get_executor(name: str) -> Executor:
     ------
     ExecutorError
         Where there is none, naming those there are.
+    MissingExtraError
+        Where what it needs is not installed.
     """
     if name not in _loaded:
         _loaded[name] = _load(name)
@@ -69,7 +75,7 @@ def _load(name: str) -> Executor:
         return tool
     if name in _BUILT_IN:
         if not is_installed(name):
-            raise ExecutorError(
+            raise MissingExtraError(
                 f"the {name} executor needs {_REQUIRES[name]}: pip install 'bital[{name}]'"
             )
         module = importlib.import_module(_BUILT_IN[name])

@@ -1,0 +1,1 @@
+"""The ``xla`` executor: Programs as functions of JAX, which compiles them for its devices."""
