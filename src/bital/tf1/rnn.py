@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import namedtuple
 from collections.abc import Callable, Sequence
@@ -130,24 +131,20 @@ class LSTMCell(RNNCell):
 
     def call(self, inputs: Any, state: Any) -> Pair:
         units, activation = self.num_units, self.activation or tanh
-        kernel = {"initializer": self.initializer}
+        make = functools.partial(get_variable, initializer=self.initializer)
         c, h = state if self.state_is_tuple else split(state, [*self._sizes], axis=1)
         gates = _dense([inputs, h], 4 * units, None, "", self.initializer)
         i, j, f, o = split(gates, 4, axis=1)
         if self.use_peepholes:
-            w_f, w_i, w_o = (get_variable(f"w_{gate}_diag", [units], **kernel) for gate in "fio")
+            w_f, w_i, w_o = (make(f"w_{gate}_diag", [units]) for gate in "fio")
             f, i = f + w_f * c, i + w_i * c
         c = sigmoid(f + self.forget_bias) * c + sigmoid(i) * activation(j)
-        c = _clipped(c, self.cell_clip)
+        c = clip_by_value(c, -self.cell_clip, self.cell_clip) if self.cell_clip else c
         h = sigmoid(o + w_o * c if self.use_peepholes else o) * activation(c)
         if self.num_proj:
-            h = matmul(h, get_variable("projection/kernel", [*self._sizes], **kernel))
-            h = _clipped(h, self.proj_clip)
+            h = matmul(h, make("projection/kernel", [*self._sizes]))
+            h = clip_by_value(h, -self.proj_clip, self.proj_clip) if self.proj_clip else h
         return h, LSTMStateTuple(c, h) if self.state_is_tuple else concat([c, h], 1)
-
-
-def _clipped(value: Any, bound: float | None) -> Any:
-    return value if bound is None else clip_by_value(value, -bound, bound)
 
 
 class BasicLSTMCell(LSTMCell):

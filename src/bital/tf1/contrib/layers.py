@@ -8,17 +8,13 @@ from bital.tf1 import layers, nn
 from bital.tf1.contrib.framework import add_arg_scope
 from bital.tf1.graph import GraphKeys, Tensor
 from bital.tf1.initializers import VarianceScaling
-from bital.tf1.layers import ZEROS
-from bital.tf1.ops.math import abs as absolute
-from bital.tf1.ops.math import add_n, multiply, reduce_sum
+from bital.tf1.ops import math
 
 
 def variance_scaling_initializer(factor=2.0, mode="FAN_IN", uniform=False, seed=None, dtype=None):
     """Numbers of variance ``factor / n``: by default those of He et al. (2015)."""
-    scale, kind = (
-        (factor, "uniform") if uniform else (factor * 1.3 * 0.8796256610342398**2, "normal")
-    )
-    return VarianceScaling(scale, mode.lower(), kind, seed)
+    scale = factor if uniform else 1.3 * 0.8796256610342398**2 * factor
+    return VarianceScaling(scale, mode.lower(), "uniform" if uniform else "normal", seed)
 
 
 def xavier_initializer(uniform: bool = True, seed: Any = None, dtype: Any = None) -> Any:
@@ -34,25 +30,27 @@ def _regularizer(title: str, penalty: Any) -> Any:
         """What gives ``scale * penalty(weights)``."""
         if isinstance(scale, int) or scale < 0:
             raise ValueError(f"{title}(scale={scale!r}): must be a float of at least 0")
-        return lambda w: multiply(penalty(w), scale, name=scope or title) if scale else None
+        return lambda w: math.multiply(penalty(w), scale, name=scope or title) if scale else None
 
     return regularizer
 
 
-l1_regularizer = _regularizer("l1_regularizer", lambda weights: reduce_sum(absolute(weights)))
+l1_regularizer = _regularizer("l1_regularizer", lambda weights: math.reduce_sum(math.abs(weights)))
 l2_regularizer = _regularizer("l2_regularizer", nn.l2_loss)
 
 
 def l1_l2_regularizer(scale_l1: float = 1.0, scale_l2: float = 1.0, scope: Any = None) -> Any:
     """The sum of both."""
     both = l1_regularizer(scale_l1), l2_regularizer(scale_l2)
-    return lambda weights: add_n([p for p in (each(weights) for each in both) if p is not None])
+    return lambda weights: math.add_n(
+        [p for p in (each(weights) for each in both) if p is not None]
+    )
 
 
 def _finished(title, inputs, product, lengths, activation_fn=nn.relu, normalizer_fn=None,
-              normalizer_params=None, weights_initializer=_XAVIER,
-              weights_regularizer=None, biases_initializer=ZEROS, biases_regularizer=None,
-              reuse=None, trainable=True, scope=None) -> Tensor:  # fmt: skip
+              normalizer_params=None, weights_initializer=_XAVIER, weights_regularizer=None,
+              biases_initializer=layers.ZEROS, biases_regularizer=None, reuse=None,
+              trainable=True, scope=None) -> Tensor:  # fmt: skip
     """A layer with weights that is normalized, without biases then, before its activation."""
 
     def finish(outputs: Tensor) -> Tensor:
@@ -68,8 +66,8 @@ def _finished(title, inputs, product, lengths, activation_fn=nn.relu, normalizer
 @add_arg_scope
 def fully_connected(inputs: Any, num_outputs: int, *args: Any, **options: Any) -> Tensor:
     """``relu(inputs @ weights + biases)``; the options are those of `_finished`."""
-    title = "fully_connected"
-    return layers.dense(inputs, num_outputs, *args, _core=_finished, _title=title, **options)
+    options |= {"_core": _finished, "_title": "fully_connected"}
+    return layers.dense(inputs, num_outputs, *args, **options)
 
 
 @add_arg_scope
