@@ -120,8 +120,13 @@ def sampled_logits(
     >>> sampled_logits(weights, biases, inputs, ones[:1], ones, np.array([[1]]), drawn)
     (array([[1., 1., 1.]]), array([[1., 0., 0.]]))
     """
-    true = np.sum(inputs[:, None] * np.take(weights, targets, 0), -1) + np.take(biases, targets)
-    others = inputs @ np.take(weights, drawn, 0).T + np.take(biases, drawn)
+
+    def rows(table: Any, places: Any) -> Any:
+        known = isinstance(table, np.ndarray) and not isinstance(places, np.ndarray)
+        return np.take(np.asarray(table, like=places) if known else table, places, 0)
+
+    true = np.sum(inputs[:, None] * rows(weights, targets), -1) + rows(biases, targets)
+    others = inputs @ rows(weights, drawn).T + rows(biases, drawn)
     true, others = true - np.log(expected_targets), others - np.log(expected_drawn)
     if remove_hits:
         hits = np.any(targets[:, :, None] == drawn, 1)

@@ -10,7 +10,7 @@ import bital
 from bital import nn, random
 from bital.tf1 import rnn as rnn_cell
 from bital.tf1.operation import Anys, Index, Key, Value, Values
-from bital.tf1.ops import define, exported, op, table, traced, within
+from bital.tf1.ops import define, exported, op, table, within
 from bital.tf1.ops.arrays import gather
 from bital.tf1.ops.math import log_sigmoid, reduce_sum, sigmoid, tanh  # noqa: F401
 from bital.tf1.refused import refuse
@@ -23,11 +23,9 @@ leaky_relu = define("LeakyRelu", lambda x, alpha: nn.leaky_relu(x, alpha), "feat
 swish = define("Swish", nn.silu, "features")
 bias_add = define("BiasAdd", lambda x, bias, data_format: x + bias, "value bias", data_format=None)
 l2_loss = define("L2Loss", lambda t: np.sum(np.square(t)) / 2, "t")
-xw_plus_b = define("XwPlusB", lambda x, w, b: x @ w + b, "x weights biases", "xw_plus_b")
+xw_plus_b = define("xw_plus_b", lambda x, w, b: x @ w + b, "x weights biases")
 zero_fraction = define("ZeroFraction", lambda x: np.mean(x == 0, dtype="f4"), "value:Any_")
-relu_layer = define(
-    "ReluLayer", lambda x, w, b: nn.relu(x @ w + b), "x weights biases", "relu_layer"
-)
+relu_layer = define("relu_layer", lambda x, w, b: nn.relu(x @ w + b), "x weights biases")
 
 
 @op("CRelu")
@@ -100,9 +98,9 @@ def top_k(input: Value, k: int = 1, sorted: bool = True) -> Anys:
 # --- convolutions and pooling
 
 
-def _spatial(name: str, value: Any, data_format: str | None) -> Any:
+def _spatial(name: str, value: Any, data_format: Any = "NHWC") -> Any:
     """What a list of four numbers says of rows and columns."""
-    if data_format not in ("NHWC", None) or len(value) != 4 or value[0] != 1 or value[3] != 1:
+    if data_format != "NHWC" or len(value) != 4 or value[0] != 1 or value[3] != 1:
         raise ValueError(
             f"{name}={value}, data_format={data_format}: must be [1, rows, columns, 1], with "
             "channels last (NHWC); tf.transpose puts them there"
@@ -110,27 +108,25 @@ def _spatial(name: str, value: Any, data_format: str | None) -> Any:
     return tuple(value[1:3])
 
 
-def _convolution(kind: str, function: Any, name: str, **options: Any) -> Any:
-    def apply(x, filter, strides, padding, data_format, **rest):
-        steps, apart = _spatial("strides", strides, data_format), rest.get("rate") or (1, 1)
-        if rest.get("dilations"):
-            apart = _spatial("dilations", rest["dilations"], None)
-        return function(x, filter, steps, padding.lower(), tuple(apart))
-
-    return define(kind, apply, "input filter", name, strides=..., padding=..., **options)
+@op("Conv2D")
+def conv2d(input: Value, filter: Value, strides, padding, use_cudnn_on_gpu=True,
+           data_format="NHWC", dilations=(1, 1, 1, 1)) -> Value:  # fmt: skip
+    """Convolution, ``(n, rows, columns, in), (height, width, in, out) -> (n, ..., out)``."""
+    apart, steps = _spatial("dilations", dilations), _spatial("strides", strides, data_format)
+    return nn.conv(input, filter, steps, padding.lower(), apart)
 
 
-_CONV = {"use_cudnn_on_gpu": True, "data_format": "NHWC", "dilations": None}
-conv2d = _convolution("Conv2D", nn.conv, None, **_CONV)
-depthwise_conv2d = _convolution(
-    "DepthwiseConv2dNative", nn.depthwise_conv, "depthwise", rate=None, data_format=None
-)
+@op("DepthwiseConv2dNative", "depthwise")
+def depthwise_conv2d(input: Value, filter: Value, strides, padding, rate=None) -> Value:
+    """A convolution of each channel by itself."""
+    steps = _spatial("strides", strides)
+    return nn.depthwise_conv(input, filter, steps, padding.lower(), rate or (1, 1))
 
 
 def _pool(kind: str, function: Any) -> Any:
     def pool(value: Any, ksize: Any, strides: Any, padding: str, data_format: str) -> Any:
         steps = _spatial("strides", strides, data_format)
-        return function(value, _spatial("ksize", ksize, None), steps, padding.lower())
+        return function(value, _spatial("ksize", ksize), steps, padding.lower())
 
     return define(kind, pool, "value", ksize=..., strides=..., padding=..., data_format="NHWC")
 
@@ -166,15 +162,14 @@ def separable_conv2d(input, depthwise_filter, pointwise_filter, strides, padding
 @op("L2Normalize", "l2_normalize")
 def l2_normalize(x: Value, axis: Any = None, epsilon: float = 1e-12) -> Value:
     """``x / sqrt(max(sum(x**2), epsilon))``."""
-    axes = tuple(axis) if isinstance(axis, list) else axis
-    return x / np.sqrt(np.maximum(np.sum(np.square(x), axis=axes, keepdims=True), epsilon))
+    return x / np.sqrt(np.maximum(np.sum(np.square(x), axis=axis, keepdims=True), epsilon))
 
 
 @op("Moments", "moments")
 def moments(x: Value, axes: Any, shift: Any = None, keepdims: Any = False) -> Values:
     """Mean and variance over axes."""
-    mean = np.mean(x, tuple(axes), keepdims=True)
-    spread = np.mean(np.square(x - mean), tuple(axes), keepdims=bool(keepdims))
+    mean = np.mean(x, axes, keepdims=True)
+    spread = np.mean(np.square(x - mean), axes, keepdims=bool(keepdims))
     return [mean if keepdims else mean.reshape(spread.shape), spread]
 
 
@@ -187,15 +182,12 @@ def batch_normalization(x: Value, mean: Value, variance: Value, offset: Value = 
 
 
 @op("LRN")
-def local_response_normalization(
-    input: Value, depth_radius: int = 5, bias: float = 1, alpha: float = 1, beta: float = 0.5
-) -> Value:
+def local_response_normalization(input: Value, depth_radius=5, bias=1, alpha=1, beta=0.5) -> Value:
     """``x / (bias + alpha * sum(x**2))**beta``, over the channels that are so near."""
     around = [(0, 0)] * (input.ndim - 1) + [(depth_radius, depth_radius)]
-    squares = np.lib.stride_tricks.sliding_window_view(
-        np.pad(np.square(input), around), 2 * depth_radius + 1, -1
-    )
-    return input / (bias + alpha * np.sum(squares, -1)) ** beta
+    squares, channels = np.pad(np.square(input), around), input.shape[-1]
+    total = sum(squares[..., i : i + channels] for i in range(2 * depth_radius + 1))
+    return input / (bias + alpha * total) ** beta
 
 
 lrn = local_response_normalization
@@ -203,9 +195,7 @@ lrn = local_response_normalization
 # --- samples of classes
 
 
-def embedding_lookup(
-    params: Any, ids: Any, partition_strategy: str = "mod", name: Any = None
-) -> Any:
+def embedding_lookup(params: Any, ids: Any, partition_strategy="mod", name: Any = None) -> Any:
     """The rows of a table with these indices."""
     return gather(params, ids, name=name or "embedding_lookup")
 
@@ -220,15 +210,13 @@ def log_uniform_candidate_sampler(true_classes: Index, num_true: int, num_sample
 
 _sampled_logits = define(
     "SampledLogits",
-    lambda weights, biases, *args, remove_hits: [
-        *nn.sampled_logits(traced(weights, args[-1]), traced(biases, args[-1]), *args, remove_hits)
-    ],
+    lambda *args, remove_hits: [*nn.sampled_logits(*args, remove_hits)],
     "weights:Value biases:Value inputs:Value true_count:Value count:Value labels:Index drawn:Index",
     remove_hits=...,
 )
 
 
-def _sampled_loss(title: str, loss: Any, remove: bool) -> Any:
+def _sampled(title: str, loss: Any, remove: bool = False) -> Any:
     def call(weights, biases, labels, inputs, num_sampled, num_classes, num_true=1,
              sampled_values=None, remove_accidental_hits=remove, partition_strategy="mod",
              name=title, seed=None) -> Any:  # fmt: skip
@@ -243,12 +231,8 @@ def _sampled_loss(title: str, loss: Any, remove: bool) -> Any:
     return call
 
 
-sampled_softmax_loss = _sampled_loss(
-    "sampled_softmax_loss", softmax_cross_entropy_with_logits, True
-)
-nce_loss = _sampled_loss(
-    "nce_loss", lambda **args: reduce_sum(sigmoid_cross_entropy_with_logits(**args), 1), False
-)
+sampled_softmax_loss = _sampled("sampled_softmax_loss", softmax_cross_entropy_with_logits, True)
+nce_loss = _sampled("nce_loss", lambda **x: reduce_sum(sigmoid_cross_entropy_with_logits(**x), 1))
 
 __getattr__ = refuse(__name__)
 __all__ = [*exported(dict(globals())), "rnn_cell"]

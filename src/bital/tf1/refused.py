@@ -12,44 +12,33 @@ from bital.tf1.errors import UnimplementedError
 
 __all__ = ["ConfigProto", "GPUOptions", "device", "logging"]
 
-_PYTHON = "Python does not run inside a compiled graph: "
-_FEED = "there are no queues and files in the graph: read with NumPy, and feed batches"
-_SPARSE = "tensors are dense: use tf.nn.embedding_lookup of indices, or tf.one_hot"
-_IMAGES = "prepare images with NumPy or SciPy, and feed them"
-
 # Names, and why they are not there.
 REASONS = {
-    "py_func py_function numpy_function": f"{_PYTHON}write the function with tf's operations, or "
-    "compute it with NumPy between two runs and feed the result",
-    "Print print": f"{_PYTHON}fetch the tensor, and print what sess.run returns",
-    "Assert assert_equal assert_less assert_greater assert_positive assert_rank": f"{_PYTHON}fetch "
-    "the tensor, and check what sess.run returns",
-    "RegisterGradient custom_gradient": "gradients follow from the operations: use "
-    "tf.stop_gradient(f(x) - g(x)) + g(x) to compute f with g's gradient, or bital.custom_vjp",
+    "py_func py_function numpy_function Assert assert_equal assert_less assert_greater": "Python "
+    "does not run inside a compiled graph: write tf's operations, or do it between two runs",
+    "Print print": "fetch the tensor, and print what sess.run returns",
+    "RegisterGradient custom_gradient": "tf.stop_gradient(f(x) - g(x)) + g(x) has g's gradient",
     "hessians": "use bital.hessian on a NumPy function",
     "enable_eager_execution contrib.eager": "bital's own language is eager: NumPy, with bital.grad",
     "keras": "write `from bital import keras`",
+    "app flags": "use argparse",
+    "gfile": "use os and shutil",
+    "test": "use pytest and numpy.testing",
     "data queue train.batch train.shuffle_batch train.start_queue_runners train.QueueRunner "
-    "train.Coordinator train.string_input_producer train.slice_input_producer FIFOQueue "
-    "RandomShuffleQueue PaddingFIFOQueue QueueBase TextLineReader TFRecordReader WholeFileReader "
-    "decode_csv decode_raw parse_single_example python_io read_file matching_files": _FEED,
-    "image summary.image summary.audio summary.text": _IMAGES,
-    "SparseTensor sparse_placeholder sparse_tensor_dense_matmul sparse_to_dense sparse "
-    "nn.embedding_lookup_sparse": _SPARSE,
-    "train.Server train.ClusterSpec train.SyncReplicasOptimizer train.replica_device_setter "
-    "train.MonitoredTrainingSession train.Supervisor": "there is one process: use tf.Session",
+    "train.Coordinator train.string_input_producer FIFOQueue RandomShuffleQueue TextLineReader "
+    "TFRecordReader WholeFileReader decode_csv decode_raw python_io read_file": "nothing is read inside the graph: read with NumPy, and feed batches",
+    "image summary.image summary.audio summary.text": "prepare images with NumPy, and feed them",
+    "SparseTensor sparse_placeholder sparse_to_dense sparse nn.embedding_lookup_sparse": "tensors "
+    "are dense: use tf.nn.embedding_lookup of indices, or tf.one_hot",
+    "train.Server train.ClusterSpec train.replica_device_setter train.MonitoredTrainingSession "
+    "train.Supervisor": "there is one process: use tf.Session",
     "nn.raw_rnn contrib.seq2seq": "use tf.nn.dynamic_rnn, or tf.scan with a function of your own",
-    "nn.fused_batch_norm": "use tf.nn.moments and tf.nn.batch_normalization, or tf.layers",
-    "nn.ctc_loss": "use bital.nn.ctc, or the CTC loss of bital.keras",
-    "nn.conv3d nn.max_pool3d nn.avg_pool3d nn.max_pool_with_argmax": "use bital.nn or bital.keras",
+    "nn.fused_batch_norm": "use tf.layers.batch_normalization",
+    "nn.ctc_loss nn.conv3d nn.max_pool3d": "use bital.nn or bital.keras",
     "contrib.factorization contrib.tensor_forest": "use scikit-learn's KMeans or forests",
     "contrib.slim": "use tf.contrib.layers with arg_scope, or tf.layers",
-    "string_join string_split substr regex_replace": "prepare texts in Python, and feed them",
     "saved_model": "use tf.train.Saver, and tf.train.import_meta_graph",
-    "load_op_library contrib.tensorrt tpu contrib.tpu": "there is nothing to load",
-    "variable_axis_size_partitioner fixed_size_partitioner": "variables are kept whole",
-    "report_uninitialized_variables is_variable_initialized": "run the initializer: sess.run names "
-    "a variable that has no value",
+    "report_uninitialized_variables is_variable_initialized": "sess.run names what has no value",
 }
 
 

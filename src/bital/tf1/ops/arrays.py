@@ -99,6 +99,10 @@ def _pad(x: Any, paddings: Any, mode: str, constant_values: Any) -> Any:
     return np.pad(x, paddings.tolist(), mode.lower(), **options)
 
 
+def _unstack(x: Any, num: Any, axis: int) -> Any:
+    return [np.take(x, i, axis) for i in builtins.range(num or x.shape[axis])]
+
+
 def _shape(kind: str, function: Any, **options: Any) -> Any:
     return define(kind, function, "input:Any_", out_type="int32", **options)
 
@@ -116,20 +120,11 @@ expand_dims = define("ExpandDims", np.expand_dims, "input:Any_", axis=...)
 squeeze = define(
     "Squeeze", lambda x, axis: np.squeeze(x, None if axis == () else axis), "input:Any_", axis=[]
 )
-transpose = define(
-    "Transpose", lambda a, perm: np.transpose(a, perm), "a:Any_", "transpose", perm=None
-)
+transpose = define("Transpose", lambda a, perm: a.transpose(perm), "a:Any_", "transpose", perm=None)
 pad = define("Pad", _pad, "tensor:Any_ paddings:Index", mode="CONSTANT", constant_values=0)
 concat = define("ConcatV2", np.concatenate, "values:Values", "concat", axis=...)
 stack = define("Pack", np.stack, "values:Values", "stack", axis=0)
-unstack = define(
-    "Unpack",
-    lambda x, num, axis: [np.take(x, i, axis) for i in builtins.range(num or x.shape[axis])],
-    "value:Any_",
-    "unstack",
-    num=None,
-    axis=0,
-)
+unstack = define("Unpack", _unstack, "value:Any_", "unstack", num=None, axis=0)
 
 
 @op("Split", "split")

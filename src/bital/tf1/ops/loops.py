@@ -32,42 +32,26 @@ def map_fn(fn: Callable[..., Any], elems: Any, dtype: Any = None, **options: Any
     return _loop("tf.map_fn", lambda state, item: (state, fn(item)), elems, ())[1]
 
 
-def _first(elems: Any, initializer: Any, reverse: bool) -> tuple[Any, Any]:
-    """Where a loop starts, and what is left then: with the first slice if no start is given."""
-    if initializer is not None:
-        return initializer, elems
-    tensors = tree.map(convert_to_tensor, elems)
-    first = tree.map(lambda x: x[-1 if reverse else 0], tensors)
-    return first, tree.map(lambda x: x[:-1] if reverse else x[1:], tensors)
-
-
-def _fold(title: str, reverse: bool) -> Any:
-    def fold(fn: Any, elems: Any, initializer: Any = None, **options: Any) -> Any:
-        """The last of all ``state = fn(state, slice)``."""
-        start, rest = _first(elems, initializer, reverse)
-        return _loop(title, lambda state, item: (fn(state, item), ()), rest, start, reverse)[0]
-
-    return fold
-
-
-foldl, foldr = _fold("tf.foldl", False), _fold("tf.foldr", True)
-
-
-def scan(
-    fn: Any, elems: Any, initializer: Any = None, reverse: bool = False, **options: Any
-) -> Any:
-    """All of ``state = fn(state, slice)``, side by side."""
-
-    def step(state: Any, item: Any) -> Any:
-        new = fn(state, item)
-        return new, new
-
-    start, rest = _first(elems, initializer, reverse)
-    states = _loop("tf.scan", step, rest, start, reverse)[1]
-    if initializer is not None:
+def scan(fn: Any, elems: Any, initializer: Any = None, reverse=False, **options: Any) -> Any:
+    """All of ``state = fn(state, slice)``, side by side; the first slice may be the first state."""
+    given, elems = initializer is not None, tree.map(convert_to_tensor, elems)
+    start = initializer if given else tree.map(lambda x: x[-1 if reverse else 0], elems)
+    rest = elems if given else tree.map(lambda x: x[:-1] if reverse else x[1:], elems)
+    states = _loop("tf.scan", lambda state, item: (fn(state, item),) * 2, rest, start, reverse)[1]
+    if given:
         return states
     parts = tree.map(lambda x: expand_dims(x, 0), start)
     return tree.map(lambda a, b: concat([b, a] if reverse else [a, b], 0), parts, states)
+
+
+def foldl(fn: Any, elems: Any, initializer: Any = None, **options: Any) -> Any:
+    """The last of all ``state = fn(state, slice)``."""
+    return tree.map(lambda x: x[-1], scan(fn, elems, initializer))
+
+
+def foldr(fn: Any, elems: Any, initializer: Any = None, **options: Any) -> Any:
+    """The last of all ``state = fn(state, slice)``, from the last slice to the first."""
+    return tree.map(lambda x: x[0], scan(fn, elems, initializer, True))
 
 
 __all__ = exported(dict(globals()))

@@ -43,24 +43,21 @@ for _name, _f in {"float": "f4", "double": "f8", "int32": "i4", "int64": "i8"}.i
 
 # --- reductions
 
+
+def _reduced(f: Any) -> Any:
+    return lambda x, axis, keepdims: f(x, axis=axis, keepdims=bool(keepdims)).astype(x.dtype)
+
+
+def _found(f: Any) -> Any:
+    return lambda x, axis, output_type: f(x, axis or 0).astype(output_type)
+
+
 for _f in (np.all, np.any, np.max, np.mean, np.min, np.prod, np.sum, nn.logsumexp):
-    globals()[f"reduce_{_f.__name__}"] = define(
-        _f.__name__.title(),
-        lambda x, axis, keepdims, f=_f: f(x, axis=axis, keepdims=bool(keepdims)).astype(x.dtype),
-        "input_tensor:Bool" if _f in (np.all, np.any) else "input_tensor",
-        axis=None,
-        keepdims=None,
-    )
-argmax, argmin = (
-    define(
-        kind,
-        lambda x, axis, output_type, f=f: f(x, axis or 0).astype(output_type),
-        "input:Any_",
-        axis=None,
-        output_type="int64",
-    )
-    for kind, f in {"ArgMax": np.argmax, "ArgMin": np.argmin}.items()
-)
+    _name, _title = _f.__name__, "input_tensor" + ":Bool" * (_f in (np.all, np.any))
+    _call = define(_name.title(), _reduced(_f), _title, axis=None, keepdims=None)
+    globals()[f"reduce_{_name}"] = _call
+argmax = define("ArgMax", _found(np.argmax), "input:Any_", axis=None, output_type="int64")
+argmin = define("ArgMin", _found(np.argmin), "input:Any_", axis=None, output_type="int64")
 
 
 @op("Cumsum")
