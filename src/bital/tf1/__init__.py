@@ -75,4 +75,6 @@ from bital.tf1.variables import (
 )
 
 globals().update(DTYPES)  # tf.float32 and the others
+for _module in (contrib, nn, summary, train):
+    _module.__getattr__ = refuse(_module.__name__)
 __getattr__ = refuse(__name__)

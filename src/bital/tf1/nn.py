@@ -13,7 +13,6 @@ from bital.tf1.operation import Anys, Index, Key, Value, Values
 from bital.tf1.ops import define, exported, op, table, within
 from bital.tf1.ops.arrays import gather
 from bital.tf1.ops.math import log_sigmoid, reduce_sum, sigmoid, tanh  # noqa: F401
-from bital.tf1.refused import refuse
 from bital.tf1.rnn import bidirectional_dynamic_rnn, dynamic_rnn, static_rnn  # noqa: F401
 
 globals().update(table("elu relu relu6 selu softplus softsign", nn, "features"))
@@ -234,5 +233,4 @@ def _sampled(title: str, loss: Any, remove: bool = False) -> Any:
 sampled_softmax_loss = _sampled("sampled_softmax_loss", softmax_cross_entropy_with_logits, True)
 nce_loss = _sampled("nce_loss", lambda **x: reduce_sum(sigmoid_cross_entropy_with_logits(**x), 1))
 
-__getattr__ = refuse(__name__)
 __all__ = [*exported(dict(globals())), "rnn_cell"]

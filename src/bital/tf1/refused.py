@@ -26,7 +26,8 @@ REASONS = {
     "test": "use pytest and numpy.testing",
     "data queue train.batch train.shuffle_batch train.start_queue_runners train.QueueRunner "
     "train.Coordinator train.string_input_producer FIFOQueue RandomShuffleQueue TextLineReader "
-    "TFRecordReader WholeFileReader decode_csv decode_raw python_io read_file": "nothing is read inside the graph: read with NumPy, and feed batches",
+    "TFRecordReader WholeFileReader decode_csv decode_raw python_io read_file": "read with "
+    "NumPy, and feed batches",
     "image summary.image summary.audio summary.text": "prepare images with NumPy, and feed them",
     "SparseTensor sparse_placeholder sparse_to_dense sparse nn.embedding_lookup_sparse": "tensors "
     "are dense: use tf.nn.embedding_lookup of indices, or tf.one_hot",

@@ -4,6 +4,3 @@ from bital.tf1.contrib import framework as framework
 from bital.tf1.contrib import layers as layers
 from bital.tf1.contrib import learn as learn
 from bital.tf1.contrib import rnn as rnn
-from bital.tf1.refused import refuse
-
-__getattr__ = refuse(__name__)
