@@ -175,6 +175,8 @@ def export_meta_graph(filename: Any, graph: Graph | None = None, saver: Any = No
     graph, arrays = graph or get_default_graph(), {}
 
     def packed(item: Any) -> Any:
+        if item is None or isinstance(item, (str, int)):
+            return item
         if isinstance(item, dict):
             return {key: packed(inner) for key, inner in item.items()}
         if isinstance(item, (list, tuple)):
@@ -185,7 +187,7 @@ def export_meta_graph(filename: Any, graph: Graph | None = None, saver: Any = No
             parts = item.op, item.initial_value, item.initializer, item.trainable
             return {"variable": packed(parts)}
         if isinstance(item, Unvalued):
-            return {"unknown": [str(item.dtype), packed(item.shape)]}
+            return {"unknown": [item.dtype.str, packed(item.shape)]}
         if isinstance(item, float) and not math.isfinite(item):
             item = np.asarray(item)
         if not isinstance(item, np.ndarray):
