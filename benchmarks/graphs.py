@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.running import environment
 from benchmarks.workloads import (
     Arrays,
     Workload,
@@ -124,7 +125,7 @@ def measure(pythons: dict[str, str], rounds: int, seconds: float) -> dict[str, l
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
-            env={**os.environ, **quiet},
+            env=environment(quiet),
         )
         for who, python in pythons.items()
     }
@@ -150,7 +151,14 @@ def _line(who: str, worker: subprocess.Popen[str]) -> str:
     return line
 
 
-def page(times: dict[str, list[float]], rounds: int, seconds: float) -> str:
+def version(python: str) -> str:
+    """Of TensorFlow in another environment."""
+    code = "from importlib.metadata import version; print(version('tensorflow'))"
+    done = subprocess.run([python, "-c", code], check=True, capture_output=True, text=True)
+    return f"tensorflow {done.stdout.strip()}"
+
+
+def page(times: dict[str, list[float]], conditions: str) -> str:
     """The results as Markdown."""
     from benchmarks.report import machine, table
 
@@ -165,9 +173,8 @@ def page(times: dict[str, list[float]], rounds: int, seconds: float) -> str:
         "# A session's run\n\n"
         "784-300-100-10, ReLU, gradient descent, batches of 50: `sess.run(training_op, "
         "feed_dict={X: X_batch, y: y_batch})` in a Python loop. Made by `python -m "
-        f"benchmarks.graphs`: medians of {rounds} turns of {seconds:g} s, taken in rounds; all "
-        "arrive at the same loss from the same weights.\n\n"
-        f"{machine()}\n\n{table(head, rows)}\n"
+        f"benchmarks.graphs`: {conditions}. All arrive at the same loss from the same weights, "
+        f"with the threads that each chooses itself.\n\n{machine()}\n\n{table(head, rows)}\n"
     )
 
 
@@ -185,7 +192,10 @@ def main() -> None:
     if chosen.tensorflow:
         pythons["tensorflow"] = chosen.tensorflow
     times = measure(pythons, chosen.rounds, chosen.seconds)
-    text = page(times, chosen.rounds, chosen.seconds)
+    conditions = f"medians of {chosen.rounds} turns of {chosen.seconds:g} s, taken in rounds"
+    if chosen.tensorflow:
+        conditions += f"; {version(chosen.tensorflow)}"
+    text = page(times, conditions)
     if chosen.out:
         chosen.out.write_text(text, encoding="utf-8")
     print(text)

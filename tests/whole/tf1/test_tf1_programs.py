@@ -26,7 +26,7 @@ from tf1_running import OURS, Program, Record
 PYTHON = "BITAL_TENSORFLOW_PYTHON"
 PROGRAMS = {name: Program.read(name) for name in tf1_running.names()}
 RELATIONS = {">=": operator.ge, "<=": operator.le, "==": operator.eq}
-QUICK = set()  # less than a second each
+QUICK = ("a", "b01", "b02", "c09", "c12", "e01", "e02")  # less than a second each
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -45,7 +45,7 @@ def recorded(program: Program, record: Record) -> dict[str, Any]:
 
 
 def marked(name: str) -> Any:
-    return name if name in QUICK else pytest.param(name, marks=pytest.mark.slow)
+    return name if name.startswith(QUICK) else pytest.param(name, marks=pytest.mark.slow)
 
 
 @pytest.mark.parametrize("name", [marked(name) for name in PROGRAMS])
@@ -138,4 +138,4 @@ def test_the_programs_import_nothing_else() -> None:
         lines = program.text.splitlines()
         found = [line.split()[1] for line in lines if line.startswith(("import ", "from "))]
         assert {name.split(".")[0] for name in found} <= allowed, program.name
-        assert sum("bital" in name for name in found) == 1
+        assert sum("bital" in name for name in found) == 1 or not program.compared

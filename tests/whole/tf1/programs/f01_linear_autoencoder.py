@@ -17,7 +17,7 @@ X = tf.placeholder(tf.float32, shape=[None, n_inputs])
 hidden = tf.layers.dense(X, n_hidden)
 outputs = tf.layers.dense(hidden, n_outputs)
 reconstruction_loss = tf.reduce_mean(tf.square(outputs - X))
-training_op = tf.train.AdamOptimizer(0.01).minimize(reconstruction_loss)
+training_op = tf.train.AdamOptimizer(0.01, epsilon=1e-4).minimize(reconstruction_loss)
 codings = hidden
 
 with tf.Session() as sess:
