@@ -8,7 +8,7 @@ import numpy as np
 
 import bital
 from bital import nn, random
-from bital.tf1 import rnn as rnn_cell
+from bital.tf1 import rnn as rnn_cell  # noqa: F401
 from bital.tf1.operation import Anys, Index, Key, Value, Values
 from bital.tf1.ops import define, exported, op, table, within
 from bital.tf1.ops.arrays import gather
@@ -233,4 +233,5 @@ def _sampled(title: str, loss: Any, remove: bool = False) -> Any:
 sampled_softmax_loss = _sampled("sampled_softmax_loss", softmax_cross_entropy_with_logits, True)
 nce_loss = _sampled("nce_loss", lambda **x: reduce_sum(sigmoid_cross_entropy_with_logits(**x), 1))
 
-__all__ = [*exported(dict(globals())), "rnn_cell"]
+_OTHERS = {"bidirectional_dynamic_rnn", "dynamic_rnn", "rnn_cell", "static_rnn"}
+__all__ = sorted({*exported(dict(globals())), *_OTHERS} - {"gather", "reduce_sum"})
