@@ -45,10 +45,17 @@ def dropout(x: Value, keep_prob: Value = None, noise_shape: Index = None, seed=N
 # --- losses
 
 
+def _alike(labels: Any, logits: Any) -> Any:
+    """The labels, which must not be stretched to the shape of the logits."""
+    if labels.shape != logits.shape:
+        raise ValueError(f"labels of shape {labels.shape} for logits of shape {logits.shape}")
+    return labels
+
+
 def _softmax_loss(name: str, held: Any) -> Any:
     def loss(*, labels: Value, logits: Value, axis: int = -1) -> Value:
         """``-sum(labels * log(softmax(logits)))``; labels get a gradient in version 2 alone."""
-        return -np.sum(held(labels) * nn.log_softmax(logits, axis), axis)
+        return -np.sum(held(_alike(labels, logits)) * nn.log_softmax(logits, axis), axis)
 
     return op(f"SoftmaxCrossEntropy{name}", f"softmax_cross_entropy_with_logits{name}")(loss)
 
@@ -67,7 +74,7 @@ def sparse_softmax_cross_entropy_with_logits(*, labels: Index, logits: Value) ->
 @op("SigmoidCrossEntropyWithLogits", "logistic_loss")
 def sigmoid_cross_entropy_with_logits(*, labels: Value, logits: Value) -> Value:
     """``-labels * log(sigmoid(logits)) - (1 - labels) * log(1 - sigmoid(logits))``."""
-    return (1 - labels) * logits + nn.softplus(-logits)
+    return (1 - _alike(labels, logits)) * logits + nn.softplus(-logits)
 
 
 @op("WeightedCrossEntropyWithLogits", "logistic_loss")
@@ -75,7 +82,7 @@ def weighted_cross_entropy_with_logits(labels: Value = None, logits: Value = Non
                                        pos_weight: Value = None,
                                        targets: Value = None) -> Value:  # fmt: skip
     """The same, with the first term times pos_weight."""
-    labels = targets if labels is None else labels
+    labels = _alike(targets if labels is None else labels, logits)
     return (1 - labels) * logits + (1 + (pos_weight - 1) * labels) * nn.softplus(-logits)
 
 

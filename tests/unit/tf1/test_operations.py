@@ -191,6 +191,12 @@ def test_labels_and_indices_out_of_range_are_named():
          ValueError, "channels last"),
         (lambda: tf.nn.softmax_cross_entropy_with_logits(tf.ones([2, 3]), tf.ones([2, 3])),
          TypeError, "positional"),
+        (lambda: tf.nn.sigmoid_cross_entropy_with_logits(
+            labels=tf.ones([3]), logits=tf.ones([3, 1])), ValueError, r"\(3,\) for logits of shape \(3, 1\)"),
+        (lambda: tf.nn.softmax_cross_entropy_with_logits(
+            labels=tf.ones([3]), logits=tf.ones([3, 3])), ValueError, "labels of shape"),
+        (lambda: tf.nn.sparse_softmax_cross_entropy_with_logits(
+            labels=tf.ones([3, 1], tf.int32), logits=tf.ones([3, 3])), ValueError, "Sparse"),
         (lambda: tf.random_uniform([2], dtype=tf.int32), ValueError, "maxval"),
     ],
 )  # fmt: skip
