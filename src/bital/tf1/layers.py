@@ -103,7 +103,7 @@ average_pooling1d = _pool("average_pooling1d", "avg")
 average_pooling2d = _pool("average_pooling2d", "avg")
 
 
-def flatten(inputs: Any, data_format: Any = None, name: Any = None, _title="flatten") -> Tensor:
+def flatten(inputs: Any, name: Any = None, data_format: Any = None, _title="flatten") -> Tensor:
     """One axis of all but the first, ``(n, ...) -> (n, features)``."""
     x = convert_to_tensor(inputs)
     with variable_scope(name, _title):

@@ -165,6 +165,7 @@ class MultiRNNCell(RNNCell):
     state_size = property(lambda self: self._sizes if self.state_is_tuple else sum(self._sizes))
 
     def __init__(self, cells, state_is_tuple=True) -> None:
+        cells = list(cells)
         vars(self).update(locals())
 
     def call(self, inputs: Any, state: Any) -> Pair:

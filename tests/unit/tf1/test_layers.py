@@ -67,6 +67,7 @@ ROWS = {
         "average_pooling2d/AvgPool:0",
         (None, 3, 3, 2),
     ),
+    "flatten_by_name": (lambda x: tf.layers.flatten(x, "flat"), "flat/Reshape:0", (None, 60)),
     "flatten": (tf.layers.flatten, "flatten/Reshape:0", (None, 60)),
     "dropout": (tf.layers.dropout, "dropout/Identity:0", (None, 5, 6, 2)),
     "fully_connected": (
