@@ -305,7 +305,7 @@ tf.nn.relu_layer(X, T, T[0]) ; np.maximum(X @ T + T[0], 0) ; ; fixed
 tf.nn.local_response_normalization(PICTURES, depth_radius=1, bias=2.0, alpha=0.5, beta=0.75)
 [*tf.nn.top_k(X, 2)] ; [-np.sort(-X)[:, :2], np.argsort(-X)[:, :2].astype("i4")] ; (None, 2)
 tf.nn.in_top_k(X, L, 2) ; (X > X[np.arange(3), L][:, None]).sum(1) < 2 ; (None,)
-tf.nn.in_top_k(E, [1], 4) ; np.array([False])
+tf.nn.in_top_k(E, [1], 4) ; np.array([False]) ; ; fixed
 tf.nn.in_top_k(X, L + 2, 3) ; np.array([False, (X[1] > X[1, 2]).sum() < 3, False]) ; (None,)
 tf.nn.embedding_lookup(X, G) ; X[G] ; (None, 4)
 tf.nn.softmax_cross_entropy_with_logits(labels=tf.stop_gradient(S), logits=X) ;
