@@ -21,6 +21,7 @@ from bital.executors.loops.groups import Entry, Group, Product
 from bital.executors.loops.nest import Bounds, Grid, Nest, collapse, in_row, print_nest
 
 _WORK = 400_000  # statements times points: what one task should hold at least, about 20 us
+_FAR = 12  # operations that it takes to read what lies anywhere
 _TASKS = 64  # at most
 _ROW = 256 << 10  # bytes of a row that a thread keeps for itself
 _ROWS = 128  # of a product, that make a packed matrix worth while
@@ -186,13 +187,19 @@ def _tasks(grid: Grid, nests: Sequence[Nest]) -> int:
 
 
 def _work(grid: Grid, nests: Sequence[Nest]) -> int:
-    """Operations at all points; memory counts for more."""
+    """Operations at all points; memory counts for more, and most where data say what is read."""
     work = 0
     for nest in nests:
         points = 1
         for axis in nest.axes:
             points *= grid.lengths[axis]
-        work += points * sum(4 if isinstance(s, (Load, Store)) else 1 for s in nest.body.statements)
+        for statement in nest.body.statements:
+            cost = 4 if isinstance(statement, (Load, Store)) else 1
+            if isinstance(statement, Load) and any(
+                value not in grid.lengths for value, _ in statement.index.terms
+            ):
+                cost = _FAR
+            work += points * cost
     return work
 
 
