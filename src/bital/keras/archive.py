@@ -23,7 +23,7 @@ from bital.errors import ModelFileError
 from bital.keras.files import write_atomically
 
 MAX_HEADER = 16 << 20
-MAX_JSON = 4 << 20
+MAX_JSON = 12 << 20
 MAX_DEPTH = 64
 _DTYPES = {"BOOL", "F16", "F32", "F64", *(f"{kind}{n}" for kind in "IU" for n in (8, 16, 32, 64))}
 
@@ -37,11 +37,18 @@ def write(path: str | Path, document: dict[str, Any], tensors: Mapping[str, Any]
     ------
     OSError
         If it cannot be written; what stood at ``path`` stays.
+    ModelFileError
+        If the document is too large to be read again.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
     text = json.dumps(document, allow_nan=False, separators=(",", ":"))
+    if len(text) > MAX_JSON:  # it could never be read
+        raise ModelFileError(
+            f"{str(path)!r} was not written: its description takes {len(text)} characters, and "
+            f"files of bital have at most {MAX_JSON}. Save the parts one by one."
+        )
     arrays = {name: np.asarray(array, order="C") for name, array in tensors.items()}
     metadata = {"bital": text, "bital_crc32": checksum(text, arrays)}
 

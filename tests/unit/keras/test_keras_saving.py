@@ -538,3 +538,11 @@ def test_any_json_value_anywhere_in_the_metadata(saved, data):
 def test_what_keras_asks_for_when_code_is_loaded(tmp_path):
     with pytest.raises(ArgumentError, match=r"custom_objects=.*model\.load_weights"):
         load_model(tmp_path / "m.safetensors", custom_objects={"f": abs})
+
+
+def test_a_description_that_could_not_be_read_is_not_written(tmp_path):
+    path = tmp_path / "large.safetensors"
+    path.write_bytes(b"before")
+    with pytest.raises(ModelFileError, match="at most"):
+        archive.write(path, {"format": "x", "text": "y" * (archive.MAX_JSON + 1)}, {})
+    assert path.read_bytes() == b"before"
