@@ -312,8 +312,8 @@ tf.nn.softmax_cross_entropy_with_logits(labels=tf.stop_gradient(S), logits=X) ;
     -(S * np.log(softmax(X))).sum(1) ; (None,) ; flat
 tf.nn.softmax_cross_entropy_with_logits(labels=[[0.2, 0.3, 0.5, 0]] * 3, logits=9 * X) ;
     -np.log(softmax(9 * X)) @ np.array([0.2, 0.3, 0.5, 0], X.dtype) ; (3,)
-tf.nn.softmax_cross_entropy_with_logits_v2(labels=S, logits=X) ;
-    -(S * np.log(softmax(X))).sum(1) ; (None,)
+tf.nn.softmax_cross_entropy_with_logits_v2(labels=tf.nn.softmax(S), logits=X) ;
+    -(softmax(S) * np.log(softmax(X))).sum(1) ; (None,)
 tf.nn.sparse_softmax_cross_entropy_with_logits(labels=L, logits=X) ;
     -np.log(softmax(X))[np.arange(3), L] ; (None,)
 tf.nn.sparse_softmax_cross_entropy_with_logits(labels=[[2, 0, 3]] * 2, logits=C) ;
