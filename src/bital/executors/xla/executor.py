@@ -17,7 +17,7 @@ from bital.program import Array, Program
 # Programs keep the dtypes that they have. JAX knows those of 64 bits behind a switch, which is on
 # while a Program is traced, compiled or called, in this thread alone.
 _all_dtypes = jax.enable_x64
-_OPTIONS = {"xla_allow_excess_precision": False}  # float16 is rounded where NumPy rounds it
+OPTIONS = {"xla_allow_excess_precision": False}  # float16 is rounded where NumPy rounds it
 
 
 class XlaExecutor:
@@ -29,7 +29,7 @@ class XlaExecutor:
         program = optimize(program)
         lowering = Lowering(program)
         function = jax.jit(
-            lowering, donate_argnums=_usable(program, donated), compiler_options=_OPTIONS
+            lowering, donate_argnums=_usable(program, donated), compiler_options=OPTIONS
         )
         types = [jax.ShapeDtypeStruct(each.shape, each.dtype) for each in program.input_types]
         with _all_dtypes(True):

@@ -218,9 +218,22 @@ def right_shift(x: Any, y: Any) -> Any:
     return (lax.shift_right_arithmetic if signed else lax.shift_right_logical)(x, y)
 
 
+def gcd(x: Any, y: Any) -> Any:
+    """Euclid's, without signs: the least integer has no opposite."""
+
+    def turn(pair: Any) -> Any:
+        a, b = pair
+        rest = lax.rem(a, jnp.where(b == 0, 1, b))
+        return jnp.where(b == 0, a, b), jnp.where(b == 0, 0, rest)
+
+    pair = _unsigned(absolute(x)), _unsigned(absolute(y))
+    found, _ = lax.while_loop(lambda pair: jnp.any(pair[1] != 0), turn, pair)
+    return lax.bitcast_convert_type(found, x.dtype)
+
+
 def lcm(x: Any, y: Any) -> Any:
     x, y = absolute(x), absolute(y)
-    divisor = absolute(jnp.gcd(x, y))
+    divisor = gcd(x, y)
     return jnp.where(divisor == 0, 0, lax.div(x, jnp.where(divisor == 0, 1, divisor)) * y)
 
 

@@ -60,6 +60,7 @@ def _dot_general(x: Any, y: Any, contract: Any, batch: Any) -> Any:
     """In the precision of the dtype, also where a device would round float32 before it multiplies.
 
     Products of float16 are summed in float32; a product of bools says whether any pair is true.
+    A sum begins with 0.0, also that of one product, which may be -0.0.
     """
     dtype = np.result_type(x)
     wide = np.dtype(np.float32) if dtype == np.float16 else dtype
@@ -73,6 +74,8 @@ def _dot_general(x: Any, y: Any, contract: Any, batch: Any) -> Any:
         precision=lax.Precision.HIGHEST,
         preferred_element_type=wide,
     )
+    if math.prod(x.shape[axis] for axis in contract[0]) == 1:
+        found = jnp.where(found == 0, 0, found)
     return found > 0 if dtype == np.bool_ else found.astype(dtype)
 
 
@@ -185,7 +188,7 @@ TABLE: dict[str, Rule] = {
     "bit_not": each(lax.bitwise_not),
     "left_shift": numbers.shift(lax.shift_left, arithmetic=False),
     "right_shift": numbers.shift(numbers.right_shift, arithmetic=True),
-    "gcd": each(jnp.gcd),
+    "gcd": each(numbers.gcd),
     "lcm": each(numbers.lcm),
     "bitwise_count": each(numbers.bitwise_count),
     "nextafter": each(jnp.nextafter),
