@@ -99,7 +99,8 @@ def _is_from(value: object, sources: list[str]) -> bool:
     if isinstance(value, types.ModuleType):
         return False
     origin = getattr(value, "__module__", "")
-    return origin in sources or (sources == ["bital.tf1"] and origin.startswith("bital.tf1."))
+    anywhere = sources == ["bital.tf1"] and origin.startswith(("bital.tf1.", "bital.graphs"))
+    return origin in sources or anywhere
 
 
 def names() -> str:
