@@ -5,21 +5,11 @@ Change one line of a first-edition book's program, ``import bital.tf1 as tf``, a
 fetched in one `Session.run` is compiled to one native function, gradients and updates included.
 """
 
-from bital.tf1 import contrib as contrib
-from bital.tf1 import errors as errors
-from bital.tf1 import estimator as estimator
-from bital.tf1 import feature_column as feature_column
-from bital.tf1 import layers as layers
-from bital.tf1 import losses as losses
-from bital.tf1 import metrics as metrics
-from bital.tf1 import nn as nn
-from bital.tf1 import summary as summary
-from bital.tf1 import train as train
-from bital.tf1.control import cond, group, identity, no_op, stop_gradient, while_loop
-from bital.tf1.control import tuple_ as tuple
-from bital.tf1.dtypes import DTYPES, DType, as_dtype
-from bital.tf1.gradients import gradients
-from bital.tf1.graph import (
+from bital.graphs.control import cond, group, identity, no_op, stop_gradient, while_loop
+from bital.graphs.control import tuple_ as tuple
+from bital.graphs.dtypes import DTYPES, DType, as_dtype
+from bital.graphs.gradients import gradients
+from bital.graphs.graph import (
     Graph,
     GraphKeys,
     Operation,
@@ -33,6 +23,18 @@ from bital.tf1.graph import (
     reset_default_graph,
     set_random_seed,
 )
+from bital.graphs.operation import constant, convert_to_tensor
+from bital.graphs.shapes import Dimension, TensorShape
+from bital.tf1 import contrib as contrib
+from bital.tf1 import errors as errors
+from bital.tf1 import estimator as estimator
+from bital.tf1 import feature_column as feature_column
+from bital.tf1 import layers as layers
+from bital.tf1 import losses as losses
+from bital.tf1 import metrics as metrics
+from bital.tf1 import nn as nn
+from bital.tf1 import summary as summary
+from bital.tf1 import train as train
 from bital.tf1.initializers import (
     constant_initializer,
     glorot_normal_initializer,
@@ -46,7 +48,6 @@ from bital.tf1.initializers import (
     variance_scaling_initializer,
     zeros_initializer,
 )
-from bital.tf1.operation import constant, convert_to_tensor
 from bital.tf1.ops.arrays import *
 from bital.tf1.ops.loops import *
 from bital.tf1.ops.math import *
@@ -54,7 +55,6 @@ from bital.tf1.ops.random import *
 from bital.tf1.refused import *
 from bital.tf1.refused import refuse
 from bital.tf1.session import InteractiveSession, Session, get_default_session
-from bital.tf1.shapes import Dimension, TensorShape
 from bital.tf1.variables import (
     AUTO_REUSE,
     Variable,

@@ -19,9 +19,9 @@ import numpy as np
 
 import bital.tf1 as tf
 from bital import tree
+from bital.graphs.operation import Any_, operation
 from bital.tf1.feature_column import input_layer, lookup
 from bital.tf1.nn import relu
-from bital.tf1.operation import Any_, operation
 
 ModeKeys = SimpleNamespace(TRAIN="train", EVAL="eval", PREDICT="infer")
 _PARTS = "mode predictions loss train_op eval_metric_ops export_outputs"

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import bital.tf1 as tf
+from bital.graphs.operation import Any_, Index, Value, operation
 from bital.keras.layers.preprocessing.hashing import hashed, plain_array
-from bital.tf1.operation import Any_, Index, Value, operation
 
 
 class Column(NamedTuple):

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from bital.tf1.dtypes import as_dtype
-from bital.tf1.operation import constant
+from bital.graphs.dtypes import as_dtype
+from bital.graphs.operation import constant
 from bital.tf1.ops.random import random_normal, random_uniform, truncated_normal
 
 

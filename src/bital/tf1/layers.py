@@ -6,11 +6,17 @@ from collections.abc import Callable
 from typing import Any
 
 import bital
+from bital.graphs.control import cond, identity
+from bital.graphs.graph import (
+    GraphKeys,
+    Tensor,
+    control_dependencies,
+    get_collection_ref,
+    name_scope,
+)
+from bital.graphs.operation import Value, Values, convert_to_tensor, operation
 from bital.tf1 import errors, nn
-from bital.tf1.control import cond, identity
-from bital.tf1.graph import GraphKeys, Tensor, control_dependencies, get_collection_ref, name_scope
 from bital.tf1.initializers import Constant
-from bital.tf1.operation import Value, Values, convert_to_tensor, operation
 from bital.tf1.ops.arrays import reshape, shape, size
 from bital.tf1.ops.math import cast, matmul, maximum
 from bital.tf1.variables import assign, get_variable, variable_scope

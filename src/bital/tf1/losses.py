@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from bital.graphs.graph import GraphKeys, Tensor, add_to_collection, get_collection, name_scope
+from bital.graphs.operation import Value, convert_to_tensor, operation
 from bital.tf1 import nn
-from bital.tf1.graph import GraphKeys, Tensor, add_to_collection, get_collection, name_scope
-from bital.tf1.operation import Value, convert_to_tensor, operation
 from bital.tf1.ops import math
 from bital.tf1.ops.arrays import squeeze
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from bital.tf1.graph import GraphKeys
+from bital.graphs.graph import GraphKeys
+from bital.graphs.operation import Any_, Value, operation
 from bital.tf1.losses import quotient
-from bital.tf1.operation import Any_, Value, operation
 from bital.tf1.ops import math
 from bital.tf1.variables import Variable, assign_add, variable_scope
 

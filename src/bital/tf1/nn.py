@@ -8,8 +8,8 @@ import numpy as np
 
 import bital
 from bital import nn, random
+from bital.graphs.operation import Anys, Index, Key, Value, Values
 from bital.tf1 import rnn as rnn_cell  # noqa: F401
-from bital.tf1.operation import Anys, Index, Key, Value, Values
 from bital.tf1.ops import define, exported, op, table, within
 from bital.tf1.ops.arrays import gather
 from bital.tf1.ops.math import log_sigmoid, reduce_sum, sigmoid, tanh  # noqa: F401

@@ -12,15 +12,15 @@ import numpy as np
 
 import bital
 from bital import tree
+from bital.graphs.control import parameter, part_of
+from bital.graphs.dtypes import as_dtype
+from bital.graphs.graph import Tensor, get_default_graph, name_scope, probes_of
+from bital.graphs.operation import Anys, Run, Value, Values, convert_to_tensor, operation
+from bital.graphs.shapes import TensorShape
 from bital.tf1 import nn
-from bital.tf1.control import parameter, part_of
-from bital.tf1.dtypes import as_dtype
-from bital.tf1.graph import Tensor, get_default_graph, name_scope, probes_of
 from bital.tf1.initializers import Constant
-from bital.tf1.operation import Anys, Run, Value, Values, convert_to_tensor, operation
 from bital.tf1.ops.arrays import concat, shape, split, transpose, where, zeros, zeros_like
 from bital.tf1.ops.math import cast, clip_by_value, less, matmul, sigmoid, tanh
-from bital.tf1.shapes import TensorShape
 from bital.tf1.variables import get_variable, trainable_variables, variable_scope
 
 LSTMStateTuple = namedtuple("LSTMStateTuple", ("c", "h"))

@@ -19,15 +19,15 @@ import numpy as np
 
 from bital.api.partial_shapes import Unvalued
 from bital.errors import ModelFileError
+from bital.graphs.dtypes import as_dtype
+from bital.graphs.evaluation import Part
+from bital.graphs.graph import Graph, Operation, Tensor, get_default_graph
+from bital.graphs.operation import KERNELS, as_array
+from bital.graphs.shapes import TensorShape
 from bital.keras import archive
 from bital.keras.files import write_atomically
 from bital.tf1 import errors
-from bital.tf1.dtypes import as_dtype
-from bital.tf1.evaluation import Part
-from bital.tf1.graph import Graph, Operation, Tensor, get_default_graph
-from bital.tf1.operation import KERNELS, as_array
 from bital.tf1.ops import exported
-from bital.tf1.shapes import TensorShape
 from bital.tf1.variables import Variable, _outside, global_variables
 
 _VARIABLES, _GRAPH, _LIST = (f"bital.tf1.{name}" for name in ("variables", "graph", "list"))

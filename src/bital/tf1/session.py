@@ -13,10 +13,10 @@ import numpy as np
 
 import bital
 from bital import tree
+from bital.graphs.evaluation import Evaluation, Part, ancestors
+from bital.graphs.graph import Graph, Operation, Tensor, get_default_graph, sessions
+from bital.graphs.operation import KERNELS, as_array
 from bital.tf1 import errors
-from bital.tf1.evaluation import Evaluation, Part, ancestors
-from bital.tf1.graph import Graph, Operation, Tensor, get_default_graph, sessions
-from bital.tf1.operation import KERNELS, as_array
 
 _log = logging.getLogger("bital.tf1")
 
@@ -173,17 +173,6 @@ class InteractiveSession(Session):
 def get_default_session() -> Session | None:
     """The innermost session of a with block, if there is one."""
     return sessions()[-1] if sessions() else None
-
-
-def session_or_default(session: Session | None, method: str) -> Session:
-    """A session, or the default one."""
-    found = session or get_default_session()
-    if found is None:
-        raise ValueError(
-            f"Cannot evaluate with {method}(): no default session. Write `with tf.Session() as "
-            f"sess:`, or pass one, {method}(session=sess)"
-        )
-    return found
 
 
 class _Plan:

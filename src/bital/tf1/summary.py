@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from bital.errors import MissingExtraError
+from bital.graphs.graph import Graph, GraphKeys, Tensor, get_collection, get_default_graph
+from bital.graphs.operation import Any_, Anys, operation
 from bital.tf1 import errors
-from bital.tf1.graph import Graph, GraphKeys, Tensor, get_collection, get_default_graph
-from bital.tf1.operation import Any_, Anys, operation
 
 
 def _load(name: str) -> Any:

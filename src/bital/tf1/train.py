@@ -10,11 +10,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from bital.graphs.control import group
+from bital.graphs.gradients import gradients
+from bital.graphs.graph import Graph, GraphKeys, Operation, control_dependencies, get_default_graph
+from bital.graphs.operation import Any_, Anys, Value, convert_to_tensor, operation
 from bital.nn import schedules
-from bital.tf1.control import group
-from bital.tf1.gradients import gradients
-from bital.tf1.graph import Graph, GraphKeys, Operation, control_dependencies, get_default_graph
-from bital.tf1.operation import Any_, Anys, Value, convert_to_tensor, operation
 from bital.tf1.ops.arrays import fill
 from bital.tf1.saver import *
 from bital.tf1.variables import (

@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from bital.tf1 import initializers
-from bital.tf1.control import group, identity
-from bital.tf1.dtypes import DType, as_dtype
-from bital.tf1.graph import (
+from bital.graphs.control import group, identity
+from bital.graphs.dtypes import DType, as_dtype
+from bital.graphs.graph import (
     GraphKeys,
     Operand,
     Operation,
@@ -21,9 +20,11 @@ from bital.tf1.graph import (
     get_default_graph,
     name_scope,
     probes_of,
+    session_or_default,
 )
-from bital.tf1.operation import Index, Value, as_array, convert_to_tensor, operation
-from bital.tf1.shapes import TensorShape
+from bital.graphs.operation import Index, Value, as_array, convert_to_tensor, operation
+from bital.graphs.shapes import TensorShape
+from bital.tf1 import initializers
 
 
 @operation("Variable")
@@ -135,8 +136,6 @@ class Variable(Operand):
 
     def load(self, value: Any, session: Any = None) -> None:
         """Set it in a session, without adding to the graph."""
-        from bital.tf1.session import session_or_default
-
         array = as_array(value, self.dtype)
         if not self.shape.is_compatible_with(array.shape):
             raise ValueError(f"{self.name} has shape {self.shape}, and the value {array.shape}")

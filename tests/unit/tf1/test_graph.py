@@ -71,9 +71,12 @@ def test_static_shapes(number):
 def test_static_shapes_by_hand():
     x = tf.placeholder(tf.float32, (None, 784))
     assert str(x) == 'Tensor("Placeholder:0", shape=(?, 784), dtype=float32)'
-    assert int(x.get_shape()[1]) == 784 and x.shape[1].value == 784 and x.shape[0].value is None
+    assert int(x.get_shape()[1]) == 784
+    assert x.shape[1].value == 784
+    assert x.shape[0].value is None
     assert x.get_shape().as_list() == [None, 784] == x.shape.as_list()
-    assert str(x.get_shape()) == "(?, 784)" and x.shape == [None, 784]
+    assert str(x.get_shape()) == "(?, 784)"
+    assert x.shape == [None, 784]
     with pytest.raises(TypeError, match="unknown until the graph runs"):
         int(x.shape[0])
     x.set_shape([50, None])
@@ -104,7 +107,8 @@ def test_tensors_are_no_values():
     assert len(list(x)) == 2
     with pytest.raises(TypeError, match="first length is unknown"):
         list(tf.placeholder(tf.float32, [None]))
-    assert {x: 1}[x] == 1 and x != tf.constant(1.0)
+    assert {x: 1}[x] == 1
+    assert x != tf.constant(1.0)
 
 
 def test_collections(graph):
@@ -115,7 +119,8 @@ def test_collections(graph):
     assert tf.trainable_variables() == [weights]
     assert tf.get_collection(tf.GraphKeys.GLOBAL_VARIABLES, scope="inner") == [other]
     tf.add_to_collection("mine", 3)
-    assert tf.get_collection("mine") == [3] and tf.get_collection("none") == []
+    assert tf.get_collection("mine") == [3]
+    assert tf.get_collection("none") == []
     tf.get_collection("mine").append(4)
     assert tf.get_collection("mine") == [3]
     tf.get_collection_ref("mine").append(4)
@@ -124,7 +129,8 @@ def test_collections(graph):
 
 def test_default_graphs(graph):
     with tf.Graph().as_default() as other:
-        assert tf.get_default_graph() is other and tf.constant(1).graph is other
+        assert tf.get_default_graph() is other
+        assert tf.constant(1).graph is other
         with pytest.raises(AssertionError):
             tf.reset_default_graph()
     assert tf.get_default_graph() is graph
@@ -155,8 +161,13 @@ def test_constants():
 
 
 def test_dtypes():
-    assert tf.float32.name == "float32" and tf.float32 == np.float32 and tf.float32 != tf.float64
-    assert tf.as_dtype("int64") is tf.int64 and tf.int32.max == 2**31 - 1 and tf.int64.is_integer
-    assert tf.float32.as_numpy_dtype is np.float32 and {tf.bool: 1}[tf.as_dtype(bool)] == 1
+    assert tf.float32.name == "float32"
+    assert tf.float32 == np.float32
+    assert tf.float32 != tf.float64
+    assert tf.as_dtype("int64") is tf.int64
+    assert tf.int32.max == 2**31 - 1
+    assert tf.int64.is_integer
+    assert tf.float32.as_numpy_dtype is np.float32
+    assert {tf.bool: 1}[tf.as_dtype(bool)] == 1
     with pytest.raises(TypeError, match="Cannot convert value 'spam'"):
         tf.as_dtype("spam")

@@ -25,10 +25,14 @@ def test_fetches_keep_their_nesting(sess):
     a, b = tf.constant(1.0, name="a"), tf.constant([2, 3])
     Pair = collections.namedtuple("Pair", "x y")
     found = sess.run({"one": a, "more": [b, (a, "a:0")], "pair": Pair(a, b), "op": a.op})
-    assert found["one"] == 1.0 and isinstance(found["one"], np.float32)
-    assert found["more"][0].tolist() == [2, 3] and found["more"][1] == (1.0, 1.0)
+    assert found["one"] == 1.0
+    assert isinstance(found["one"], np.float32)
+    assert found["more"][0].tolist() == [2, 3]
+    assert found["more"][1] == (1.0, 1.0)
     assert [*found] == ["one", "more", "pair", "op"]
-    assert isinstance(found["pair"], Pair) and found["pair"].x == 1.0 and found["op"] is None
+    assert isinstance(found["pair"], Pair)
+    assert found["pair"].x == 1.0
+    assert found["op"] is None
     with pytest.raises(TypeError, match="None"):
         sess.run([a, None])
     with pytest.raises(TypeError, match="Can not convert a int"):
@@ -46,7 +50,9 @@ def test_feeds(sess):
     assert sess.run(y + 1.0, {y: [[1, 1]]}).tolist() == [[2.0, 2.0]]  # what is fed is not computed
     with pytest.raises(tf.errors.InvalidArgumentError, match="must feed .* 'x' with dtype float32"):
         sess.run(y)
-    with pytest.raises(ValueError, match=r"shape \(3,\) for Tensor 'x:0', which has shape '\(\?, 2"):
+    with pytest.raises(
+        ValueError, match=r"shape \(3,\) for Tensor 'x:0', which has shape '\(\?, 2"
+    ):
         sess.run(y, {x: [1, 2, 3]})
     with pytest.raises(TypeError, match="Cannot feed"):
         sess.run(y, {x: y})
@@ -56,7 +62,8 @@ def test_feeds(sess):
 
 def test_defaults_of_placeholders(sess):
     x = tf.placeholder_with_default(np.float32(3.0), ())
-    assert sess.run(x * 2.0) == 6.0 and sess.run(x * 2.0, {x: 5.0}) == 10.0
+    assert sess.run(x * 2.0) == 6.0
+    assert sess.run(x * 2.0, {x: 5.0}) == 10.0
 
 
 def test_uninitialized_variables(sess):
@@ -85,7 +92,8 @@ def test_fed_arrays_are_not_changed(sess):
     sess.run(w.assign(x), {x: fed})
     for _ in range(3):
         sess.run(w.assign_add([1.0, 1.0]))
-    assert fed.tolist() == [1.0, 1.0] and sess.run(w).tolist() == [4.0, 4.0]
+    assert fed.tolist() == [1.0, 1.0]
+    assert sess.run(w).tolist() == [4.0, 4.0]
 
 
 def test_operations_see_assignments_that_stand_before(sess):
@@ -125,12 +133,18 @@ def test_gradients(sess):
     assert tf.gradients(y, tf.constant(1.0)) == [None]
     assert tf.gradients(tf.stop_gradient(tf.square(w)) * x, w) == [None]
     assert sess.run(tf.gradients(z, w)[0]).tolist() == [1.0, 2.0, 3.0]
-    assert np.allclose(sess.run(tf.gradients([w, z], w, [[1.0, 0.0, 0.0], [0.0, 1.0, 1.0]])[0]), [1, 2, 3])
+    assert np.allclose(
+        sess.run(tf.gradients([w, z], w, [[1.0, 0.0, 0.0], [0.0, 1.0, 1.0]])[0]), [1, 2, 3]
+    )
     second = tf.gradients(tf.gradients(w * w * w, w)[0], w)[0]
     assert sess.run(second).tolist() == [6.0, 12.0, 18.0]
     inner = tf.square(w)
     assert sess.run(tf.gradients(inner * inner, inner)[0]).tolist() == [2.0, 8.0, 18.0]
-    assert sess.run(tf.gradients(inner * w, w, stop_gradients=[inner])[0]).tolist() == [1.0, 4.0, 9.0]
+    assert sess.run(tf.gradients(inner * w, w, stop_gradients=[inner])[0]).tolist() == [
+        1.0,
+        4.0,
+        9.0,
+    ]
     with pytest.raises(TypeError, match="floating"):
         tf.gradients(tf.constant(1), w)
 
@@ -157,7 +171,9 @@ def test_seeds():
 
     for graph_seed, seed in [(1, None), (1, 2), (None, 2)]:
         a, b, c, d = draw(graph_seed, seed)
-        assert a == c and b == d and a != b
+        assert a == c
+        assert b == d
+        assert a != b
         assert draw(graph_seed, seed) == [a, b, c, d]
     with tf.Graph().as_default(), tf.Session() as one:
         tf.set_random_seed(1)
@@ -176,11 +192,14 @@ def test_seeds():
 def test_branches(sess):
     x, flag = tf.placeholder(tf.float32, ()), tf.placeholder(tf.bool, ())
     y = tf.cond(flag, lambda: tf.sqrt(x), lambda: x * x)
-    assert sess.run(y, {x: 9.0, flag: True}) == 3.0 and sess.run(y, {x: 9.0, flag: False}) == 81.0
+    assert sess.run(y, {x: 9.0, flag: True}) == 3.0
+    assert sess.run(y, {x: 9.0, flag: False}) == 81.0
     z = tf.cond(x < 5.0, lambda: (x, [x + 1.0]), lambda: (-x, [x]))
-    assert sess.run(z, {x: 9.0}) == (-9.0, [9.0]) and sess.run(z, {x: 1.0}) == (1.0, [2.0])
+    assert sess.run(z, {x: 9.0}) == (-9.0, [9.0])
+    assert sess.run(z, {x: 1.0}) == (1.0, [2.0])
     slope = tf.gradients(tf.cond(x < 5.0, lambda: 3.0 * x, lambda: x * x), x)[0]
-    assert sess.run(slope, {x: 9.0}) == 18.0 and sess.run(slope, {x: 2.0}) == 3.0
+    assert sess.run(slope, {x: 9.0}) == 18.0
+    assert sess.run(slope, {x: 2.0}) == 3.0
     with pytest.raises(TypeError, match="same dtypes and ranks"):
         tf.cond(flag, lambda: tf.constant(1), lambda: tf.constant(1.0))
     v = tf.Variable(1.0)
@@ -203,7 +222,8 @@ def test_loops(sess):
         (0, 0.0, 0.0),
     )
     _, first, second = sess.run(drawn)
-    assert first != second and 0 < first < 1
+    assert first != second
+    assert 0 < first < 1
     with pytest.raises(ValueError, match="must stay the same"):
         tf.while_loop(lambda x: x < 3.0, lambda x: tf.stack([x, x]), [0.0])
 
@@ -249,7 +269,8 @@ def test_interactive_sessions():
     session = tf.InteractiveSession()
     x = tf.Variable(3.0)
     x.initializer.run()
-    assert (x * 2.0).eval() == 6.0 and tf.get_default_session() is session
+    assert (x * 2.0).eval() == 6.0
+    assert tf.get_default_session() is session
     session.close()
     assert tf.get_default_session() is None
     with pytest.raises(ValueError, match="no default session"):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from bital.graphs.graph import GraphKeys, Tensor
 from bital.tf1 import layers, nn
 from bital.tf1.contrib.framework import add_arg_scope
-from bital.tf1.graph import GraphKeys, Tensor
 from bital.tf1.initializers import VarianceScaling
 from bital.tf1.ops import math
 

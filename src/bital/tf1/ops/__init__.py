@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bital.tf1.operation import operation
+from bital.graphs.operation import operation
 
 # Keywords that TensorFlow 1 has two of.
 _SYNONYMS = dict.fromkeys(("reduction_indices", "squeeze_dims", "dimension", "dim"), "axis")

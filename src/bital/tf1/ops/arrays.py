@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from bital import nn
-from bital.tf1.dtypes import as_dtype
-from bital.tf1.graph import Operand, Tensor, get_default_graph, probes_of
-from bital.tf1.operation import Any_, Anys, Bool, Index, Value, as_array, operation
+from bital.graphs.dtypes import as_dtype
+from bital.graphs.graph import Operand, Tensor, get_default_graph, probes_of
+from bital.graphs.operation import Any_, Anys, Bool, Index, Value, as_array, operation
 from bital.tf1.ops import define, exported, op, traced, within
 
 

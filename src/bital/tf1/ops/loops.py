@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bital import tree
-from bital.tf1.operation import convert_to_tensor
+from bital.graphs.operation import convert_to_tensor
 from bital.tf1.ops import exported
 from bital.tf1.ops.arrays import concat, expand_dims
 from bital.tf1.rnn import loop

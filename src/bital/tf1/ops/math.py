@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from bital import nn
-from bital.tf1.graph import Operand, name_scope
-from bital.tf1.operation import Value
+from bital.graphs.graph import Operand, name_scope
+from bital.graphs.operation import Value
 from bital.tf1.ops import define, exported, op, table
 
 _UNARY = """abs acos asin atan ceil cos cosh exp expm1 floor is_finite is_inf is_nan log log1p

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from bital import random
-from bital.tf1.operation import Any_, Index, Key, Value
+from bital.graphs.operation import Any_, Index, Key, Value
 from bital.tf1.ops import exported, op, traced
 
 

@@ -9,10 +9,10 @@ import numpy as np
 
 import bital
 from bital import tree
-from bital.tf1.dtypes import DType
-from bital.tf1.evaluation import Part, ancestors
-from bital.tf1.graph import Operation, Probed, Tensor, get_default_graph, probes_of
-from bital.tf1.operation import KERNELS, Any_, Anys, Bool, Run, convert_to_tensor, operation
+from bital.graphs.dtypes import DType
+from bital.graphs.evaluation import Part, ancestors
+from bital.graphs.graph import Operation, Probed, Tensor, get_default_graph, probes_of
+from bital.graphs.operation import KERNELS, Any_, Anys, Bool, Run, convert_to_tensor, operation
 
 
 @operation("NoOp")

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 import bital
-from bital.tf1.graph import Operation, Tensor
-from bital.tf1.operation import KERNELS
+from bital.graphs.graph import Operation, Tensor
+from bital.graphs.operation import KERNELS
 
 Values = dict[Tensor, Any]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from bital.tf1.evaluation import Part, between
-from bital.tf1.graph import Tensor, get_default_graph
-from bital.tf1.operation import Anys, convert_to_tensor, operation
+from bital.graphs.evaluation import Part, between
+from bital.graphs.graph import Tensor, get_default_graph
+from bital.graphs.operation import Anys, convert_to_tensor, operation
 
 
 def gradients(

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from bital.api import partial_shapes
-from bital.tf1.dtypes import DType, as_dtype
-from bital.tf1.shapes import TensorShape
+from bital.graphs.dtypes import DType, as_dtype
+from bital.graphs.shapes import TensorShape
 
 
 class GraphKeys:
@@ -95,8 +95,6 @@ class Tensor(Operand):
 
     def eval(self, feed_dict: Any = None, session: Any = None) -> Any:
         """Its value: ``session.run(self, feed_dict)`` in the default session."""
-        from bital.tf1.session import session_or_default
-
         return session_or_default(session, "eval").run(self, feed_dict)
 
     def consumers(self) -> list[Operation]:
@@ -129,8 +127,6 @@ class Operation:
 
     def run(self, feed_dict: Any = None, session: Any = None) -> None:
         """``session.run(self, feed_dict)`` in the default session."""
-        from bital.tf1.session import session_or_default
-
         session_or_default(session, "run").run(self, feed_dict)
 
     def get_attr(self, name: str) -> Any:
@@ -314,6 +310,16 @@ _base = Graph()
 def sessions() -> list[Any]:
     """The default sessions of this thread, the innermost last."""
     return _stacks.sessions
+
+
+def session_or_default(session: Any, method: str) -> Any:
+    """A session, or the default one."""
+    if session is None and not _stacks.sessions:
+        raise ValueError(
+            f"Cannot evaluate with {method}(): no default session. Write `with tf.Session() as "
+            f"sess:`, or pass one, {method}(session=sess)"
+        )
+    return _stacks.sessions[-1] if session is None else session
 
 
 def get_default_graph() -> Graph:

@@ -20,8 +20,8 @@ import numpy as np
 
 from bital import tree
 from bital.api.partial_shapes import infer_shapes, known_shape, probed
-from bital.tf1.dtypes import DType, as_dtype
-from bital.tf1.graph import (
+from bital.graphs.dtypes import DType, as_dtype
+from bital.graphs.graph import (
     Graph,
     Operand,
     Operation,
@@ -30,7 +30,7 @@ from bital.tf1.graph import (
     get_default_graph,
     probes_of,
 )
-from bital.tf1.shapes import Dimension, TensorShape
+from bital.graphs.shapes import Dimension, TensorShape
 
 # What annotations of kernels mean.
 Value = Any  # a tensor of the operation's common dtype
@@ -140,14 +140,18 @@ def record(kernel: Kernel, args: Any, kwargs: Any, name: str | None = None) -> O
     inputs = _converted(kernel, groups, name or kernel.type)
     results, several = infer(kernel, inputs, attributes, name or kernel.type)
     for tensor, (_, probes) in zip(inputs[: kernel.assigns], results, strict=False):
-        if tensor.op.type != "Variable":
-            raise ValueError(f"only a variable can be assigned to, got {tensor!r}")
-        shape = TensorShape(probes and known_shape(probes))
-        if attributes.get("validate_shape", True) and not tensor.shape.is_compatible_with(shape):
-            raise ValueError(f"{tensor.op.name} has shape {tensor.shape}, and the value {shape}")
+        _check_assignment(tensor, probes, attributes.get("validate_shape", True))
     if several:
         attributes["_several"] = True
     return graph.add(kernel.type, inputs, attributes, results, name)
+
+
+def _check_assignment(tensor: Tensor, probes: Probed, validate_shape: bool) -> None:
+    if tensor.op.type != "Variable":
+        raise ValueError(f"only a variable can be assigned to, got {tensor!r}")
+    shape = TensorShape(probes and known_shape(probes))
+    if validate_shape and not tensor.shape.is_compatible_with(shape):
+        raise ValueError(f"{tensor.op.name} has shape {tensor.shape}, and the value {shape}")
 
 
 def _attribute(value: Any) -> Any:
