@@ -91,17 +91,16 @@ def test_shapes_that_cannot_meet():
         tf.matmul(x, tf.ones((300, 10)) if hasattr(tf, "ones") else np.ones((300, 10)), name="bad")
     with pytest.raises(TypeError, match="has type int32 that does not match type float32"):
         x + tf.constant(1)
+    with tf.Graph().as_default():
+        other = tf.constant(1.0)
     with pytest.raises(ValueError, match="same graph"):
-        with tf.Graph().as_default():
-            other = tf.constant(1.0)
         x + other
 
 
 def test_tensors_are_no_values():
     x = tf.constant([1.0, 2.0])
     with pytest.raises(TypeError, match="Python bool"):
-        if x:
-            pass
+        bool(x)
     with pytest.raises(TypeError, match="no value outside of a session"):
         np.asarray(x)
     assert len(list(x)) == 2
