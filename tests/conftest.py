@@ -45,7 +45,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="append",
         metavar="NAME",
         help="run the conformance tests on this executor (by default on numpy and native: on xla "
-        "they take hours, and tests/unit/executors/xla tries what they try in fewer programs)",
+        "they take hours, and tests/conformance/test_on_xla.py tries rows in fewer programs)",
     )
 
 
