@@ -123,9 +123,9 @@ def _cases(arguments: Sequence[Probed]) -> Iterator[list[list[Probe]]]:
     # Lengths may have to be multiples of those that arguments name, as those of `reshape` do.
     named = [p[0] for p in arguments if isinstance(p[0], np.ndarray) and p[0].dtype.kind in "iu"]
     factor = math.prod(abs(int(n)) or 1 for array in named if array.size <= 32 for n in array.flat)
-    if factor > 1:
+    for multiple in {factor, 5040} - {1}:
         yield [
-            [_with(p[k], i, places, PROBES[k] * factor) for i, p in enumerate(arguments)]
+            [_with(p[k], i, places, PROBES[k] * multiple) for i, p in enumerate(arguments)]
             for k in which
         ]
     for count in range(1, min(len(places), 4) + 1):

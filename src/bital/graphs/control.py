@@ -147,7 +147,8 @@ def while_loop(
         inner_cond, inner_body = cond, body
         cond = lambda i, *v: (i < maximum_iterations) & inner_cond(*v)  # noqa: E731
         body = lambda i, *v: [i + 1, *tree.leaves(inner_body(*v))]  # noqa: E731
-        return while_loop(cond, body, [0, *tree.leaves(loop_vars)], name=name)[1:]
+        found = while_loop(cond, body, [0, *tree.leaves(loop_vars)], name=name)[1:]
+        return found[0] if len(found) == 1 else found
     start = [convert_to_tensor(item) for item in tree.leaves(loop_vars)]
     with get_default_graph().name_scope(name):
         parameters = [parameter(tensor.dtype, _without_values(tensor)) for tensor in start]
@@ -174,7 +175,8 @@ def while_loop(
         [(tensor.dtype, _without_values(tensor)) for tensor in start],
         name,
     )
-    return tree.unflatten(tree.structure(loop_vars), op.outputs)
+    found = tree.unflatten(tree.structure(loop_vars), op.outputs)
+    return found[0] if isinstance(loop_vars, (list, tuple)) and len(loop_vars) == 1 else found
 
 
 def _without_values(tensor: Tensor) -> Probed:

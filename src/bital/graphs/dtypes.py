@@ -51,13 +51,15 @@ DTYPES = {
     "string": DType("string", object),
 }
 
+_OLD = {"half": "float16", "float": "float32", "double": "float64"}  # not as NumPy has them
+
 
 def as_dtype(value: Any) -> DType:
     """The DType that a DType, its name, or a NumPy dtype means; a TypeError if there is none."""
     if isinstance(value, DType):
         return value
-    if isinstance(value, str) and value in DTYPES:
-        return DTYPES[value]
+    if isinstance(value, str) and _OLD.get(value, value) in DTYPES:
+        return DTYPES[_OLD.get(value, value)]
     try:
         numpy_type = np.dtype(value) if value is not None else None
     except TypeError:

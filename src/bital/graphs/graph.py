@@ -233,6 +233,10 @@ class Graph:
             raise ValueError(f"{item!r} is not an element of this graph.")
         return item
 
+    def as_graph_def(self) -> Any:
+        """Left out: a graph is saved by ``tf.train.export_meta_graph``."""
+        raise NotImplementedError(f"{self!r} has no GraphDef: use tf.train.export_meta_graph")
+
     def finalize(self) -> None:
         """Allow no more operations."""
         self._finalized = True

@@ -193,7 +193,11 @@ def _converted(kernel: Kernel, groups: dict[str, list[Any]], title: str) -> list
         role = kernel.roles[key]
         for value in values:
             wanted = common if role.startswith("V") else None
-            if role == "Index" and isinstance(value, (list, tuple)) and not value:
+            if (
+                role == "Index"
+                and isinstance(value, (list, tuple, TensorShape))
+                and len(value) == 0
+            ):
                 value = np.zeros(0, np.int32)  # the shape of a scalar
             tensor = convert_to_tensor(value, dtype=None if isinstance(value, Operand) else wanted)
             if wanted is not None and tensor.dtype != wanted:

@@ -75,6 +75,8 @@ from bital.tf1.variables import (
 )
 
 globals().update(DTYPES)  # tf.float32 and the others
-for _module in (contrib, nn, summary, train):
+for _module in (contrib, layers, losses, nn, summary, train):
     _module.__getattr__ = refuse(_module.__name__)
 __getattr__ = refuse(__name__)
+
+newaxis, __version__ = None, "1.15.0"  # whose names these are

@@ -50,6 +50,7 @@ def compute_weighted_loss(
     losses, weights=1.0, scope=None, loss_collection=_LOSSES, reduction=_SUM_BY_WEIGHTS
 ) -> Tensor:
     """The mean of losses times weights over those with weights, or another `Reduction`."""
+    losses = convert_to_tensor(losses)
     with name_scope(scope, "weighted_loss"):
         weights = math.cast(weights, losses.dtype)
         found = _weighted(losses, weights, reduction, name="value")

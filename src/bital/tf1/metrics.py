@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from bital.graphs.graph import GraphKeys
-from bital.graphs.operation import Any_, Value, operation
+from bital.graphs.operation import Any_, Value, convert_to_tensor, operation
 from bital.tf1.losses import quotient
 from bital.tf1.ops import math
 from bital.tf1.variables import Variable, assign_add, variable_scope
@@ -37,6 +37,7 @@ def mean(values: Any, weights: Any = None, *, name: str | None = None, title: st
 
 def accuracy(labels: Any, predictions: Any, weights: Any = None, *, name: Any = None) -> Any:
     """How often predictions are the labels."""
+    predictions = convert_to_tensor(predictions)
     hits = math.equal(math.cast(labels, predictions.dtype), predictions)
     return mean(hits, weights, name=name, title="accuracy")
 

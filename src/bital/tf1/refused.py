@@ -38,6 +38,12 @@ REASONS = {
     "nn.ctc_loss nn.conv3d nn.max_pool3d": "use bital.nn or bital.keras",
     "contrib.factorization contrib.tensor_forest": "use scikit-learn's KMeans or forests",
     "contrib.slim": "use tf.contrib.layers with arg_scope, or tf.layers",
+    "losses.hinge_loss losses.cosine_distance": "write the formula, and "
+    "tf.losses.compute_weighted_loss of it",
+    "layers.Dense layers.Conv2D layers.Flatten layers.Dropout layers.BatchNormalization": "write "
+    "the function, tf.layers.dense(x, units, name=..., reuse=...)",
+    "case": "use tf.cond, or tf.where",
+    "svd": "use np.linalg.svd under bital.jit",
     "saved_model": "use tf.train.Saver, and tf.train.import_meta_graph",
     "report_uninitialized_variables is_variable_initialized": "sess.run names what has no value",
 }

@@ -124,7 +124,7 @@ class Session:
 
     def _fed(self, feed_dict: Mapping[Any, Any]) -> dict[Tensor, np.ndarray]:
         result: dict[Tensor, np.ndarray] = {}
-        for item, value in feed_dict.items():
+        for item, value in _pairs(feed_dict):
             tensor = self.graph.as_graph_element(item)
             if isinstance(tensor, Operation) or isinstance(value, Tensor):
                 raise TypeError(
@@ -168,6 +168,17 @@ class InteractiveSession(Session):
         if self in sessions():
             sessions().remove(self)
         super().close()
+
+
+def _pairs(feed_dict: Mapping[Any, Any]) -> Iterator[tuple[Any, Any]]:
+    """Tensors and values; a tuple of tensors, such as an LSTM's state, is fed a tuple of values."""
+    for item, value in feed_dict.items():
+        if not isinstance(item, tuple):
+            yield item, value
+        elif (found := tree.flatten(value))[1] == tree.structure(item):
+            yield from zip(tree.leaves(item), found[0], strict=True)
+        else:
+            raise ValueError(f"Cannot feed {item!r:.200} with values in another nesting")
 
 
 def get_default_session() -> Session | None:

@@ -52,6 +52,8 @@ def test_lengths_that_must_be_multiples():
 
 
 def test_several_results():
+    thirds = infer_shapes(lambda x: np.split(x, 3), probed((None, 5), np.float32))
+    assert [known_shape(part) for part in thirds] == [(None, 5)] * 3
     parts = infer_shapes(lambda x: np.split(x, 2, axis=1), probed((None, 6), np.float32))
     assert [known_shape(part) for part in parts] == [(None, 3), (None, 3)]
 

@@ -168,5 +168,6 @@ def test_dtypes():
     assert tf.int64.is_integer
     assert tf.float32.as_numpy_dtype is np.float32
     assert {tf.bool: 1}[tf.as_dtype(bool)] == 1
+    assert (tf.as_dtype("float"), tf.as_dtype("double")) == (tf.float32, tf.float64)
     with pytest.raises(TypeError, match="Cannot convert value 'spam'"):
         tf.as_dtype("spam")

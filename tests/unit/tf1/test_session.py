@@ -60,6 +60,13 @@ def test_feeds(sess):
         sess.run(tf.identity(tf.placeholder(tf.int32, name="n")), {"n:0": 1.5})
 
 
+def test_nested_feeds(sess):
+    a, b, c = (tf.placeholder("float", ()) for _ in range(3))
+    assert sess.run(a * b + c, {(a, (b,)): (2, (3,)), c: 1}) == 7.0
+    with pytest.raises(ValueError, match="another nesting"):
+        sess.run(a, {(a, b): 2})
+
+
 def test_defaults_of_placeholders(sess):
     x = tf.placeholder_with_default(np.float32(3.0), ())
     assert sess.run(x * 2.0) == 6.0
@@ -214,7 +221,7 @@ def test_loops(sess):
     sess.run(factor.initializer)
     assert sess.run([i, total], {n: 10}) == [10, 1024.0]
     assert sess.run(total, {n: 0}) == 1.0
-    (last,) = tf.while_loop(lambda x: x < 100, lambda x: x * 2, [1], maximum_iterations=3)
+    last = tf.while_loop(lambda x: x < 100, lambda x: x * 2, [1], maximum_iterations=3)
     assert sess.run(last) == 8
     drawn = tf.while_loop(
         lambda i, *_: i < 2,
