@@ -12,6 +12,7 @@ import bital.tf1 as tf
 X_train, t_train, X_test, t_test = mnist(55000)
 n_inputs, n_hidden1, n_hidden2, n_outputs = 28 * 28, 300, 100, 10
 
+tf.set_random_seed(42)
 X = tf.placeholder(tf.float32, shape=(None, n_inputs), name="X")
 y = tf.placeholder(tf.int32, shape=(None), name="y")
 

@@ -10,6 +10,7 @@ import bital.tf1 as tf
 
 X_train, t_train, X_test, t_test = mnist(55000)
 
+tf.set_random_seed(42)
 X = tf.placeholder(tf.float32, shape=(None, 784), name="X")
 y = tf.placeholder(tf.int32, shape=(None,), name="y")
 

@@ -13,6 +13,7 @@ X_train, t_train, X_test, t_test = mnist(55000)
 one_hot = np.eye(10, dtype=np.float32)
 
 sess = tf.InteractiveSession()
+tf.set_random_seed(42)
 x = tf.placeholder(tf.float32, [None, 784])
 y_ = tf.placeholder(tf.float32, [None, 10])
 W = tf.Variable(tf.zeros([784, 10]))

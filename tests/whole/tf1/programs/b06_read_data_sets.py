@@ -13,6 +13,7 @@ assert mnist.train.images.shape == (55000, 784)
 assert mnist.validation.num_examples == 5000
 assert mnist.test.labels.shape == (10000, 10)
 
+tf.set_random_seed(42)
 x = tf.placeholder(tf.float32, [None, 784])
 y = tf.placeholder(tf.float32, [None, 10])
 hidden = tf.nn.sigmoid(

@@ -12,6 +12,7 @@ from bital.tf1.contrib.layers import fully_connected
 
 X_train, t_train, X_test, t_test = mnist(55000)
 
+tf.set_random_seed(42)
 X = tf.placeholder(tf.float32, shape=(None, 784), name="X")
 y = tf.placeholder(tf.int64, shape=(None,), name="y")
 

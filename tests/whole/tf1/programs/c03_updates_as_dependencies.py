@@ -13,6 +13,7 @@ import bital.tf1 as tf
 data, target = table("digits")
 X_train, t_train, X_test, t_test = data[:1400], target[:1400], data[1400:], target[1400:]
 
+tf.set_random_seed(42)
 X = tf.placeholder(tf.float32, shape=(None, 64), name="X")
 y = tf.placeholder(tf.int64, shape=(None,), name="y")
 training = tf.placeholder(tf.bool, shape=(), name="training")

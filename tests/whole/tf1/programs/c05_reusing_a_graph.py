@@ -21,6 +21,7 @@ def batch_loss(logits, y):
 
 
 # The old task: digits 0 to 4.
+tf.set_random_seed(42)
 X = tf.placeholder(tf.float32, shape=(None, 64), name="X")
 y = tf.placeholder(tf.int32, shape=(None,), name="y")
 hidden1 = tf.layers.dense(X, 60, activation=tf.nn.relu, name="hidden1")
@@ -44,6 +45,7 @@ with tf.Session() as sess:
 
 # The new one: digits 5 to 9, on the same hidden layers, the first of which is frozen.
 tf.reset_default_graph()
+tf.set_random_seed(42)
 saver = tf.train.import_meta_graph("./old_model.ckpt.meta")
 graph = tf.get_default_graph()
 assert "hidden2/kernel" in [op.name for op in graph.get_operations()]

@@ -16,6 +16,7 @@ X_train, t_train, X_test, t_test = data[:1200], target[:1200], data[1200:], targ
 
 def network(sizes):
     tf.reset_default_graph()
+    tf.set_random_seed(42)
     X = tf.placeholder(tf.float32, shape=(None, 64), name="X")
     y = tf.placeholder(tf.int32, shape=(None,), name="y")
     layer = X

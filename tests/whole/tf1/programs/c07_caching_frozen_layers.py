@@ -12,6 +12,7 @@ import bital.tf1 as tf
 X_train, t_train, X_test, t_test = mnist(20000)
 n_batches = 200
 
+tf.set_random_seed(42)
 X = tf.placeholder(tf.float32, shape=(None, 784), name="X")
 y = tf.placeholder(tf.int32, shape=(None,), name="y")
 he_init = tf.variance_scaling_initializer(2.0, seed=5)

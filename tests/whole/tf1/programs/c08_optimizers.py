@@ -22,6 +22,7 @@ optimizers = {
     "adam": tf.train.AdamOptimizer(learning_rate=0.005),
 }
 
+tf.set_random_seed(42)
 X = tf.placeholder(tf.float32, shape=(None, 64), name="X")
 y = tf.placeholder(tf.int32, shape=(None,), name="y")
 hidden = tf.layers.dense(X, 40, activation=tf.nn.tanh, name="hidden")

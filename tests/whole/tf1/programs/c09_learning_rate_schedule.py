@@ -13,6 +13,7 @@ import bital.tf1 as tf
 data, target = table("digits")
 X_train, t_train, X_test, t_test = data[:1400], target[:1400], data[1400:], target[1400:]
 
+tf.set_random_seed(42)
 X = tf.placeholder(tf.float32, shape=(None, 64), name="X")
 y = tf.placeholder(tf.int32, shape=(None,), name="y")
 hidden = tf.layers.dense(X, 40, activation=tf.nn.relu, name="hidden")

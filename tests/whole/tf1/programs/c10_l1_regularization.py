@@ -21,6 +21,7 @@ def l1(weights):
     return 0.0005 * tf.reduce_sum(tf.abs(weights))
 
 
+tf.set_random_seed(42)
 X = tf.placeholder(tf.float32, shape=(None, 64), name="X")
 y = tf.placeholder(tf.int32, shape=(None,), name="y")
 my_dense_layer = partial(tf.layers.dense, activation=tf.nn.relu, kernel_regularizer=l1)

@@ -24,6 +24,7 @@ def max_norm_regularizer(threshold, axes=1, name="max_norm", collection="max_nor
     return max_norm
 
 
+tf.set_random_seed(42)
 X = tf.placeholder(tf.float32, shape=(None, 64), name="X")
 y = tf.placeholder(tf.int32, shape=(None,), name="y")
 max_norm_reg = max_norm_regularizer(threshold=1.0)

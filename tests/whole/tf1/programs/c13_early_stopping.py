@@ -15,6 +15,7 @@ import bital.tf1 as tf
 data, target = table("digits")
 X_train, t_train, X_val, t_val = data[:1200], target[:1200], data[1200:], target[1200:]
 
+tf.set_random_seed(42)
 X = tf.placeholder(tf.float32, shape=(None, 64), name="X")
 y = tf.placeholder(tf.int32, shape=(None,), name="y")
 hidden = tf.layers.dense(X, 60, activation=tf.nn.relu, name="hidden")

@@ -23,6 +23,7 @@ def dnn(inputs, n_hidden_layers=2, n_neurons=50, name=None):
         return inputs
 
 
+tf.set_random_seed(42)
 X = tf.placeholder(tf.float32, shape=(None, 2, 64), name="X")
 X1, X2 = tf.unstack(X, axis=1)
 y = tf.placeholder(tf.int32, shape=[None, 1])

@@ -13,6 +13,7 @@ import bital.tf1 as tf
 data, target = table("digits")
 X_train, t_train, X_test, t_test = data[:1400], target[:1400], data[1400:], target[1400:]
 
+tf.set_random_seed(42)
 X = tf.placeholder(tf.float32, [None, 64], name="x-input")
 y = tf.placeholder(tf.int64, [None], name="y-input")
 w1 = tf.Variable(tf.truncated_normal([64, 50], stddev=0.1, seed=1), name="w1")
