@@ -89,7 +89,7 @@ def _check(cases: list[Case]) -> Iterator[Any]:
     def all_of_them(values: list[Any]) -> list[Any]:
         return [each(*own) for each, own in zip(lowered, values, strict=True)]
 
-    with jax.enable_x64(True):
+    with jax.enable_x64(True), without_warnings():
         compiled = jax.jit(all_of_them, compiler_options=OPTIONS)
         found = compiled([case.values for case in cases])
         for case, (outputs, fault) in zip(cases, found, strict=True):

@@ -48,6 +48,14 @@ def is_real(x: Any) -> bool:
     return bool(x.dtype.kind == "f")
 
 
+def add(x: Any, y: Any) -> Any:
+    """XLA takes x + 0.0 for x, where -0.0 is to become 0.0."""
+    if isinstance(y, np.floating) and y == 0 and not np.signbit(y):
+        x = jnp.asarray(x)
+        return jnp.where(x == 0, lax.abs(x), x)
+    return each(lax.add, lax.bitwise_or)(x, y)
+
+
 # --- division -------------------------------------------------------------------------------
 
 

@@ -75,7 +75,7 @@ def _dot_general(x: Any, y: Any, contract: Any, batch: Any) -> Any:
         preferred_element_type=wide,
     )
     if math.prod(x.shape[axis] for axis in contract[0]) == 1:
-        found = jnp.where(found == 0, 0, found)
+        found = jnp.where(found == 0, lax.abs(found), found)
     return found > 0 if dtype == np.bool_ else found.astype(dtype)
 
 
@@ -153,7 +153,7 @@ TABLE: dict[str, Rule] = {
     ),
     # --- arithmetic
     "neg": each(lax.neg),
-    "add": each(lax.add, lax.bitwise_or),
+    "add": numbers.add,
     "sub": each(lax.sub),
     "mul": each(lax.mul, lax.bitwise_and),
     "div": each(lax.div),
