@@ -38,12 +38,25 @@ def _reduction(function: Rule, of_bools: Rule) -> Rule:
     return rule
 
 
+def _in_own_dtype(function: Rule) -> Rule:
+    """Of float16 in float32, rounded once, as NumPy sums."""
+
+    def rule(x: Any, axis: Axes, keepdims: bool) -> Any:
+        wide = np.dtype(np.float32) if x.dtype == np.float16 else x.dtype
+        found = function(jnp.asarray(x, wide), axis=axis, keepdims=keepdims, dtype=wide)
+        return found.astype(x.dtype)
+
+    return rule
+
+
 def _extremum(function: Rule, of_bools: Rule) -> Rule:
     """Of an array without elements, whose extrema are none either."""
     reduced = _reduction(function, of_bools)
 
     def rule(x: Any, axes: Axes, keepdims: bool) -> Any:
-        return reduced(x, axes, keepdims) if x.size else jnp.sum(x, axis=axes, keepdims=keepdims)
+        if x.size or x.dtype == np.bool_:
+            return reduced(x, axes, keepdims)
+        return jnp.sum(x, axis=axes, keepdims=keepdims, dtype=x.dtype)
 
     return rule
 
@@ -205,12 +218,8 @@ TABLE: dict[str, Rule] = {
     "complex": each(lax.complex),
     "conj": each(lambda x: lax.conj(x) if x.dtype.kind == "c" else x),
     # --- reductions
-    "reduce_sum": lambda x, axes, keepdims: _reduction(partial(jnp.sum, dtype=x.dtype), jnp.any)(
-        x, axes, keepdims
-    ),
-    "reduce_prod": lambda x, axes, keepdims: _reduction(partial(jnp.prod, dtype=x.dtype), jnp.all)(
-        x, axes, keepdims
-    ),
+    "reduce_sum": _reduction(_in_own_dtype(jnp.sum), jnp.any),
+    "reduce_prod": _reduction(_in_own_dtype(jnp.prod), jnp.all),
     "reduce_max": _extremum(jnp.max, jnp.any),
     "reduce_min": _extremum(jnp.min, jnp.all),
     "argmax": _place(jnp.argmax),
