@@ -61,7 +61,7 @@ def assert_equal_results(got: Any, want: Any, rtol: float, where: str) -> None:
         assert a.shape == b.shape, f"{at}: shape {a.shape}, NumPy gives {b.shape}"
         wrong = ~_close(a, b, rtol)
         if wrong.any():
-            first = tuple(int(axis[0]) for axis in np.nonzero(wrong))
+            first = tuple(int(axis) for axis in np.unravel_index(np.argmax(wrong), wrong.shape))
             raise AssertionError(
                 f"{at}: {wrong.sum()} of {wrong.size} elements differ, the first at {first}: "
                 f"{a[first]!r}, NumPy gives {b[first]!r}"

@@ -43,8 +43,10 @@ h = tf.reduce_mean(tf.nn.max_pool(h, [1, 2, 2, 1], [1, 2, 2, 1], "SAME"), axis=[
 logits = tf.layers.dense(tf.nn.relu(tf.layers.dense(h, 40)), 10)
 loss = tf.losses.sparse_softmax_cross_entropy(y, logits)
 update_ops = tf.get_collection(tf.GraphKeys.UPDATE_OPS)
+step = tf.train.get_or_create_global_step()
+rate = tf.train.exponential_decay(0.01, step, 28, 0.8)  # small steps before the averages are used
 with tf.control_dependencies(update_ops):
-    training_op = tf.train.AdamOptimizer(0.01).minimize(loss)
+    training_op = tf.train.AdamOptimizer(rate).minimize(loss, global_step=step)
 prediction = tf.argmax(logits, 1)
 names = [v.op.name for v in tf.trainable_variables()]
 assert "unit1/first/conv2d/kernel" in names
