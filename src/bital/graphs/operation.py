@@ -1,10 +1,10 @@
 """How an operation is defined: a NumPy function, from whose signature all else follows.
 
 ``@operation("MatMul")`` makes of a function of arrays one that writes an operation down. Parameters
-annotated `Value`, `Values`, `Index`, `Bool`, `Any_` or `Anys` are tensors, those annotated `Key`,
-`Run` and `Host` are given by whoever runs the graph, and all others are attributes. Shapes and
-dtypes of results come from the function itself, which `bital.eval_shape` runs on arrays without
-values; so there is nothing else to write for an operation.
+annotated `Value`, `Values`, `Index`, `Bool`, `Any_` or `Anys` are tensors, those annotated `Key`
+and `Run` are given by whoever runs the graph, and all others are attributes. Shapes and dtypes of
+results come from the function itself, which `infer_shapes` runs on arrays without values; so there
+is nothing else to write for an operation.
 """
 
 from __future__ import annotations

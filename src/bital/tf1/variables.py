@@ -7,8 +7,6 @@ import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np
-
 from bital.graphs.control import group, identity
 from bital.graphs.dtypes import DType, as_dtype
 from bital.graphs.graph import (
@@ -55,7 +53,7 @@ def assign_sub(ref: Value, value: Value, use_locking: bool = False) -> Value:
 @operation("ScatterUpdate", assigns=1)
 def scatter_update(ref: Value, indices: Index, updates: Value) -> Value:
     """Set the rows of a variable that have these indices."""
-    result = np.array(ref) if isinstance(ref, np.ndarray) else ref.copy()
+    result = ref.copy()
     result[indices] = updates
     return result
 
@@ -347,7 +345,8 @@ def _start(name: str, shape: Any, dtype: DType, initializer: Any) -> Any:
         )
     if initializer is None:
         floating = dtype.is_floating or dtype.is_complex
-        initializer = initializers.glorot_uniform_initializer() if floating else np.zeros
+        glorot, zeros = initializers.glorot_uniform_initializer, initializers.zeros_initializer
+        initializer = glorot() if floating else zeros()
     if isinstance(initializer, type):
         initializer = initializer()
     lengths = [int(length) for length in TensorShape(shape)]

@@ -263,6 +263,13 @@ def test_variable_scopes():
         tf.get_variable("unshaped")
 
 
+def test_variables_start_as_their_dtype_asks(sess):
+    count, weights = tf.get_variable("n", [2], tf.int32), tf.get_variable("w", [50, 50])
+    sess.run(tf.global_variables_initializer())
+    assert sess.run(count).tolist() == [0, 0]
+    assert 0.2 < np.abs(sess.run(weights)).max() <= np.sqrt(6 / 100)
+
+
 def test_regularizers_of_variables(sess):
     penalty = lambda w: tf.reduce_mean(tf.square(w))  # noqa: E731
     with tf.variable_scope("s", regularizer=penalty):
