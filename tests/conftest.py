@@ -7,7 +7,7 @@ import importlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -79,6 +79,12 @@ def read_gaps(executor: str) -> dict[str, str]:
         if test.strip() and not test.startswith("#"):
             gaps[test.strip()] = reason.strip()
     return gaps
+
+
+@pytest.fixture(scope="session")
+def known_gaps() -> Callable[[str], dict[str, str]]:
+    """`read_gaps`, for tests of many rows at a time."""
+    return read_gaps
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import numpy as np
 from jax import lax
 from jax import numpy as jnp
@@ -110,6 +111,17 @@ def integer_power(x: Any, y: Any) -> Any:
     x, y = jnp.broadcast_arrays(x, y)
     start = jnp.ones_like(x), x, y
     return lax.while_loop(lambda state: jnp.any(state[2] != 0), turn, start)[0]
+
+
+def divide(x: Any, y: Any) -> Any:
+    """XLA multiplies with the reciprocal of a divisor that is one number, a row or a column.
+
+    Then 49 / 49 is not 1. A barrier hides from it what the divisor is, which costs nothing on a
+    CPU; on other devices it would write the divisor out, and a quotient is one unit off.
+    """
+    if jax.default_backend() == "cpu" and is_real(x):
+        y = lax.optimization_barrier(y)
+    return lax.div(x, y)
 
 
 def divide_complex(x: Any, y: Any) -> Any:

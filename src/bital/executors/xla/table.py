@@ -15,7 +15,7 @@ import numpy as np
 from jax import lax
 from jax import numpy as jnp
 
-from bital.executors.xla import control, moves, numbers
+from bital.executors.xla import control, convolutions, moves, numbers
 from bital.executors.xla.host import on_host
 from bital.executors.xla.numbers import each, of_floats, rounded
 from bital.executors.xla.philox import random_bits
@@ -87,7 +87,7 @@ def _dot_general(x: Any, y: Any, contract: Any, batch: Any) -> Any:
         precision=lax.Precision.HIGHEST,
         preferred_element_type=wide,
     )
-    if math.prod(x.shape[axis] for axis in contract[0]) == 1:
+    if wide.kind in "fc" and math.prod(x.shape[axis] for axis in contract[0]) == 1:
         found = jnp.where(found == 0, lax.abs(found), found)
     return found > 0 if dtype == np.bool_ else found.astype(dtype)
 
@@ -169,7 +169,7 @@ TABLE: dict[str, Rule] = {
     "add": numbers.add,
     "sub": each(lax.sub),
     "mul": each(lax.mul, lax.bitwise_and),
-    "div": each(lax.div),
+    "div": each(numbers.divide),
     "power": numbers.power,
     "floor_divide": each(numbers.floor_divide, in_single=True),
     "remainder": each(numbers.remainder, in_single=True),
@@ -280,7 +280,8 @@ def rule_of(equation: Equation) -> Rule:
     """What computes an equation, of its operands and params."""
     name = equation.primitive.name
     of_complex = any(atom.type.dtype.kind == "c" for atom in equation.inputs)
-    return _OF_COMPLEX.get(name, TABLE[name]) if of_complex else TABLE[name]
+    table = convolutions.RULES if name in convolutions.RULES else TABLE
+    return _OF_COMPLEX.get(name, table[name]) if of_complex else table[name]
 
 
 def checked_rule_of(equation: Equation) -> Rule | None:
