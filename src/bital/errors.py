@@ -398,6 +398,22 @@ class DatasetError(BitalError, OSError):
     """
 
 
+class ProcessLostError(BitalError, ConnectionError):
+    """A process of a distributed run was killed, stopped, failed, or cannot be reached.
+
+    The others cannot go on without it, and end too. Where the training writes checkpoints, the same
+    command goes on from the last one, with as many processes as there are then.
+
+    Fails::
+
+        $ bital train mnist --executor xla --distributed  # and one of its machines goes down
+
+    Works::
+
+        $ bital train mnist --executor xla --distributed --resume runs/mnist-1
+    """
+
+
 class MissingExtraError(BitalError, ImportError):
     """A library that bital uses only on request is not installed.
 

@@ -15,6 +15,7 @@ ELSEWHERE = {
     "DatasetError": "a damaged installation: tests/unit/datasets",
     "MissingExtraError": "a terminal: tests/unit/cli",
     "RunFolderError": "a terminal: tests/unit/cli",
+    "ProcessLostError": "processes: tests/unit/executors/xla/test_processes.py",
     "ImageFileError": "a terminal: tests/unit/cli",
     "MemoryCorruptionError": "wrong machine code: tests/unit/executors/native/test_red_zones.py",
 }
