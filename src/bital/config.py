@@ -6,9 +6,10 @@ import functools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 
-from bital.executors import get_executor, is_installed
+from bital.errors import ArgumentError
+from bital.executors import DeviceExecutor, devices_of, get_executor, is_installed
 
 # The environment is read once: a jitted call asks often.
 _executor: ContextVar[str | None] = ContextVar(
@@ -18,7 +19,9 @@ _stabilize: ContextVar[bool] = ContextVar(
     "stabilize", default=os.environ.get("BITAL_STABILIZE") != "0"
 )
 
-
+# What stands in brackets behind the executor's name: devices and precision.
+_devices: ContextVar[tuple[str, ...]] = ContextVar("devices", default=())
+_precision: ContextVar[tuple[str, ...]] = ContextVar("precision", default=())
 _debug_nans: ContextVar[bool] = ContextVar(
     "debug_nans", default=os.environ.get("BITAL_DEBUG_NANS", "0") not in ("", "0")
 )
@@ -28,9 +31,19 @@ def executor_name(asked: str | None = None) -> str:
     """The executor in force: `asked`, the innermost `executor` block's, or the default.
 
     Within `debug_nans` it is "checking", whatever is asked for. The default is what
-    BITAL_EXECUTOR said at import, else "native" where llvmlite is installed, else "numpy".
+    BITAL_EXECUTOR said at import, else "native" where llvmlite is installed, else "numpy". What
+    `distribution` and `precision` say follows in brackets: "xla[all, bfloat16]".
     """
-    return "checking" if _debug_nans.get() else asked or _executor.get() or _default()
+    if _debug_nans.get():
+        return "checking"
+    name = asked or _executor.get() or _default()
+    options = _devices.get() + _precision.get()
+    return f"{name}[{', '.join(options)}]" if options and not name.endswith("]") else name
+
+
+def device_executor(asked: str | None = None) -> DeviceExecutor | None:
+    """The executor in force, if arrays may stay on a device of its own; else None."""
+    return devices_of(executor_name(asked))
 
 
 def is_chosen() -> bool:
@@ -69,6 +82,97 @@ def executor(name: str) -> Iterator[None]:
         yield
     finally:
         _executor.reset(token)
+
+
+@contextmanager
+def distribution(devices: int | str = "all", shard_weights: bool | int = False) -> Iterator[None]:
+    """Share the work of everything inside among several devices, on the executor ``xla``.
+
+    Parameters
+    ----------
+    devices : int or "all", default "all"
+        How many of the devices that JAX sees; "all" are those of all processes, where
+        ``bital train --distributed`` or `jax.distributed` has joined several.
+    shard_weights : bool or int, default False
+        Whether large weights, and what the optimizer keeps for them, are cut into one part for each
+        device. An int: from so many elements on; True: from 65,536 on. Otherwise every device has
+        all of them.
+
+    Notes
+    -----
+    `fit` cuts each batch into one part for each device; sums over the batch become sums over
+    devices. A step is the same function of the whole batch as on one device, so weights and losses
+    are the same up to the rounding of sums. The size of a batch must be a multiple of the number
+    of devices.
+
+    Raises
+    ------
+    ArgumentError
+        If an argument is none of these.
+    ExecutorError
+        If the executor is not ``xla``, or there are not so many devices; when it is used.
+
+    Examples
+    --------
+    >>> with distribution(8, shard_weights=True):
+    ...     executor_name("xla")
+    'xla[8, sharded]'
+    """
+    counted = isinstance(devices, int) and not isinstance(devices, bool) and devices > 0
+    if not counted and devices != "all":
+        raise ArgumentError(f"distribution(devices={devices!r}): a number of devices, or 'all'")
+    if isinstance(shard_weights, bool):
+        cut = ("sharded",) if shard_weights else ()
+    elif isinstance(shard_weights, int) and shard_weights > 0:
+        cut = (f"sharded={shard_weights}",)
+    else:
+        raise ArgumentError(
+            f"distribution(shard_weights={shard_weights!r}): True, False, or the least number of "
+            "elements of a weight that is cut"
+        )
+    token = _devices.set((str(devices), *cut))
+    try:
+        yield
+    finally:
+        _devices.reset(token)
+
+
+@contextmanager
+def precision(products: str) -> Iterator[None]:
+    """In which precision products of float32 are taken inside, on the executor ``xla``.
+
+    Parameters
+    ----------
+    products : {"float32", "bfloat16"}
+        "bfloat16": factors of matrix products and convolutions are rounded to 8 bits and their
+        products summed in float32; weights, gradients, the optimizer's state and all else stay
+        float32. Devices with units for bfloat16 are several times faster then.
+
+    Raises
+    ------
+    ArgumentError
+        If it is none of these.
+    ExecutorError
+        If the executor is not ``xla``; when it is used.
+
+    Examples
+    --------
+    >>> with precision("bfloat16"):
+    ...     executor_name("xla")
+    'xla[bfloat16]'
+    """
+    token = set_precision(products)
+    try:
+        yield
+    finally:
+        _precision.reset(token)
+
+
+def set_precision(products: str) -> Token[tuple[str, ...]]:
+    """Choose the precision of products from here on: see `precision`."""
+    if products not in ("float32", "bfloat16"):
+        raise ArgumentError(f"precision({products!r}): 'float32' or 'bfloat16'")
+    return _precision.set(() if products == "float32" else (products,))
 
 
 def num_threads(now: bool = False) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
@@ -25,7 +26,7 @@ from bital.api.recording import (
 )
 from bital.api.traces import Signature, note_recording, signature
 from bital.errors import ArgumentError
-from bital.executors import Compiled
+from bital.executors import Compiled, DeviceArray, devices_of
 from bital.numpy_language import Tracer, current_trace
 from bital.program import ArrayType, Program
 
@@ -35,18 +36,20 @@ Function = Callable[..., Any]
 class _Entry:
     """One recording, and what it was compiled to once it was run."""
 
-    __slots__ = ("compiled", "donated", "recorded", "repeated", "types")
+    __slots__ = ("compiled", "donated", "kept", "recorded", "repeated", "types")
 
-    def __init__(self, recorded: Recorded, donated: list[int]) -> None:
+    def __init__(self, recorded: Recorded, donated: list[int], kept: list[int]) -> None:
         self.recorded = recorded
         self.donated = donated  # positions among the leaves
+        self.kept = kept  # the same, of the result
         self.compiled: Compiled | None = None
         self.repeated: _Repeated | None = None
         count = len(recorded.program.inputs) - len(recorded.captured)
         self.types = [var.type for var in recorded.program.inputs[:count]]
 
     def compile(self, executor: str) -> Compiled:
-        self.compiled = compile_program(self.recorded.program, executor, self.donated)
+        program = self.recorded.program
+        self.compiled = compile_program(program, executor, self.donated, self.kept)
         return self.compiled
 
 
@@ -78,12 +81,14 @@ class _Jitted:
         static: tuple[int, ...],
         donate: tuple[int, ...],
         executor: str | None,
+        on_device: bool | tuple[int, ...] = (),
     ) -> None:
         functools.update_wrapper(self, fun)
         self._fun = fun
         self._static = static
         self._donate = donate
         self._executor = executor
+        self._on_device = on_device
         self._entries: dict[Any, _Entry] = {}
         self._repeated: _Repeated | None = None
         self.recordings = 0
@@ -111,7 +116,7 @@ class _Jitted:
             outputs = apply(recorded.program, [*leaves, *recorded.captured])
         else:
             values = [
-                x if type(x) is np.ndarray and x.shape else as_value(x, type_)
+                x if type(x) is np.ndarray and x.shape else _as_value(x, type_, executor)
                 for x, type_ in zip(leaves, entry.types, strict=True)
             ]
             if entry.donated:
@@ -137,7 +142,9 @@ class _Jitted:
         key = (self._key(args, leaves), structure, executor, config.stabilizing())
         entry = self._entries.get(key)
         if entry is None:
-            entry = _Entry(self._record(args, kwargs, leaves), self._donated_leaves(args))
+            recorded = self._record(args, kwargs, leaves)
+            kept = _kept_leaves(recorded, self._on_device)
+            entry = _Entry(recorded, self._donated_leaves(args), kept)
             self.recordings += 1
             new = signature(self._fun, args, kwargs, self._static, executor)
             note_recording(function_name(self._fun), new, self._signatures)
@@ -150,7 +157,7 @@ class _Jitted:
         types = tuple(
             [
                 (x.shape, x.dtype)
-                if isinstance(x, (np.ndarray, np.generic))
+                if isinstance(x, (np.ndarray, np.generic, DeviceArray))
                 else leaf_type(x)
                 if isinstance(x, Tracer)
                 else type(x)
@@ -203,6 +210,28 @@ class _Jitted:
         return positions
 
 
+def _as_value(leaf: Any, wanted: ArrayType, executor: str) -> Any:
+    """A leaf as the executor takes it: what is on a device stays there if it can be used there."""
+    if type(leaf) is DeviceArray and devices_of(executor) is not None:
+        return leaf
+    return as_value(leaf, wanted)
+
+
+def _kept_leaves(recorded: Recorded, on_device: bool | tuple[int, ...]) -> list[int]:
+    """Positions among the results' leaves of what stays on the device."""
+    structure = recorded.structure
+    if isinstance(on_device, bool):
+        return list(range(structure.leaf_count)) if on_device else []
+    if on_device and (structure.kind is not tuple or max(on_device) >= len(structure.children)):
+        raise ArgumentError(
+            f"jit(on_device={on_device}) are places in the tuple that "
+            f"{recorded.program.name} returns; it returns {structure}"
+        )
+    ends = list(itertools.accumulate(child.leaf_count for child in structure.children))
+    starts = [0, *ends]
+    return [leaf for place in on_device for leaf in range(starts[place], ends[place])]
+
+
 def _result(recorded: Recorded, outputs: list[Any]) -> Any:
     """Outputs in their structure; those that are open in dtype as Python numbers again."""
     if any(recorded.weak):
@@ -253,6 +282,7 @@ def jit(
     static_argnums: int | Sequence[int] = (),
     donate_argnums: int | Sequence[int] = (),
     executor: str | None = None,
+    on_device: bool | int | Sequence[int] = False,
 ) -> Any:
     """`fun`, recorded once for each combination of argument types and compiled.
 
@@ -267,7 +297,11 @@ def jit(
         Positional arguments whose arrays may be overwritten, to save memory: do not use them after
         the call.
     executor : str, optional
-        "numpy"; by default the one that `bital.config` says.
+        "numpy", "native" or "xla"; by default the one that `bital.config` says.
+    on_device : bool, int or sequence of int, default False
+        Which places of the tuple that `fun` returns, or True for all of it, stay where the
+        executor computes, as `DeviceArray`: give them to the next call, and NumPy copies them when
+        it looks at them. It has a meaning for ``xla`` alone: elsewhere arrays are NumPy's.
 
     Notes
     -----
@@ -286,7 +320,11 @@ def jit(
     """
     if fun is None:
         return functools.partial(
-            jit, static_argnums=static_argnums, donate_argnums=donate_argnums, executor=executor
+            jit,
+            static_argnums=static_argnums,
+            donate_argnums=donate_argnums,
+            executor=executor,
+            on_device=on_device,
         )
     if not callable(fun):
         raise ArgumentError(f"bital.jit takes a function, got {type(fun).__name__}: {fun!r:.60}")
@@ -297,7 +335,9 @@ def jit(
             f"static_argnums={static_argnums} and donate_argnums={donate_argnums} must be "
             "different positions from 0 on"
         )
-    return _Jitted(fun, static, donate, executor)
+    if not isinstance(on_device, bool):
+        on_device = (on_device,) if isinstance(on_device, int) else tuple(on_device)
+    return _Jitted(fun, static, donate, executor, on_device)
 
 
 def trace(fun: Function, *args: Any, **kwargs: Any) -> Program:

@@ -21,7 +21,7 @@ import numpy as np
 
 from bital import config, tree
 from bital.errors import ArgumentError, InputMutationError
-from bital.executors import Compiled, get_executor
+from bital.executors import Compiled, DeviceArray, devices_of, get_executor
 from bital.numpy_language import Trace, Tracer, current_trace, tracing
 from bital.numpy_language.tracer import WEAK_DTYPES, as_array, as_atom
 from bital.passes import lint, stabilize
@@ -142,6 +142,8 @@ def leaf_type(leaf: Any) -> tuple[ArrayType, type | None]:
         return ArrayType((), WEAK_DTYPES[type(leaf)]), type(leaf)
     if isinstance(leaf, np.ndarray):
         return type_of(leaf), None
+    if type(leaf) is DeviceArray:
+        return ArrayType(leaf.shape, leaf.dtype), None
     return type_of(as_array(leaf)), None
 
 
@@ -309,10 +311,17 @@ def as_value(argument: Any, wanted: ArrayType) -> Any:
 
 
 def compile_program(
-    program: Program, executor: str | None = None, donated: Collection[int] = ()
+    program: Program,
+    executor: str | None = None,
+    donated: Collection[int] = (),
+    kept: Collection[int] = (),
 ) -> Compiled:
     lint(program)
-    return get_executor(config.executor_name(executor)).compile(stable(program), donated)
+    name = config.executor_name(executor)
+    device = devices_of(name) if kept else None
+    if device is not None:
+        return device.compile(stable(program), donated, kept)
+    return get_executor(name).compile(stable(program), donated)
 
 
 def stable(program: Program) -> Program:

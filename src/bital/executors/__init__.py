@@ -2,8 +2,11 @@
 
 from typing import Any
 
+from bital.executors.device_array import DeviceArray as DeviceArray
 from bital.executors.executor import Compiled as Compiled
+from bital.executors.executor import DeviceExecutor as DeviceExecutor
 from bital.executors.executor import Executor as Executor
+from bital.executors.executor import devices_of as devices_of
 from bital.executors.executor import get_executor as get_executor
 from bital.executors.executor import is_installed as is_installed
 from bital.executors.numpy import to_numpy as to_numpy

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol
 
 from bital.errors import ExecutorError, MissingExtraError
+from bital.executors.device_array import DeviceArray
 from bital.program import Array, Program
 
 # Takes the values of a Program's inputs, gives those of its outputs. Results are fresh arrays
@@ -32,6 +33,50 @@ class Executor(Protocol):
         ...
 
 
+class DeviceExecutor(Executor, Protocol):
+    """An executor whose arrays may stay on a device, and that has options.
+
+    `get_executor("xla[all, sharded]")` is ``executor.configured(("all", "sharded"))``.
+    """
+
+    def compile(
+        self, program: Program, donated: Collection[int] = (), kept: Collection[int] = ()
+    ) -> Compiled:
+        """A callable that takes arrays of NumPy or of the device.
+
+        Parameters
+        ----------
+        program : Program
+        donated : collection of int
+            Positions of inputs whose arrays may be overwritten.
+        kept : collection of int
+            Positions of outputs that stay on the device: `DeviceArray`, where they have axes.
+        """
+        ...
+
+    devices: int
+
+    def place(self, array: Array, batch_axis: int | None = None) -> DeviceArray:
+        """Copy an array to the device.
+
+        Parameters
+        ----------
+        array : array
+            Each device gets a copy; or
+        batch_axis : int, optional
+            a part of it, cut along this axis. Of several processes each brings its `share`.
+        """
+        ...
+
+    def share(self, size: int) -> slice:
+        """Which samples of a batch of this size the devices of this process have."""
+        ...
+
+    def configured(self, options: Sequence[str]) -> Executor:
+        """The executor with these options."""
+        ...
+
+
 # name -> module with an `executor`; other packages add theirs as entry points "bital.executors".
 _BUILT_IN = {
     "numpy": "bital.executors.numpy",
@@ -48,18 +93,35 @@ _loaded: dict[str, Executor] = {}
 
 
 def get_executor(name: str) -> Executor:
-    """The executor of this name, imported at first use.
+    """The executor of this name, imported at first use; with options, as in ``"xla[all]"``.
 
     Raises
     ------
     ExecutorError
-        Where there is none, naming those there are.
+        Where there is none, naming those there are, or it does not have these options.
     MissingExtraError
         Where what it needs is not installed.
     """
     if name not in _loaded:
-        _loaded[name] = _load(name)
+        _loaded[name] = _configured(name) if name.endswith("]") else _load(name)
     return _loaded[name]
+
+
+def devices_of(name: str) -> DeviceExecutor | None:
+    """The executor of this name, if its arrays may stay on a device."""
+    found: Any = get_executor(name)
+    return found if hasattr(found, "place") else None
+
+
+def _configured(name: str) -> Executor:
+    base, _, options = name.removesuffix("]").partition("[")
+    executor = devices_of(base)
+    if executor is None:
+        raise ExecutorError(
+            f"executor {name!r}: {base} runs on this machine's processor and has no options; "
+            "several devices, and bfloat16, are for 'xla'"
+        )
+    return executor.configured([option.strip() for option in options.split(",")])
 
 
 def is_installed(name: str) -> bool:

@@ -40,7 +40,7 @@ _APART: dict[type, str] = {
     "_step_functions _step_key _paces",
     Layer: "name auto_named _parent _nodes _added_losses",
     Graph: "_uses",
-    Optimizer: "state _variables _learning_rate",
+    Optimizer: "_state _variables _learning_rate",
 }
 
 

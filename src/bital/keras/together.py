@@ -25,7 +25,7 @@ from bital.keras.epochs import epoch
 from bital.keras.hyperparameters import Divided, Place, differences
 from bital.keras.models import data, interrupts, resuming
 from bital.keras.models.replay import State
-from bital.keras.variables import commit, values_of
+from bital.keras.variables import arrays_of, commit
 
 _CACHE = 256 << 10  # bytes of weights and states that a block has at most, if it can
 _BLOCKS = 8  # that there are at least, so that threads find work
@@ -59,7 +59,7 @@ class Network:
     @property
     def state(self) -> State:
         """Weights, the optimizer's state and other values, as they are now."""
-        return values_of(self._trainable), self.model.optimizer.state, values_of(self._others)
+        return arrays_of(self._trainable), self.model.optimizer.state, arrays_of(self._others)
 
     def take(self, state: State) -> None:
         """Let the model have these weights, state and other values."""

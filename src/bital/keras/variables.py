@@ -80,7 +80,12 @@ class Variable(NDArrayOperatorsMixin):
 
     @property
     def value(self) -> Any:
-        """The array itself: not a copy, and a traced one within a training step."""
+        """The array itself: not a copy, and a traced one within a training step.
+
+        If it was left on a device it comes from there now, and is given back at the next step.
+        """
+        if type(self._value) is bital.DeviceArray:
+            self._value = np.asarray(self._value)
         return self._value
 
     @property
@@ -112,11 +117,11 @@ class Variable(NDArrayOperatorsMixin):
     @property
     def T(self) -> Any:
         """The transposed value."""
-        return self._value.T
+        return self.value.T
 
     def numpy(self) -> np.ndarray:
         """Return a copy of the value as a plain array."""
-        return np.array(self._value)
+        return np.array(self.value)
 
     def assign(self, value: Any) -> Variable:
         """Replace the value by a copy of ``value`` in this variable's dtype; return the variable.
@@ -134,7 +139,7 @@ class Variable(NDArrayOperatorsMixin):
             )
         if isinstance(value, Variable):
             value = value.value
-        if isinstance(value, (np.ndarray, np.generic, int, float, list, tuple)):
+        if isinstance(value, (np.ndarray, np.generic, bital.DeviceArray, int, float, list, tuple)):
             self._value = np.array(value, dtype=self._dtype)
         else:
             self._value = value.astype(self._dtype)
@@ -142,23 +147,23 @@ class Variable(NDArrayOperatorsMixin):
 
     def reshape(self, *shape: Any) -> Any:
         """Return the value in another shape."""
-        return self._value.reshape(*shape)
+        return self.value.reshape(*shape)
 
     def astype(self, dtype: Any) -> Any:
         """Return the value in another dtype."""
-        return self._value.astype(dtype)
+        return self.value.astype(dtype)
 
     def __getitem__(self, index: Any) -> Any:
-        return self._value[_plain(index)]
+        return self.value[_plain(index)]
 
     def __len__(self) -> int:
         return len(self._value)
 
     def __float__(self) -> float:
-        return float(self._value)
+        return float(self.value)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return np.array(self._value, dtype=dtype, copy=copy)
+        return np.array(self.value, dtype=dtype, copy=copy)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
         out = options.pop("out", None)
@@ -204,7 +209,7 @@ def _store(place: Any, value: Any) -> Any:
 def holding(variables: Iterable[Variable], values: Iterable[Any]) -> Iterator[None]:
     """Let the variables have other values, such as traced ones, within the block."""
     pairs = list(zip(variables, values, strict=True))
-    kept = [variable.value for variable, _ in pairs]
+    kept = [variable._value for variable, _ in pairs]
     try:
         for variable, value in pairs:
             variable._value = value
@@ -221,8 +226,13 @@ def called(variables: Iterable[Variable], values: Iterable[Any]) -> tuple[Any, .
 
 
 def values_of(variables: Iterable[Variable]) -> tuple[Any, ...]:
-    """Return the values, not copied."""
+    """Return the values, not copied, and on a device if they are there."""
     return tuple([variable._value for variable in variables])
+
+
+def arrays_of(variables: Iterable[Variable]) -> tuple[Any, ...]:
+    """Return the values, not copied, in NumPy's memory."""
+    return tuple([variable.value for variable in variables])
 
 
 def commit(variables: Iterable[Variable], values: Iterable[Any]) -> None:

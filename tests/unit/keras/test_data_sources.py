@@ -10,7 +10,7 @@ import bital
 from bital import keras
 from bital.errors import ArgumentError, DataError, NonFiniteLossError, ShapeError
 from bital.keras import layers
-from bital.keras.models.data import mapped
+from bital.keras.models.data import mapped, parts
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(53, 4)).astype(np.float32)
@@ -169,7 +169,7 @@ class TestBatches:
 @pytest.fixture
 def on_disk(tmp_path, monkeypatch):
     """X and Y as files, read in parts of two batches of 8."""
-    monkeypatch.setattr(mapped, "_PART_BYTES", 2 * 8 * 5 * 4)
+    monkeypatch.setattr(parts, "_PART_BYTES", 2 * 8 * 5 * 4)
     np.save(tmp_path / "x.npy", X)
     np.save(tmp_path / "y.npy", Y)
     return np.load(tmp_path / "x.npy", mmap_mode="r"), np.load(tmp_path / "y.npy", mmap_mode="r")

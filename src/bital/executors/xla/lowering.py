@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from jax import numpy as jnp
 
+from bital.executors.xla import precision
 from bital.executors.xla.table import CONTROL, checked_rule_of, rule_of
 from bital.program import Atom, Equation, Literal, Program, Var, subprograms
 
@@ -23,6 +24,12 @@ _NONE = np.zeros(3, np.int64)
 class Lowering:
     """A Program that is being traced by JAX.
 
+    Parameters
+    ----------
+    program : Program
+    products : {"float32", "bfloat16"}
+        In which products of float32 are taken.
+
     Attributes
     ----------
     errors : list of callable
@@ -32,8 +39,9 @@ class Lowering:
         nothing was checked.
     """
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, products: str = "float32") -> None:
         self.program = program
+        self.products = products
         self.errors: list[Error] = []
         self.fault: Any = None
         self.__name__ = program.name
@@ -66,9 +74,16 @@ class Lowering:
         checked = checked_rule_of(equation)
         if checked is not None:
             result = checked(self, equation, *operands)
+        elif self._narrow(equation, operands):
+            result = precision.dot_general(*operands, **equation.params)
         else:
             result = rule_of(equation)(*operands, **equation.params)
         return result if equation.primitive.multiple_results else [result]
+
+    def _narrow(self, equation: Equation, operands: list[Any]) -> bool:
+        """Whether this is a product that is taken in bfloat16."""
+        narrow = self.products == "bfloat16" and equation.primitive.name == "dot_general"
+        return narrow and precision.applies(operands)
 
     # --- faults
 

@@ -135,4 +135,4 @@ def _is_finite(state: Any) -> bool:
 
 def current(steps: Steps, optimizer: Any) -> State:
     """The state as it is now."""
-    return values_of(steps.trainable), optimizer.state, values_of(steps.others)
+    return values_of(steps.trainable), optimizer._state, values_of(steps.others)

@@ -44,6 +44,7 @@ class Run:
     listeners: CallbackList
     interrupt: interrupts.Interrupt
     replay: Replay
+    placing: data.Placing
     session: Session | None = None
 
 
@@ -64,18 +65,43 @@ class Runner:
         interrupt: interrupts.Interrupt,
         session: Session | None = None,
     ) -> Run:
-        return Run(listeners, interrupt, Replay(self._programs_run), session)
+        placing = data.Placing(self.executor)
+        return Run(listeners, interrupt, Replay(self._programs_run), placing, session)
 
     def _pace(self, kind: str, size: int) -> interrupts.Pace:
         """What is known, from trainings before too, of how many steps of this size a call takes."""
         return self._paces.setdefault((kind, size), interrupts.Pace())
+
+    def _epoch(
+        self,
+        epoch: int,
+        train: Source,
+        test: Source | None,
+        sizes: tuple[int, int],
+        order: Any,
+        seed: int,
+        run: Run,
+    ) -> None:
+        """Train on all batches, of the first of two sizes; measure; tell everybody."""
+        run.listeners.epoch_begin(epoch)
+        logs = self._train_epoch(train, sizes[0], order, bital.random.key(seed), epoch, run)
+        if test is not None:
+            logs |= self._validated(test, sizes[1], run)
+        run.session.leave()
+        run.listeners.epoch_end(epoch, logs)
+        run.session.at(epoch + 1, 0, logs=logs)
+
+    def _validated(self, test: Source, size: int, run: Run) -> dict[str, float]:
+        found = self._test_epoch(test, size, run)
+        run.interrupt.check()
+        return {f"val_{name}": value for name, value in found.items()}
 
     def _train_epoch(
         self, samples: Source, size: int, order: Any, key: Any, epoch: int, run: Run
     ) -> dict[str, float]:
         place = run.session.entered(epoch)
         sums = self._steps().zero_sums() if place.sums is None else place.sums
-        with contextlib.closing(samples.parts(size, order, place.batch)) as parts:
+        with contextlib.closing(run.placing.parts(samples, size, order, place.batch)) as parts:
             for part in parts:
                 sums = self._train_part(
                     part, sums, key, epoch, max(place.batch - part.first, 0), run
@@ -120,7 +146,8 @@ class Runner:
     def _test_epoch(self, samples: Source, size: int, run: Run) -> dict[str, float]:
         sums = self._steps().zero_sums()
         run.listeners.test_begin()
-        with contextlib.closing(samples.in_place(self.dtype).parts(size, None)) as parts:
+        in_place, size = samples.in_place(self.dtype), run.placing.rounded(size)
+        with contextlib.closing(run.placing.parts(in_place, size)) as parts:
             for part in parts:
                 sums = self._test_part(part, sums, run)
         logs = self._logs(sums)
@@ -149,7 +176,8 @@ class Runner:
 
     def _looped(self, part: data.Part) -> int:
         """Return how many batches, all of one size, the loop within the program takes."""
-        return part.whole if part.whole > 1 and not self.run_eagerly else 0
+        many = part.whole > 1 or part.looped is not None
+        return part.whole if many and not self.run_eagerly else 0
 
     def _train(
         self,
@@ -174,11 +202,14 @@ class Runner:
             state = current(steps, optimizer)
             if replay is not None:
                 replay.before(state, *call, places, held=held)
-            weights, optimizer.state, others, *rest = self._programs_run(name, state, *call[1:])
+            weights, kept, others, *rest = self._programs_run(name, state, *call[1:])
+            optimizer.state = kept
             commit(steps.trainable, weights)
             commit(steps.others, others)
+            if any(type(weight) is bital.DeviceArray for weight in weights):
+                self._ready.clear()  # what is ready may be another executor's
             if replay is not None:
-                replay.after((weights, optimizer.state, others))
+                replay.after((weights, kept, others))
         return rest
 
     def _programs_run(
@@ -204,6 +235,7 @@ class Runner:
             if self._predict_program is None:
                 self._predict_program = self._shared_predictor(variables)
             values = values_of(variables)
+            x = data.Placing(self.executor).inputs(x)
             outputs = self._predict_program(values, x)
             alone = isinstance(x, np.ndarray) and hasattr(outputs, "shape")
             if alone and not self.run_eagerly and len(x) <= LOOKING_BATCH:
@@ -281,13 +313,15 @@ class Runner:
 
     def _shared_programs(self, steps: Steps) -> dict[str, Any]:
         """The compiled steps, those of a model of the same description if there was one."""
-        donated = {"train": (0, 1), "train_many": (0, 1), "test": (), "test_many": ()}
+        state = (0, 1, 2)
+        places = {"train": ((0, 1), state), "train_many": ((0, 1), state)}
+        places |= {"test": ((), ()), "test_many": ((), ())}
         return self._shared_over(
             "steps",
             steps,
             lambda steps: {
-                name: self._jit(alone(steps.model, getattr(steps, name)), given)
-                for name, given in donated.items()
+                name: self._jit(alone(steps.model, getattr(steps, name)), *given_and_kept)
+                for name, given_and_kept in places.items()
             },
         )
 
@@ -309,10 +343,10 @@ class Runner:
 
         return sharing.shared(key, over_copy)
 
-    def _jit(self, function: Any, donated: tuple[int, ...] = ()) -> Any:
+    def _jit(self, function: Any, donated: tuple[int, ...] = (), kept: tuple[int, ...] = ()) -> Any:
         if self.run_eagerly:
             return function
-        return bital.jit(function, donate_argnums=donated, executor=self.executor)
+        return bital.jit(function, donate_argnums=donated, executor=self.executor, on_device=kept)
 
     def __getstate__(self) -> dict[str, Any]:
         """What pickle and copy take along: everything but compiled programs and the lock."""

@@ -7,6 +7,7 @@ and runs them; callbacks look at logs and at the model between calls.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,7 +22,7 @@ from bital.keras.layers.calling import as_shapes, by_probing, collecting_losses
 from bital.keras.models import data, interrupts, resuming
 from bital.keras.models.logs import as_result, require_finite_loss
 from bital.keras.models.objective import Objective
-from bital.keras.models.running import LOOKING_BATCH, Run, Runner, Source
+from bital.keras.models.running import LOOKING_BATCH, Runner, Source
 
 
 class Request(NamedTuple):
@@ -120,6 +121,8 @@ class Trainer(Runner):
         validation_freq: int = 1,
         seed: int | None = None,
         resume: Any = None,
+        devices: Any = None,
+        shard_weights: bool | int = False,
     ) -> History:
         """Train the model; return the history of its logs.
 
@@ -167,6 +170,9 @@ class Trainer(Runner):
             A folder for checkpoints of this training. If it holds some, training goes on from the
             newest, and ends in the same bits as if it had never stopped; if it was at its end,
             the history is returned at once, and a larger ``epochs`` goes on.
+        devices, shard_weights : optional
+            On the executor ``xla``: share each batch among so many devices, or "all", and cut large
+            weights too; see `bital.distribution`, which says the same for everything in a block.
 
         Raises
         ------
@@ -210,23 +216,20 @@ class Trainer(Runner):
                 seed=given,
             )
         with (
+            nullcontext() if devices is None else config.distribution(devices, shard_weights),
             interrupts.deferred() as interrupt,
             resuming.Session(resume, self, listeners, told) as session,
             listeners.training(),
             session.saving(),
         ):
             run = self._run(listeners, interrupt, session)
+            run.placing.check("fit", size)
             place, seed = session.start(first, seed)
             last = place.epoch if self.stop_training and not place.batch else epochs
             for epoch in range(place.epoch, last):
-                listeners.epoch_begin(epoch)
                 order = train.order(seed, epoch) if shuffle else None
-                logs = self._train_epoch(train, size, order, bital.random.key(seed), epoch, run)
-                if test is not None and (epoch + 1) % every == 0:
-                    logs |= self._validated(test, looking, run)
-                session.leave()
-                listeners.epoch_end(epoch, logs)
-                session.at(epoch + 1, 0, logs=logs)
+                measured = test if (epoch + 1) % every == 0 else None
+                self._epoch(epoch, train, measured, (size, looking), order, seed, run)
                 if self.stop_training:
                     break
         self.optimizer.finalize_variable_values()
@@ -396,11 +399,6 @@ class Trainer(Runner):
         self.history = listeners.history
         self.stop_training = False
         return listeners
-
-    def _validated(self, test: Source, size: int, run: Run) -> dict[str, float]:
-        found = self._test_epoch(test, size, run)
-        run.interrupt.check()
-        return {f"val_{name}": value for name, value in found.items()}
 
     def _told(self, train: Source, test: Source | None, **arguments: Any) -> dict[str, Any]:
         """What makes this training the one that it is."""

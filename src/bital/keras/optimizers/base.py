@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from bital import DeviceArray, tree
 from bital.errors import ArgumentError
 from bital.keras import checks
 from bital.keras.optimizers import schedules
@@ -73,7 +74,22 @@ class Optimizer:
         self._learning_rate = None if callable(given) else float(given)
         self._variables: list[Variable] | None = None
         self._excluded: dict[str, list[str]] = {}
-        self.state: dict[str, Any] | None = None
+        self._state: dict[str, Any] | None = None
+
+    @property
+    def state(self) -> dict[str, Any] | None:
+        """What the rule remembers: counts, and arrays like the weights. None before ``build``.
+
+        What was left on a device comes from there now, and is given back at the next step.
+        """
+        self._state = tree.map(
+            lambda leaf: np.asarray(leaf) if isinstance(leaf, DeviceArray) else leaf, self._state
+        )
+        return self._state
+
+    @state.setter
+    def state(self, value: dict[str, Any] | None) -> None:
+        self._state = value
 
     @classmethod
     def _argument_names(cls) -> list[str]:
@@ -88,7 +104,7 @@ class Optimizer:
         """
         if self._learning_rate is not None:
             return self._learning_rate
-        state = self.state or {"iterations": np.int64(0)}
+        state = self._state or {"iterations": np.int64(0)}
         return float(self.rule.rate(state))
 
     @learning_rate.setter
@@ -112,7 +128,7 @@ class Optimizer:
     @property
     def iterations(self) -> int:
         """Number of steps taken."""
-        return 0 if self.state is None else int(self.state["iterations"])
+        return 0 if self._state is None else int(self._state["iterations"])
 
     @property
     def variables(self) -> list[np.ndarray]:

@@ -9,7 +9,7 @@ import numpy as np
 
 import bital
 from bital.keras import random_state
-from bital.keras.variables import commit, values_of
+from bital.keras.variables import arrays_of, commit
 from bital.nn.optimizers import LBFGSResult, minimize_lbfgs
 
 
@@ -67,10 +67,13 @@ def fit_lbfgs(
     >>> model.get_weights()[1].round(6)
     array([0.5])
     """
+    from bital.keras.models import data  # models import this package
+
     samples = model._data("fit_lbfgs", x, y, sample_weight).in_place(model.dtype)
     model._require_trainable("fit_lbfgs")
     steps = model._steps()
-    arrays, others = samples.whole(), values_of(steps.others)
+    placing = data.Placing(model.executor)
+    arrays, others = placing.resident(samples.whole()), arrays_of(steps.others)
 
     def made(steps: Any) -> Any:
         def loss(weights: Any, arrays: Any, others: Any, key: Any) -> Any:
@@ -85,7 +88,7 @@ def fit_lbfgs(
     slope = model._shared_over("lbfgs", steps, made)
     found = minimize_lbfgs(
         lambda weights: slope(weights, arrays, others, key),
-        values_of(steps.trainable),
+        arrays_of(steps.trainable),
         max_iterations,
         tolerance,
         memory,

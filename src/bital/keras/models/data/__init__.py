@@ -17,6 +17,7 @@ from bital.keras.models.data.frames import plain
 from bital.keras.models.data.mapped import Mapped, is_mapped
 from bital.keras.models.data.padding import bucket, padded
 from bital.keras.models.data.parts import Arrays, Part, stack
+from bital.keras.models.data.placing import Placing
 from bital.keras.models.data.samples import Data, Limited, limited, readable
 from bital.keras.models.data.trees import inputs, outputs
 
@@ -27,6 +28,7 @@ __all__ = [
     "Limited",
     "Mapped",
     "Part",
+    "Placing",
     "batch_size",
     "bucket",
     "features",

@@ -12,7 +12,7 @@ import numpy as np
 from bital import tree
 from bital.errors import ArgumentError, DataError
 from bital.keras import random_state
-from bital.keras.models.data.parts import Part, prefetched
+from bital.keras.models.data.parts import Bring, Part, prefetched
 from bital.keras.models.data.samples import Data
 
 _PART_BYTES = 16 << 20
@@ -106,9 +106,11 @@ class Batches:
             return None
         return random_state.permutation(seed, epoch, self._steps)
 
-    def parts(self, size: int, order: np.ndarray | None, skip: int = 0) -> Iterator[Part]:
+    def parts(
+        self, size: int, order: np.ndarray | None, skip: int = 0, bring: Bring = iter
+    ) -> Iterator[Part]:
         """Yield the batches of an epoch, several at a time, but for the first ``skip``."""
-        parts = self._grouped(self._raw(order, skip), skip)
+        parts = bring(self._grouped(self._raw(order, skip), skip))
         yield from prefetched(parts) if self.repeatable else parts
         if hasattr(self._source, "on_epoch_end"):
             self._source.on_epoch_end()

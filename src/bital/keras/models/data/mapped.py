@@ -13,10 +13,8 @@ import numpy as np
 from bital import tree
 from bital.errors import ArgumentError, DataError
 from bital.keras import checks, random_state
-from bital.keras.models.data.parts import Part, prefetched
+from bital.keras.models.data.parts import Bring, Part, batches_at_once, prefetched
 from bital.keras.models.data.samples import Data
-
-_PART_BYTES = 32 << 20
 
 
 def is_mapped(value: Any) -> bool:
@@ -114,13 +112,14 @@ class Mapped:
         """Return the order of the samples in an epoch: that of the same arrays in memory."""
         return random_state.permutation(seed, epoch, len(self))
 
-    def parts(self, size: int, order: np.ndarray | None, skip: int = 0) -> Iterator[Part]:
+    def parts(
+        self, size: int, order: np.ndarray | None, skip: int = 0, bring: Bring = iter
+    ) -> Iterator[Part]:
         """Yield batches in this order, a few at a time, but for the first ``skip``."""
-        return prefetched(self._read_parts(size, order, skip))
+        return prefetched(bring(self._read_parts(size, order, skip)))
 
     def _read_parts(self, size: int, order: np.ndarray | None, skip: int) -> Iterator[Part]:
-        row = sum(math.prod(a.shape[1:]) * a.itemsize for a in tree.leaves(self._given))
-        most = max(1, _PART_BYTES // max(1, size * row)) * size
+        most = batches_at_once(self._given, size) * size
         for start in range(skip * size, len(self), most):
             stop = min(start + most, len(self))
             places = np.arange(start, stop) if order is None else order[start:stop]

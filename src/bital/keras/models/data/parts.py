@@ -6,19 +6,25 @@ import contextvars
 import math
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from bital import tree
+
 if TYPE_CHECKING:
     from bital.keras.models.data.samples import Data
 
 Item = TypeVar("Item")
+_PART_BYTES = 32 << 20
 
 Arrays = tuple[Any, Any, Any]
 """Inputs, targets and sample weights: trees of arrays."""
+
+Bring = Callable[[Iterator["Part"]], Iterator["Part"]]
+"""What brings parts to where they are computed with, in the thread that makes them."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,8 @@ class Part:
         Where in ``data`` the samples stand, in the order of training.
     origin : array of int, optional
         Where the samples stand in the whole of the data.
+    looped : (arrays, rows), optional
+        What a loop over the whole batches reads, if that is on a device.
     """
 
     data: Data
@@ -47,6 +55,7 @@ class Part:
     first: int = 0
     order: np.ndarray | None = None
     origin: np.ndarray | None = None
+    looped: tuple[Arrays, Any] | None = None
 
     @property
     def whole(self) -> int:
@@ -58,8 +67,10 @@ class Part:
         """How many batches there are."""
         return math.ceil(self.rows / self.size)
 
-    def stacked(self) -> tuple[Arrays, np.ndarray | None]:
+    def stacked(self) -> tuple[Arrays, Any]:
         """Return the arrays that a loop over batches reads, and the rows of each batch or None."""
+        if self.looped is not None:
+            return self.looped
         if self.order is None:
             return self.data.stacked(self.size), None
         return self.data.whole(), stack(self.order, self.size)
@@ -81,6 +92,12 @@ def stack(array: np.ndarray, size: int) -> np.ndarray:
     """Return the whole batches of an array: ``(samples, ...) -> (batches, size, ...)``."""
     count = len(array) // size
     return array[: count * size].reshape(count, size, *array.shape[1:])
+
+
+def batches_at_once(arrays: Any, size: int) -> int:
+    """Return how many batches of samples like these are worth a part of their own."""
+    row = sum(math.prod(a.shape[1:]) * a.itemsize for a in tree.leaves(arrays))
+    return max(1, _PART_BYTES // max(1, size * row))
 
 
 def prefetched(items: Iterable[Item]) -> Iterator[Item]:

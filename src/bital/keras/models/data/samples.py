@@ -12,7 +12,7 @@ import numpy as np
 from bital import tree
 from bital.errors import ArgumentError
 from bital.keras import checks, random_state
-from bital.keras.models.data.parts import Arrays, Part, stack
+from bital.keras.models.data.parts import Arrays, Bring, Part, stack
 
 
 @dataclass(frozen=True)
@@ -81,10 +81,13 @@ class Data:
         """Return the order of the samples in an epoch."""
         return random_state.permutation(seed, epoch, len(self))
 
-    def parts(self, size: int, order: np.ndarray | None, skip: int = 0) -> Iterator[Part]:
+    def parts(
+        self, size: int, order: np.ndarray | None, skip: int = 0, bring: Bring = iter
+    ) -> Iterator[Part]:
         """Yield the one part that all batches are; an order may leave samples out."""
         del skip
-        yield Part(self, size, len(self) if order is None else len(order), 0, order)
+        whole = Part(self, size, len(self) if order is None else len(order), 0, order)
+        yield from bring(iter([whole]))
 
     def whole(self) -> Arrays:
         """Return all samples."""
@@ -113,10 +116,12 @@ class Limited(Data):
         """Return the number of batches."""
         return min(self.count, super().steps(size))
 
-    def parts(self, size: int, order: np.ndarray | None, skip: int = 0) -> Iterator[Part]:
+    def parts(
+        self, size: int, order: np.ndarray | None, skip: int = 0, bring: Bring = iter
+    ) -> Iterator[Part]:
         """Yield the one part that the batches are."""
         order = np.arange(len(self)) if order is None else order
-        return super().parts(size, order[: self.count * size], skip)
+        return super().parts(size, order[: self.count * size], skip, bring)
 
 
 def limited(samples: Any, count: int | None, size: int) -> Any:
