@@ -7,7 +7,8 @@ whose i come from one factor and whose k come from the other is the transpose, a
 has s - 1 zeros between its elements. The largest, least or sum over every k is a pool, and so is a
 fold of what is the same at every k.
 
-What does not hold exactly to this stays what it is.
+What does not hold exactly to this stays what it is. On a CPU, where XLA takes longer for a
+convolution with groups or a large kernel than for the product, so do these.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import jax
 import numpy as np
 from jax import lax
 from jax import numpy as jnp
@@ -55,8 +57,25 @@ def recognised(program: Program) -> list[Equation]:
         read = _READERS.get(equation.primitive.name)
         type = equation.outputs[0].type
         new = read(definitions, equation) if read and type.size and type.dtype.kind == "f" else None
-        found.append(new or equation)
+        found.append(new if new and _pays(new) else equation)
     return found
+
+
+def _pays(equation: Equation) -> bool:
+    if equation.primitive is POOL or platform() != "cpu":
+        return True
+    params, kernel = equation.params, equation.inputs[1].type.shape
+    shared = {n for n in params["left"] if n >= 0} & {*params["right"]} & {*params["out"]}
+    size = math.prod(n for label, n in zip(params["right"], kernel, strict=True) if label < 0)
+    places = math.prod(
+        n for label, n in zip(params["out"], params["shape"], strict=True) if label < 0
+    )
+    return not shared and size <= places
+
+
+def platform() -> str:
+    """The kind of device that JAX uses."""
+    return str(jax.default_backend())
 
 
 def _shown(definitions: Definitions, atom: Atom, name: str) -> tuple[Equation, Shape] | None:
