@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from agreement import without_warnings
 from tables import TOLERANCES
 
+from bital import tree
 from bital.primitives import REGISTRY, evaluate
 from bital.primitives.control import observing
 from bital.program import Equation, Literal, Program
@@ -36,11 +36,18 @@ _OF_TERMS, _EXACT = frozenset(_SUMS.split()), frozenset(_OTHERS.split())
 assert REGISTRY.keys() >= _OF_TERMS | _EXACT
 
 
-def explained(program: Program, values: Sequence[Any], got: Any, want: Any) -> list[Any]:
-    """`got`, with `want` wherever rounding explains the difference."""
+def explained(program: Program, arguments: Sequence[Any], got: Any, want: Any) -> list[Any]:
+    """The results in `got`, with those in `want` wherever rounding explains the difference."""
+    values = [
+        np.asarray(leaf, var.type.dtype)[()]
+        for leaf, var in zip(tree.leaves(arguments), program.inputs, strict=True)
+    ]
+    got, want = ([*map(np.asarray, tree.leaves(each))] for each in (got, want))
+    if [(a.shape, a.dtype) for a in got] != [(b.shape, b.dtype) for b in want]:
+        return got
     results = []
     for a, b, bound in zip(got, want, bounds(program, values, want), strict=True):
-        with without_warnings():
+        with np.errstate(all="ignore"):
             results.append(np.where((a != b) & (_apart(a, b) <= bound), b, a))
     return results
 
@@ -48,7 +55,7 @@ def explained(program: Program, values: Sequence[Any], got: Any, want: Any) -> l
 def bounds(program: Program, values: Sequence[Any], want: Sequence[Any]) -> list[Any]:
     """For each result the errors that rounding explains, element by element."""
     found = [np.zeros(np.shape(each)) for each in want]
-    with without_warnings():
+    with np.errstate(all="ignore"):
         for seed in range(SAMPLES):
             with observing(_Moving(seed)):
                 results = evaluate(program, tuple(values))

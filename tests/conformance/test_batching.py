@@ -42,10 +42,12 @@ def test_batching(row: Row, executor: str) -> None:
         ]
         wanted = [attempt(row.function, each) for each in loop]
         want = [np.stack(leaves) for leaves in zip(*map(tree.leaves, wanted), strict=True)]
+        mapped = bital.vmap(row.function, in_axes=axes)
         with without_warnings():
-            got = bital.vmap(row.function, in_axes=axes)(*arguments)
+            got = mapped(*arguments)
         rtol = 4 * tolerance(want, *arguments, rtol=row.rtol)
-        assert_equal_results(tree.leaves(got), want, rtol, f"{row.name} over {axes}")
+        where = f"{row.name} over {axes}"
+        assert_equal_results(tree.leaves(got), want, rtol, where, mapped, arguments)
 
 
 @pytest.mark.compiles
@@ -54,7 +56,8 @@ def test_batching_along_the_last_axis(row: Row, executor: str) -> None:
     rows = [row.arguments(row.main_dtype, seed=seed)[0] for seed in range(SIZE)]
     wanted = [attempt(row.function, [each]) for each in rows]
     want = [np.stack(leaves, axis=-1) for leaves in zip(*map(tree.leaves, wanted), strict=True)]
+    mapped, arguments = bital.vmap(row.function, in_axes=-1, out_axes=-1), [np.stack(rows, axis=-1)]
     with without_warnings():
-        got: Any = bital.vmap(row.function, in_axes=-1, out_axes=-1)(np.stack(rows, axis=-1))
+        got: Any = mapped(*arguments)
     rtol = 4 * tolerance(want, *rows, rtol=row.rtol)
-    assert_equal_results(tree.leaves(got), want, rtol, row.name)
+    assert_equal_results(tree.leaves(got), want, rtol, row.name, mapped, arguments)

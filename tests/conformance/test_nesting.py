@@ -33,7 +33,7 @@ def test_nesting(row: Row, executor: str) -> None:
             value, slope, *results = traced(*arguments)
             assert (value, slope) == (6.0, 3.0)
             for each in results:
-                assert_equal_results(each, want, rtol, row.name)
+                assert_equal_results(each, want, rtol, row.name, row.function, arguments)
 
 
 def test_inner_writes_to_a_copy_of_an_outer_array() -> None:

@@ -146,9 +146,10 @@ def _check_calls(
     before = copies(values)
     with without_warnings():
         for _ in range(2):
-            assert_equal_results(run(list(values)), want, rtol, where)
+            assert_equal_results(run(list(values)), want, rtol, where, program, values)
             given = donating(copies(values))
-            assert_equal_results(given, want, rtol, f"{where}, arguments donated")
+            also = f"{where}, arguments donated"
+            assert_equal_results(given, want, rtol, also, program, values)
     for value, kept in zip(values, before, strict=True):
         np.testing.assert_array_equal(value, kept)
 
