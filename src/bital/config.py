@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar, Token
 
 from bital.errors import ArgumentError
-from bital.executors import DeviceExecutor, devices_of, get_executor, is_installed
+from bital.executors import ALONE, Alone, DeviceExecutor, devices_of, get_executor, is_installed
 
 # The environment is read once: a jitted call asks often.
 _executor: ContextVar[str | None] = ContextVar(
@@ -44,6 +44,12 @@ def executor_name(asked: str | None = None) -> str:
 def device_executor(asked: str | None = None) -> DeviceExecutor | None:
     """The executor in force, if arrays may stay on a device of its own; else None."""
     return devices_of(executor_name(asked))
+
+
+def processes(asked: str | None = None) -> Alone:
+    """Those that compute together on the executor in force: this one alone, or several."""
+    device = device_executor(asked)
+    return ALONE if device is None else device.processes
 
 
 def is_chosen() -> bool:

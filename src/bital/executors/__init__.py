@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from bital.executors.alone import ALONE as ALONE
+from bital.executors.alone import Alone as Alone
 from bital.executors.device_array import DeviceArray as DeviceArray
 from bital.executors.executor import Compiled as Compiled
 from bital.executors.executor import DeviceExecutor as DeviceExecutor

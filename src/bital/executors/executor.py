@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol
 
 from bital.errors import ExecutorError, MissingExtraError
+from bital.executors.alone import Alone
 from bital.executors.device_array import DeviceArray
 from bital.program import Array, Program
 
@@ -55,6 +56,7 @@ class DeviceExecutor(Executor, Protocol):
         ...
 
     devices: int
+    processes: Alone
 
     def place(self, array: Array, batch_axis: int | None = None) -> DeviceArray:
         """Copy an array to the device.

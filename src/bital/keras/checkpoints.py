@@ -227,6 +227,26 @@ class Folder:
         os.replace(temporary, self.path / "best.safetensors")
 
 
+class Elsewhere(Folder):
+    """The same folder in a process that leaves it to another."""
+
+    def __init__(self, options: Checkpoints) -> None:
+        self.options, self.path = options, options.folder
+        self.failed, self.seconds, self._thread = None, 0.0, None
+
+    def close(self) -> None:
+        """Do nothing, as the other methods."""
+
+    def newest(self) -> Any:
+        """Return None."""
+
+    def write(self, state: Any, best: bool = False, wait: bool = False) -> None:
+        """Do nothing."""
+
+    def clear(self) -> None:
+        """Do nothing."""
+
+
 def load(path: str | Path) -> Any:
     """Return the state that a checkpoint holds.
 
@@ -293,4 +313,4 @@ def sample_of(array: np.ndarray, rows: int = 64) -> str:
     return f"{array.dtype.name}{list(array.shape)} with checksum {found:08x}"
 
 
-__all__ = ["Checkpoints", "Folder", "load", "sample_of"]
+__all__ = ["Checkpoints", "Elsewhere", "Folder", "load", "sample_of"]

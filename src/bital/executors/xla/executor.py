@@ -7,10 +7,11 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax.experimental import multihost_utils
 
+from bital.executors.alone import ALONE
 from bital.executors.device_array import DeviceArray
 from bital.executors.executor import Compiled
+from bital.executors.xla import processes
 from bital.executors.xla.layout import Layout, layout_of
 from bital.executors.xla.lowering import Lowering
 from bital.passes import optimize
@@ -39,6 +40,7 @@ class XlaExecutor:
         self.layout = layout
         self.precision = precision
         self.devices = 1 if layout is None else layout.count
+        self.processes = ALONE if layout is None else processes.together()
 
     def configured(self, options: Sequence[str]) -> XlaExecutor:
         """The executor with options: ``"bfloat16"``, and those of `layout_of`."""
@@ -72,7 +74,7 @@ class XlaExecutor:
             function.lower(*types)  # what cannot be lowered is said now
 
         def run(arguments: Sequence[Any]) -> list[Any]:
-            with _all_dtypes(True):
+            with _all_dtypes(True), processes.translated():
                 arrays = [a.buffer.array if type(a) is DeviceArray else a for a in arguments]
                 for index in given:
                     if type(arguments[index]) is not DeviceArray:
@@ -121,10 +123,7 @@ class Buffer:
 
     def fetch(self) -> np.ndarray:
         """A copy in NumPy's memory."""
-        array = self.array
-        if not (array.is_fully_addressable or array.is_fully_replicated):
-            array = multihost_utils.process_allgather(array, tiled=True)  # by all processes
-        return np.array(array)
+        return np.array(processes.gathered(self.array))
 
     def copy(self) -> Buffer:
         """A copy on the device."""

@@ -242,7 +242,12 @@ class Line:
 
     async def serve(self, answer: Answer, host: str | None, port: int) -> int:
         """Listen on a port, and close it at the end; returns its number."""
-        server = await asyncio.start_server(answer, host, port)
+
+        async def answered(reader: StreamReader, writer: StreamWriter) -> None:
+            with contextlib.suppress(asyncio.CancelledError):  # Python 3.11 logs it
+                await answer(reader, writer)
+
+        server = await asyncio.start_server(answered, host, port)
         number: int = server.sockets[0].getsockname()[1]
 
         async def keep() -> None:

@@ -11,6 +11,7 @@ import contextlib
 import ctypes
 import os
 import queue
+import re
 import socket
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,15 +21,18 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.experimental import multihost_utils
 
 from bital.errors import ArgumentError, ModelStateError, ProcessLostError
+from bital.executors.alone import ALONE, Alone
 from bital.executors.xla import line as lines
 from bital.program import Array
 
 SECONDS = 300.0  # that all processes have to start
 _BYE = 10.0  # seconds that those who end wait for the others
 
-# What errors of XLA have in them when the fault is that of another process or of the network.
+# How XLA's errors begin; and what they have in them when another process or the network is at fault.
+_STATUS = re.compile(r"(UNKNOWN|INTERNAL|ABORTED|CANCELLED|UNAVAILABLE|DEADLINE_\w+|FAILED_\w+):")
 _REMOTE = ("Gloo", "NCCL", "UNAVAILABLE", "DEADLINE", "onnection", "ocket", "eer")
 
 
@@ -272,6 +276,16 @@ def any_of(flag: bool) -> bool:
     return bool(_line.answer("any"))
 
 
+def shared(data: bytes) -> bytes:
+    """The bytes of process 0, in all processes, by way of the devices."""
+    if _line is None:
+        return data
+    (size,) = agree([len(data)])
+    mine = np.frombuffer(data if index() == 0 else bytes(size), np.uint8)
+    with translated():
+        return np.asarray(multihost_utils.broadcast_one_to_all(mine)).astype(np.uint8).tobytes()
+
+
 def gathered(array: Any) -> Array:
     """A global array, which may be cut over the processes, as an array of NumPy in each of them.
 
@@ -279,10 +293,32 @@ def gathered(array: Any) -> Array:
     """
     if array.is_fully_addressable or array.is_fully_replicated:
         return np.asarray(array)
-    from jax.experimental import multihost_utils
-
     with translated():
         return np.asarray(multihost_utils.process_allgather(array, tiled=True))
+
+
+class Joined(Alone):
+    """What those above the executors see of the functions here."""
+
+    def __init__(self) -> None:
+        self.index, self.count = index(), count()
+
+    def agree(self, numbers: Sequence[Any]) -> list[Any]:
+        """Return process 0's numbers."""
+        return agree(numbers)
+
+    def any_of(self, flag: bool) -> bool:
+        """Return whether it is set in any of them."""
+        return any_of(flag)
+
+    def shared(self, data: bytes) -> bytes:
+        """Return process 0's bytes."""
+        return shared(data)
+
+
+def together() -> Alone:
+    """The processes that were joined, or this one alone."""
+    return ALONE if _line is None else Joined()
 
 
 @contextmanager
@@ -303,7 +339,7 @@ def lost(error: Exception) -> Exception:
     A connection that breaks is seen at once, who is at its other end a moment later: this waits
     for it.
     """
-    if _line is None or isinstance(error, ProcessLostError):
+    if _line is None or not _STATUS.match(str(error)):
         return error
     remote = any(word in str(error) for word in _REMOTE)
     text = _line.verdict(2 * lines.BEAT + lines.SILENCE if remote else 0.5)

@@ -8,20 +8,24 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
+
+from bital import config
 
 _CALL_SECONDS = 0.1
 _GROWTH = 64  # times as many steps, at most: what a call takes beside its steps misleads
 
 
 class Interrupt:
-    """Whether Ctrl-C was pressed since the block began."""
+    """Whether Ctrl-C was pressed since the block began, in any of several processes."""
 
-    def __init__(self) -> None:
+    def __init__(self, processes: Any = None) -> None:
         self.pressed = False
+        self._processes = config.ALONE if processes is None else processes
 
     def check(self) -> None:
         """Raise KeyboardInterrupt if Ctrl-C was pressed."""
-        if self.pressed:
+        if self._processes.any_of(self.pressed):
             self.pressed = False
             raise KeyboardInterrupt
 
@@ -54,13 +58,13 @@ class Pace:
 
 
 @contextmanager
-def deferred() -> Iterator[Interrupt]:
+def deferred(processes: Any = None) -> Iterator[Interrupt]:
     """Hold Ctrl-C back until ``check`` is called, so that no step is cut in two.
 
     A step overwrites the weights in place; cut short it would leave some of them new and some old.
     Python delivers the signal to the main thread only, and only its own handler is replaced.
     """
-    interrupt = Interrupt()
+    interrupt = Interrupt(processes)
     main = threading.current_thread() is threading.main_thread()
     if not main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         yield interrupt

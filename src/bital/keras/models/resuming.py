@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,11 +18,12 @@ from typing import Any
 
 import numpy as np
 
-from bital import tree
+from bital import config, tree
 from bital.errors import ArgumentError, BitalError, CheckpointError
 from bital.keras import functions, random_state
 from bital.keras.callbacks import CallbackList
-from bital.keras.checkpoints import Checkpoints, Folder, sample_of
+from bital.keras.checkpoints import Checkpoints, Elsewhere, Folder, sample_of
+from bital.keras.plain import pack, unpack
 from bital.keras.variables import commit
 from bital.keras.vocabulary import vocabulary_of
 
@@ -65,10 +67,11 @@ class Session:
         self._best: float | None = None
         self._last = (0.0, 0, 0)  # time, epoch and steps of the last checkpoint
         self._steps = 0
+        self._processes = config.processes(model.executor)
 
     def __enter__(self) -> Session:
         if self.options is not None:
-            self.folder = Folder(self.options)
+            self.folder = (Elsewhere if self._processes.index else Folder)(self.options)
         return self
 
     def __exit__(
@@ -110,11 +113,12 @@ class Session:
         CheckpointError
             If the folder holds another training, or cannot be written to.
         """
-        self._seed = seed
+        (self._seed,) = self._processes.agree([seed])
+        self._require_same_weights()
         if self.folder is None:
-            return Place(epoch), seed
+            return Place(epoch), self._seed
         self.model._steps()  # the optimizer's state is there
-        saved = self.folder.newest()
+        saved = self._from_first(self.folder.newest())
         if saved is None:
             self._place = Place(epoch)
             self._write(self._place, wait=True)
@@ -123,7 +127,7 @@ class Session:
                     f"fit(resume={str(self.folder.path)!r}): nothing has been trained, since no "
                     f"checkpoint can be written there: {self.folder.failed}."
                 ) from self.folder.failed
-            return self._place, seed
+            return self._place, self._seed
         place = self._restored(saved)
         self._place = self._written = place
         self._last = time.perf_counter(), place.epoch, self._steps
@@ -168,16 +172,47 @@ class Session:
             or (options.steps is not None and self._steps - last_step >= options.steps)
             or (options.seconds is not None and time.perf_counter() - since >= options.seconds)
         )
-        if best or (due and self.folder.rests(since)):
+        (chosen,) = self._processes.agree([best or (due and self.folder.rests(since))])
+        if chosen:
             self._write(self._place, best)
 
     def finish(self) -> None:
         """Write the place that the training has come to, unless that has been done."""
         if self.folder is None or self._place is None:
             return
-        if self._place is not self._written or self.folder.failed is not None:
+        new = self._place is not self._written or self.folder.failed is not None
+        (new,) = self._processes.agree([new])
+        if new:  # all collect what lies in parts, one writes it
             self._write(self._place)
         self.folder.wait()
+
+    # Several processes ----------------------------------------------------------------------
+
+    def _require_same_weights(self) -> None:
+        """Refuse to begin where processes have other weights: sums over them mean nothing."""
+        if self._processes.count == 1:
+            return
+        mine = 0
+        for variable in self.model.weights:
+            mine = zlib.crc32(np.ascontiguousarray(variable.value).tobytes(), mine)
+        (first,) = self._processes.agree([mine])
+        if self._processes.any_of(mine != first):
+            raise ArgumentError(
+                f"fit: process {self._processes.index} and others of {self._processes.count} begin "
+                "with different weights. Call keras.utils.set_random_seed(1) in all of them, "
+                "before the model is made."
+            )
+
+    def _from_first(self, saved: Any) -> Any:
+        """The state that process 0 has read, in all processes."""
+        if self._processes.count == 1:
+            return saved
+        from safetensors.numpy import load, save
+
+        packed, arrays = pack(saved, "a checkpoint")
+        text = self._processes.shared(json.dumps(packed).encode())
+        tensors = self._processes.shared(save(arrays))
+        return unpack(json.loads(text), load(tensors))
 
     # State --------------------------------------------------------------------------------
 

@@ -89,6 +89,7 @@ class Runner:
             logs |= self._validated(test, sizes[1], run)
         run.session.leave()
         run.listeners.epoch_end(epoch, logs)
+        (self.stop_training,) = run.placing.processes.agree([self.stop_training])
         run.session.at(epoch + 1, 0, logs=logs)
 
     def _validated(self, test: Source, size: int, run: Run) -> dict[str, float]:
@@ -124,6 +125,7 @@ class Runner:
             before = sums[0]
             if done < looped:
                 stop = min(looped, done + (1 if listeners.every_train_batch else pace.steps))
+                (stop,) = run.placing.processes.agree([stop])
                 with pace.measured(stop - done):
                     limits = np.int64(done), np.int64(stop)
                     call = "train_many", sums, (arrays, rows, *limits), key
@@ -162,6 +164,7 @@ class Runner:
             listeners.test_batch_begin(part.first + done)
             if done < looped:
                 stop = min(looped, done + (1 if listeners.every_test_batch else pace.steps))
+                (stop,) = run.placing.processes.agree([stop])
                 with pace.measured(stop - done):
                     limits = np.int64(done), np.int64(stop)
                     sums = self._test(steps, "test_many", sums, arrays, *limits)

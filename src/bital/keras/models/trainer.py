@@ -217,7 +217,7 @@ class Trainer(Runner):
             )
         with (
             nullcontext() if devices is None else config.distribution(devices, shard_weights),
-            interrupts.deferred() as interrupt,
+            interrupts.deferred(config.processes(self.executor)) as interrupt,
             resuming.Session(resume, self, listeners, told) as session,
             listeners.training(),
             session.saving(),

@@ -33,6 +33,7 @@ class Placing:
 
     def __init__(self, executor: str | None) -> None:
         self.executor = config.device_executor(executor)
+        self.processes = config.processes(executor)
         self._known: dict[Any, tuple[Any, DeviceArray]] = {}
 
     @property
