@@ -7,8 +7,8 @@ whose i come from one factor and whose k come from the other is the transpose, a
 has s - 1 zeros between its elements. The largest, least or sum over every k is a pool, and so is a
 fold of what is the same at every k.
 
-What does not hold exactly to this stays what it is. On a CPU, where XLA takes longer for a
-convolution with groups or a large kernel than for the product, so do these.
+What does not hold exactly to this stays what it is. So do, on a CPU, convolutions with groups or a
+large kernel and transposes: XLA takes longer for them than for the product, in a loop many times.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def _pays(equation: Equation) -> bool:
     places = math.prod(
         n for label, n in zip(params["out"], params["shape"], strict=True) if label < 0
     )
-    return not shared and size <= places
+    return params["apart"] is None and not shared and size <= places
 
 
 def platform() -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from jax import numpy as jnp
 
 from bital.executors.xla import precision
+from bital.executors.xla.convolutions import recognised
 from bital.executors.xla.table import CONTROL, checked_rule_of, rule_of
 from bital.program import Atom, Equation, Literal, Program, Var, subprograms
 
@@ -59,7 +60,7 @@ class Lowering:
         def read(atom: Atom) -> Any:
             return atom.value if isinstance(atom, Literal) else values[atom]
 
-        for equation in program.equations:
+        for equation in recognised(program):
             results = self._results(equation, [read(atom) for atom in equation.inputs])
             for var, value in zip(equation.outputs, results, strict=True):
                 found, wanted = (value.shape, value.dtype), (var.type.shape, var.type.dtype)
@@ -75,14 +76,15 @@ class Lowering:
         if checked is not None:
             result = checked(self, equation, *operands)
         elif self._narrow(equation, operands):
-            result = precision.dot_general(*operands, **equation.params)
+            rule = precision.RULES[equation.primitive.name]
+            result = rule(*operands, **equation.params)
         else:
             result = rule_of(equation)(*operands, **equation.params)
         return result if equation.primitive.multiple_results else [result]
 
     def _narrow(self, equation: Equation, operands: list[Any]) -> bool:
         """Whether this is a product that is taken in bfloat16."""
-        narrow = self.products == "bfloat16" and equation.primitive.name == "dot_general"
+        narrow = self.products == "bfloat16" and equation.primitive.name in precision.RULES
         return narrow and precision.applies(operands)
 
     # --- faults

@@ -7,11 +7,14 @@ loss is needed: bfloat16 has float32's range. Sums of products are float32 too (
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from jax import lax
 from jax import numpy as jnp
+
+from bital.executors.xla import convolutions
 
 
 def applies(operands: Any) -> bool:
@@ -23,3 +26,12 @@ def dot_general(x: Any, y: Any, contract: Any, batch: Any) -> Any:
     """A product of float32 arrays, each factor rounded to 8 bits, the sums float32."""
     left, right = (jnp.asarray(operand, jnp.bfloat16) for operand in (x, y))
     return lax.dot_general(left, right, (contract, batch), preferred_element_type=np.float32)
+
+
+def convolution(x: Any, kernel: Any, **params: Any) -> Any:
+    """The same of a convolution."""
+    left, right = (jnp.asarray(operand, jnp.bfloat16) for operand in (x, kernel))
+    return convolutions.convolution(left, right, dtype=np.float32, **params)
+
+
+RULES: dict[str, Callable[..., Any]] = {"dot_general": dot_general, "convolution": convolution}
