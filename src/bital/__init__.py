@@ -39,6 +39,7 @@ from bital.api import vmap as vmap
 from bital.api import while_loop as while_loop
 from bital.config import debug_nans as debug_nans
 from bital.config import distribution as distribution
+from bital.config import joined as joined
 from bital.executors import DeviceArray as DeviceArray
 from bital.numpy_language import named_scope as named_scope
 from bital.numpy_language import supported as supported

@@ -98,7 +98,7 @@ def distribution(devices: int | str = "all", shard_weights: bool | int = False) 
     ----------
     devices : int or "all", default "all"
         How many of the devices that JAX sees; "all" are those of all processes, where
-        ``bital train --distributed`` or `jax.distributed` has joined several.
+        `joined` or ``bital train --distributed`` has joined several.
     shard_weights : bool or int, default False
         Whether large weights, and what the optimizer keeps for them, are cut into one part for each
         device. An int: from so many elements on; True: from 65,536 on. Otherwise every device has
@@ -141,6 +141,49 @@ def distribution(devices: int | str = "all", shard_weights: bool | int = False) 
         yield
     finally:
         _devices.reset(token)
+
+
+@contextmanager
+def joined(
+    coordinator: str | None = None, count: int | None = None, index: int | None = None
+) -> Iterator[Alone]:
+    """Compute together with other processes inside, on the executor ``xla``.
+
+    All run the same program, with the same data and seeds, before anything else is computed on
+    ``xla``; `distribution` then shares the work among the devices of all.
+
+    Parameters
+    ----------
+    coordinator : str, optional
+        "host:port" of process 0, which listens there.
+    count, index : int, optional
+        How many processes there are, and the number of this one from 0. What is not given is taken
+        from the variables of JAX, torchrun or Slurm: see docs/xla.md.
+
+    Yields
+    ------
+    Alone
+        With ``index`` and ``count``: process 0 is to print and to write.
+
+    Raises
+    ------
+    ArgumentError, ModelStateError
+        If something is missing or wrong, or it is too late.
+    ProcessLostError
+        If not all come within five minutes; inside, if one is lost: within a minute.
+    MissingExtraError
+        If JAX is not installed.
+
+    Examples
+    --------
+    >>> with joined("10.0.0.1:6300", 16, 3), distribution("all"):      # doctest: +SKIP
+    ...     model.fit(x, y, batch_size=4096, resume="checkpoints")
+    """
+    get_executor("xla")  # or the error that says what to install
+    from bital.executors.xla import processes as them
+
+    with them.joined(coordinator, count, index):
+        yield them.together()
 
 
 @contextmanager

@@ -11,14 +11,14 @@ import click
 from click.core import ParameterSource
 
 import bital
-from bital.cli import options, report, run_folder
+from bital.cli import options, report, run_folder, together
 from bital.cli.recording import Outcome
 from bital.cli.run_folder import RunFolder
 from bital.errors import ExecutorError, MissingExtraError, RunFolderError
 
 INTERRUPTED = 130  # 128 + SIGINT, what shells report for a program that Ctrl-C ended
 
-OF_A_COMMAND = ("out", "resume", "quiet")
+OF_A_COMMAND = ("out", "resume", "quiet", "distributed")
 """Options of ``bital train`` that say what to do now, and not what the run is."""
 
 
@@ -55,6 +55,7 @@ def train_options(seeded: str, folder: str) -> list[Callable[..., Any]]:
                      help="Go on with a run that was stopped or killed, with its own options, as "
                      "if nothing had happened."),
         click.option("--quiet", is_flag=True, help="No table and no bar while it trains."),
+        together.option,
     ]  # fmt: skip
 
 
@@ -73,7 +74,9 @@ def executor(name: str | None) -> Iterator[str]:
         yield name
 
 
-def unfinished(ctx: click.Context, resume: Path) -> tuple[RunFolder, dict[str, Any]]:
+def unfinished(
+    ctx: click.Context, resume: Path, processes: Any = bital.config.ALONE
+) -> tuple[RunFolder, dict[str, Any]]:
     """The run to go on with, and its options, checked like those of a command line.
 
     Raises
@@ -85,13 +88,16 @@ def unfinished(ctx: click.Context, resume: Path) -> tuple[RunFolder, dict[str, A
     """
     for name in ctx.params:
         given = ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
-        if given and name not in ("resume", "quiet"):
+        if given and name not in ("resume", "quiet", "distributed"):
             raise click.UsageError(
                 f"--resume goes on with the options of the run: leave --{name.replace('_', '-')} "
                 "away."
             )
-    folder = run_folder.open_unfinished(resume)
-    config = folder.read_config()
+    folder, config = RunFolder(resume, writes=False), {}
+    if processes.index == 0:
+        folder = run_folder.open_unfinished(resume)
+        config = folder.read_config()
+    (config,) = processes.agree([config])
     asked = shlex.join(["train", str(ctx.info_name)])
     if config["command"] != asked:
         raise RunFolderError(
@@ -108,6 +114,9 @@ def unfinished(ctx: click.Context, resume: Path) -> tuple[RunFolder, dict[str, A
 
 def echo_outcome(outcome: Outcome, folder: RunFolder) -> None:
     """The end of a training run."""
+    if not folder.writes:
+        _exit_if(outcome.status == "interrupted")
+        return
     stopped = {"interrupted": "Stopped with Ctrl-C: ", "finished": ""}[outcome.status]
     kept = f"epoch {outcome.best_epoch} kept" if outcome.epochs else "the weights so far are kept"
     epochs = "1 epoch" if outcome.epochs == 1 else f"{outcome.epochs} epochs"
@@ -118,6 +127,11 @@ def echo_outcome(outcome: Outcome, folder: RunFolder) -> None:
     if outcome.status == "interrupted":
         command = folder.read_config()["command"]
         click.echo(f"\nTo go on: bital {command} --resume {folder.path}")
+    _exit_if(outcome.status == "interrupted")
+
+
+def _exit_if(interrupted: bool) -> None:
+    if interrupted:
         click.get_current_context().exit(INTERRUPTED)
 
 

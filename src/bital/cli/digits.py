@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from bital.cli import common, options, recording, report, run_folder
+from bital.cli import common, options, recording, report, together
 from bital.cli.run_folder import RunFolder
 
 
@@ -52,7 +52,13 @@ def _train_options(command: Callable[..., None]) -> Any:
 @common.executor_option
 @click.pass_context
 def _train(
-    ctx: click.Context, /, out: Path | None, resume: Path | None, quiet: bool, **chosen: Any
+    ctx: click.Context,
+    /,
+    out: Path | None,
+    resume: Path | None,
+    quiet: bool,
+    distributed: bool,
+    **chosen: Any,
 ) -> None:
     """Train a classifier of handwritten digits, and write a run folder.
 
@@ -62,16 +68,19 @@ def _train(
     """
     from bital.cli import networks, train
 
-    if resume is not None:
-        unfinished, chosen = common.unfinished(ctx, resume)
-    with common.executor(chosen.pop("executor")) as name:
-        rate = chosen.pop("learning_rate")
-        rate = options.RATES[chosen["optimizer"]] if rate is None else rate
-        chosen["threads"] = chosen["threads"] or recording.default_threads(name)
-        chosen = options.complete(chosen)
-        settings = networks.Settings(executor=name, learning_rate=rate, **chosen)
-        folder = run_folder.create(out, name="mnist") if resume is None else unfinished
-        outcome = train.run(settings, folder, not quiet, click.echo)
+    with together.joined(distributed, chosen["executor"]) as processes:
+        if resume is not None:
+            unfinished, chosen = common.unfinished(ctx, resume, processes)
+        with common.executor(together.executor_of(distributed, chosen.pop("executor"))) as name:
+            rate = chosen.pop("learning_rate")
+            rate = options.RATES[chosen["optimizer"]] if rate is None else rate
+            chosen["threads"] = chosen["threads"] or recording.default_threads(name)
+            chosen = options.complete(chosen)
+            settings = networks.Settings(executor=name, learning_rate=rate, **chosen)
+            new = together.new_folder
+            folder = new(processes, out, "mnist") if resume is None else unfinished
+            show = not quiet and folder.writes
+            outcome = train.run(settings, folder, show, together.speaker(processes), distributed)
     common.echo_outcome(outcome, folder)
 
 

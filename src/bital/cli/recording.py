@@ -181,6 +181,8 @@ class Recorder(keras.callbacks.Callback):
 
     def save(self) -> None:
         """Write the model as it is now."""
+        if not self.folder.writes:
+            return
         if self._save is None:
             self.model.save(self.folder.model)
         else:

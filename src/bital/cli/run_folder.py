@@ -55,9 +55,17 @@ METRICS_KEYS: Keys = {
 
 @dataclass(frozen=True)
 class RunFolder:
-    """The places inside a run folder, with reading and writing of its tables."""
+    """The places inside a run folder, with reading and writing of its tables.
+
+    Parameters
+    ----------
+    path : Path
+    writes : bool, default True
+        False in a process that leaves the writing to another.
+    """
 
     path: Path
+    writes: bool = True
 
     @property
     def model(self) -> Path:
@@ -101,6 +109,8 @@ class RunFolder:
 
     def write(self, path: Path, content: bytes) -> None:
         """Write a whole file, or leave what was there."""
+        if not self.writes:
+            return
 
         def fill(temporary: Path) -> None:
             temporary.write_bytes(content)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bital.cli import networks, plots, recording
+from bital.cli import networks, plots, recording, together
 from bital.cli.networks import Settings
 from bital.cli.progress import Progress
 from bital.cli.recording import Outcome, Recorder, Say, blas_threads, ended, keep_best, watch
@@ -71,19 +71,21 @@ def probabilities_of(model: Any, x: NDArray[np.float32]) -> NDArray[Any]:
     return np.asarray(model.predict(x, batch_size=1000, verbose=0))
 
 
-def run(settings: Settings, folder: RunFolder, show_progress: bool, say: Say) -> Outcome:
+def run(
+    settings: Settings, folder: RunFolder, show_progress: bool, say: Say, shared: bool = False
+) -> Outcome:
     """Train, and leave the finished run folder; go on where the folder holds checkpoints.
 
     After Ctrl-C, or a loss that is no longer finite, the best model so far is measured and kept
     like that of a whole run. Another Ctrl-C during that ends it at once; the model and the epochs
-    are on the disk by then.
+    are on the disk by then. ``shared``: all devices, of all processes, train together.
 
     Raises
     ------
     NonFiniteLossError
         After everything that could be kept was written.
     """
-    goes_on = folder.checkpoints.is_dir()
+    goes_on = folder.writes and folder.checkpoints.is_dir()
     if goes_on:
         folder.metrics.unlink(missing_ok=True)  # of the interruption
     else:
@@ -94,7 +96,7 @@ def run(settings: Settings, folder: RunFolder, show_progress: bool, say: Say) ->
     say(f"{settings.network}, {model.count_params():,} weights; run folder {folder.path}")
     progress = Progress() if show_progress else None
     recorder = Recorder(folder, progress)
-    with blas_threads(settings.threads, say):
+    with blas_threads(settings.threads, say), together.devices(shared):
         status, failure = watch(
             lambda: model.fit(
                 *parts["train"],
@@ -107,7 +109,7 @@ def run(settings: Settings, folder: RunFolder, show_progress: bool, say: Say) ->
             )
         )
     outcome = _finish(model, settings, recorder, status, parts, say)
-    if status != "interrupted":
+    if status != "interrupted" and folder.writes:
         shutil.rmtree(folder.checkpoints)
     if failure is not None:
         raise failure
@@ -129,6 +131,8 @@ def _finish(
 ) -> Outcome:
     """Measure the best weights, and write the end of the run and its pictures."""
     seconds = recorder.seconds
+    if not recorder.folder.writes:
+        return Outcome(status, recorder.best_epoch, len(recorder.rows), seconds, {})
     answers: dict[str, NDArray[Any]] = {}
     if keep_best(recorder, model, status):
         answers = {name: probabilities_of(model, part.x) for name, part in parts.items()}

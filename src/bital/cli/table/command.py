@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from bital.cli import common, report, run_folder
+from bital.cli import common, report, together
 from bital.cli.run_folder import RunFolder
 from bital.cli.table import settings as of_table
 from bital.errors import MissingExtraError
@@ -35,6 +35,7 @@ def _train(
     out: Path | None,
     resume: Path | None,
     quiet: bool,
+    distributed: bool,
     **chosen: Any,
 ) -> None:
     _require_sklearn()
@@ -42,18 +43,21 @@ def _train(
     from bital.cli.table import training
 
     path = Path(data)
-    if resume is not None:
-        folder, chosen = common.unfinished(ctx, resume)
-    elif chosen["target"] is None:
+    if resume is None and chosen["target"] is None:
         raise click.UsageError(f"Name the column to learn: bital train {data} --target COLUMN")
-    if chosen["stream"] is None:
-        chosen["stream"] = of_data.streams(path)
-    if chosen["test"] + chosen["validation"] >= 1:
-        raise click.UsageError("--test and --validation leave no rows to train on.")
-    prepared = training.prepare(path, of_table.Settings(**chosen))
-    if resume is None:
-        folder = run_folder.create(out, name=path.name.split(".")[0] or "table")
-    outcome = training.run(prepared, folder, not quiet, click.echo)
+    with together.joined(distributed, chosen["executor"]) as processes:
+        if resume is not None:
+            folder, chosen = common.unfinished(ctx, resume, processes)
+        chosen["executor"] = together.executor_of(distributed, chosen["executor"])
+        if chosen["stream"] is None:
+            chosen["stream"] = of_data.streams(path)
+        if chosen["test"] + chosen["validation"] >= 1:
+            raise click.UsageError("--test and --validation leave no rows to train on.")
+        prepared = training.prepare(path, of_table.Settings(**chosen))
+        if resume is None:
+            folder = together.new_folder(processes, out, path.name.split(".")[0] or "table")
+        show = not quiet and folder.writes
+        outcome = training.run(prepared, folder, show, together.speaker(processes), distributed)
     common.echo_outcome(outcome, folder)
     if folder.report.exists():
         click.echo(f"\nOpen {folder.report} in a browser.")

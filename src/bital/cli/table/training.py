@@ -8,6 +8,7 @@ epoch) is chosen on the validation rows; the test rows are looked at once, at th
 import re
 import shlex
 import shutil
+import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 
 import bital
 from bital import sklearn, tables
-from bital.cli import recording
+from bital.cli import recording, together
 from bital.cli.progress import Progress
 from bital.cli.recording import Outcome, Recorder, Row, Say, blas_threads, keep_best, watch
 from bital.cli.run_folder import RunFolder
@@ -121,7 +122,9 @@ def prepare(path: Path, settings: Settings) -> Prepared:
     return Prepared(path, table, settings, encoder, notes)
 
 
-def run(prepared: Prepared, folder: RunFolder, show: bool, say: Say) -> Outcome:
+def run(
+    prepared: Prepared, folder: RunFolder, show: bool, say: Say, shared: bool = False
+) -> Outcome:
     """Train, and leave the finished run folder; go on where the folder holds checkpoints.
 
     Ctrl-C, a loss that is no longer finite, and another Ctrl-C are as for digits.
@@ -131,11 +134,11 @@ def run(prepared: Prepared, folder: RunFolder, show: bool, say: Say) -> Outcome:
     NonFiniteLossError
         After everything that could be kept was written.
     """
-    goes_on = folder.checkpoints.is_dir()
+    goes_on = folder.writes and folder.checkpoints.is_dir()
     if goes_on:
         data.require_same(prepared.path, folder.read_config()["data"])
         folder.metrics.unlink(missing_ok=True)  # of the interruption
-    rows = folder.path / "rows"
+    rows = folder.path / "rows" if folder.writes else Path(tempfile.mkdtemp())
     try:
         with prepared.notes.kept():
             estimator, training = _begin(prepared, rows)
@@ -148,16 +151,17 @@ def run(prepared: Prepared, folder: RunFolder, show: bool, say: Say) -> Outcome:
         progress = Progress(names_of(estimator)) if show else None
         recorder = EstimatorRecorder(folder, progress, estimator, training)
         training.arguments["callbacks"] += [recorder] if progress is None else [progress, recorder]
-        with blas_threads(prepared.settings.threads, say):
+        with blas_threads(prepared.settings.threads, say), together.devices(shared):
             status, failure = watch(
                 lambda: training.model.fit(
                     training.x, training.y, **training.arguments, resume=folder.checkpoints
                 )
             )
+        with blas_threads(prepared.settings.threads, say):
             outcome = _finish(prepared, training.model, recorder, status, say)
     finally:
         shutil.rmtree(rows, ignore_errors=True)
-    if status != "interrupted":
+    if status != "interrupted" and folder.writes:
         shutil.rmtree(folder.checkpoints, ignore_errors=True)
     if failure is not None:
         raise failure
@@ -232,6 +236,8 @@ def _finish(prepared: Prepared, model: Any, recorder: Recorder, status: str, say
     from bital.cli.table import report
 
     table, seconds = prepared.table, recorder.seconds
+    if not recorder.folder.writes:
+        return Outcome(status, recorder.best_epoch, len(recorder.rows), seconds, {})
     found: dict[str, recording.Score] = {}
     given: dict[str, NDArray[Any]] = {}
     if keep_best(recorder, model, status):

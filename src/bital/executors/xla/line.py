@@ -24,6 +24,7 @@ from bital.errors import ArgumentError, ProcessLostError
 
 BEAT = 2.0  # seconds between two signs of life
 SILENCE = 25.0  # seconds without one until a process is lost
+_ATTEMPT = 5.0  # seconds for one attempt to reach process 0
 GRACE = 25.0  # seconds that a process has, once it knows, before it is ended
 Message = dict[str, Any]
 Answer = Callable[[StreamReader, StreamWriter], Awaitable[None]]
@@ -166,34 +167,51 @@ class Line:
     async def _join(self, end: float) -> None:
         if self._hub is not None:
             await self._hub.listen()
-        reader, self._writer = await self._connect("line", end)
+        message = None
+        while message is None:  # whatever else may be at the port does not answer
+            if time.monotonic() > end:
+                raise ProcessLostError(f"process 0 at {self._place()} does not answer.")
+            reader, self._writer = await self._connect("line", end)
+            message = await self._next(reader, min(end, time.monotonic() + _ATTEMPT))
+            if message is None or message["kind"] == "line":  # a connection may meet itself
+                message = None
+                self._writer.close()
+                await asyncio.sleep(0.1)
+        await self._begun(reader, message, end)
+        self._heard = time.monotonic()
+        self.start(self._hear(reader))
+        self.start(self._watch())
+
+    async def _begun(self, reader: StreamReader, message: Message | None, end: float) -> None:
+        """Wait until all are there."""
         missing = "all others"
-        while True:
-            try:
-                async with asyncio.timeout(max(0.0, end - time.monotonic())):
-                    message = await _read(reader)
-            except TimeoutError:
-                raise ProcessLostError(
-                    f"process {self.index} of {self.count} has waited for {missing} in vain. Start "
-                    "all processes within five minutes, with the same coordinator and count."
-                ) from None
-            if message is None:
-                raise ProcessLostError(f"process 0 at {self._place()} ended before the run began.")
-            if message["kind"] == "go":
-                break
+        while message is not None and message["kind"] != "go":
             if message["kind"] == "error":
                 raise ArgumentError(message["value"])
             if message["kind"] == "waiting":
                 missing = f"process {message['value']}"
-        self._heard = time.monotonic()
-        self.start(self._hear(reader))
-        self.start(self._watch())
+            message = await self._next(reader, end)
+        if message is None and time.monotonic() >= end:
+            raise ProcessLostError(
+                f"process {self.index} of {self.count} has waited for {missing} in vain. Start "
+                "all processes within five minutes, with the same coordinator and count."
+            )
+        if message is None:
+            raise ProcessLostError(f"process 0 at {self._place()} ended before the run began.")
+
+    @staticmethod
+    async def _next(reader: StreamReader, end: float) -> Message | None:
+        try:
+            async with asyncio.timeout(max(0.0, end - time.monotonic())):
+                return await _read(reader)
+        except TimeoutError:
+            return None
 
     async def _connect(self, kind: str, end: float) -> tuple[StreamReader, StreamWriter]:
         address = ("127.0.0.1", self.port) if self._hub is not None else self.address
         while True:
             try:
-                async with asyncio.timeout(max(0.1, end - time.monotonic())):
+                async with asyncio.timeout(_ATTEMPT):
                     reader, writer = await asyncio.open_connection(*address)
                 break
             except OSError as error:  # TimeoutError is one

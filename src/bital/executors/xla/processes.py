@@ -31,7 +31,7 @@ from bital.program import Array
 SECONDS = 300.0  # that all processes have to start
 _BYE = 10.0  # seconds that those who end wait for the others
 
-# How XLA's errors begin; and what they have in them when another process or the network is at fault.
+# How XLA's errors begin; and what is in them where another process or the network is at fault.
 _STATUS = re.compile(r"(UNKNOWN|INTERNAL|ABORTED|CANCELLED|UNAVAILABLE|DEADLINE_\w+|FAILED_\w+):")
 _REMOTE = ("Gloo", "NCCL", "UNAVAILABLE", "DEADLINE", "onnection", "ocket", "eer")
 
