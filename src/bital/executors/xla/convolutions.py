@@ -8,7 +8,7 @@ has s - 1 zeros between its elements. The largest, least or sum over every k is 
 fold of what is the same at every k.
 
 What does not hold exactly to this stays what it is. So do, on a CPU, convolutions with groups or a
-large kernel and transposes: XLA takes longer for them than for the product, in a loop many times.
+kernel as large as the slope of a kernel has it: XLA takes longer for them than for the product.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def _pays(equation: Equation) -> bool:
     places = math.prod(
         n for label, n in zip(params["out"], params["shape"], strict=True) if label < 0
     )
-    return params["apart"] is None and not shared and size <= places
+    return not shared and size <= places
 
 
 def platform() -> str:
@@ -215,12 +215,13 @@ def convolution(
     features = [n for n in left if n >= 0 and n not in out]
     filters = [n for n in right if n >= 0 and n not in left]
     spatial = [-1 - number for number in range(len(strides))]
-    x, of_x = _laid(x, left, rows, groups + features, spatial)
-    kernel, of_kernel = _laid(kernel, right, groups + filters, features, spatial)
-    given, of_out = _order(out, rows, groups + filters, spatial)
+    inner = [[label] for label in spatial]
+    x, (row, *of_x, channel) = _laid(x, left, rows, *inner, groups + features)
+    kernel, (*of_kernel, deep, wide) = _laid(kernel, right, *inner, features, groups + filters)
+    given, (first, *of_out, last) = _order(out, rows, *inner, groups + filters)
     length = dict(zip(out, shape, strict=True))
     if apart is not None:
-        kernel = lax.rev(kernel, of_kernel[2:])
+        kernel = lax.rev(kernel, of_kernel)
     found = lax.conv_general_dilated(
         x,
         kernel,
@@ -228,8 +229,8 @@ def convolution(
         [
             _padding(x.shape[i], kernel.shape[k], length[label], *steps)
             for i, k, label, *steps in zip(
-                of_x[2:],
-                of_kernel[2:],
+                of_x,
+                of_kernel,
                 spatial,
                 strides,
                 dilations,
@@ -239,7 +240,9 @@ def convolution(
         ],
         apart,
         dilations,
-        lax.ConvDimensionNumbers(of_x, of_kernel, of_out),
+        lax.ConvDimensionNumbers(
+            (row, channel, *of_x), (wide, deep, *of_kernel), (first, last, *of_out)
+        ),
         feature_group_count=math.prod(length[label] for label in groups),
         precision=lax.Precision.HIGHEST,
         preferred_element_type=np.dtype(np.float32) if dtype == np.float16 else dtype,
@@ -257,26 +260,25 @@ def _padding(
     return (size - 1) * dilation, wanted - (length - 1) * apart - 1
 
 
-def _order(labels: Shape, first: Labels, second: Labels, spatial: Labels) -> tuple[Labels, Shape]:
-    """The labels in an order in which `first` and `second` can each be one axis, and those axes.
+def _order(labels: Shape, *parts: Labels) -> tuple[Labels, list[int]]:
+    """The labels in an order in which each part of them can be one axis, and the parts' axes.
 
-    Two numbers, then those of the spatial axes.
+    That is their own order where each part has one axis; but a CPU is quick at one order alone.
     """
-    if len(first) == len(second) == 1:
-        return [*labels], tuple(labels.index(label) for label in (*first, *second, *spatial))
-    return [*first, *spatial, *second], (0, len(spatial) + 1, *range(1, len(spatial) + 1))
+    single = all(len(part) == 1 for part in parts)
+    if single and platform() != "cpu":
+        return [*labels], [labels.index(part[0]) for part in parts]
+    return [label for part in parts for label in part], [*range(len(parts))]
 
 
-def _laid(
-    x: Any, labels: Shape, first: Labels, second: Labels, spatial: Labels
-) -> tuple[Any, Shape]:
-    order, numbers = _order(labels, first, second, spatial)
+def _laid(x: Any, labels: Shape, *parts: Labels) -> tuple[Any, list[int]]:
+    """With one axis for each part, which has several or none."""
+    order, numbers = _order(labels, *parts)
+    length = dict(zip(labels, x.shape, strict=True))
     x = jnp.asarray(x).transpose([labels.index(label) for label in order])
-    if len(first) == len(second) == 1:
-        return x, numbers
-    inner = x.shape[len(first) : len(first) + len(spatial)]
-    ends = math.prod(x.shape[: len(first)]), math.prod(x.shape[x.ndim - len(second) :])
-    return x.reshape((ends[0], *inner, ends[1])), numbers
+    if numbers == [*range(len(parts))]:
+        x = x.reshape([math.prod(length[label] for label in part) for part in parts])
+    return x, numbers
 
 
 # --- pools ----------------------------------------------------------------------------------

@@ -134,6 +134,11 @@ def with_slopes(form: Form, dtype: str) -> tuple[Any, list[Any]]:
     return vjp(program, [True, True]), [*values, *drawn([out.shape], dtype)]
 
 
+@pytest.mark.parametrize("form", FORMS[:3], ids=lambda form: form.name)
+def test_convolutions_in_the_order_of_axes_that_a_cpu_is_quick_at(form: Form) -> None:
+    agree(*with_slopes(form, "float32"), {"convolution": 2})
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("on_a_gpu")
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
@@ -143,7 +148,7 @@ def test_convolutions_and_their_slopes(form: Form) -> None:
 
 def test_on_a_cpu_what_is_quicker_as_a_product_stays_one() -> None:
     for form in FORMS[:2]:
-        assert found(with_slopes(form, "float32")[0], "convolution") == 1  # not the slopes
+        assert found(with_slopes(form, "float32")[0], "convolution") == 2  # not of the kernel
     for form in FORMS:
         if form.function in (grouped, depthwise):
             assert found(with_slopes(form, "float32")[0], "convolution") == 0
