@@ -22,7 +22,9 @@ from bital.numpy_language.tracer import Tracer, bind
 from bital.numpy_language.ufuncs import as_bool, store
 from bital.primitives import Primitive
 from bital.primitives import reduction as p
-from bital.primitives.elementwise import add, maximum, minimum, mul, select
+from bital.primitives.control import custom_jvp_call
+from bital.primitives.elementwise import add, maximum, minimum, mul, select, sub
+from bital.program import Builder, building
 
 
 def _axes(x: Tracer, axis: Any) -> tuple[int, ...]:
@@ -170,14 +172,40 @@ def var(
     center = mean
     if mean is None:
         total = _reduce(p.reduce_sum, _masked(x, where, 0, "var"), axis, True)
-        center = cast(total / _count(x, axis, where, True), x.dtype)
-    deviation = _masked(x - center, where, 0, "var")
-    squares: Any = (deviation * np.conj(deviation)).real
+        center = trace_of(cast(total / _count(x, axis, where, True), x.dtype))
+    if mean is None and where is True and x.dtype.kind == "f":
+        total = _squared_deviations(x, center, _axes(x, axis), bool(keepdims))
+    else:
+        deviation = _masked(x - center, where, 0, "var")
+        squares: Any = (deviation * np.conj(deviation)).real
+        total = _reduce(p.reduce_sum, squares, axis, keepdims)
     freedom = _count(x, axis, where, keepdims) - (ddof if correction is None else correction)
     freedom = np.maximum(freedom, 0) if isinstance(freedom, Tracer) else max(freedom, 0)
-    total = _reduce(p.reduce_sum, squares, axis, keepdims)
     result = cast(total / freedom, total.dtype)
     return store(out, cast(result, np.float16) if half else result, "var")
+
+
+def _squared_deviations(x: Tracer, center: Tracer, axes: tuple[int, ...], keepdims: bool) -> Tracer:
+    """``sum((x - center)**2)`` about the mean, and ``sum(2 (x - center) dx)``.
+
+    What the mean's change adds to that is ``-2 sum(x - center)`` times it: zero, though a pass over
+    all elements would have to find that out.
+    """
+    options = {"axes": axes, "keepdims": keepdims}
+    primal, rule = Builder("squared_deviations"), Builder("squared_deviations_jvp")
+    with building(primal):
+        values = [primal.input(each.type) for each in (x._atom, center._atom)]
+        deviation = sub(*values)
+        program = primal.build([p.reduce_sum(mul(deviation, deviation), **options)])
+    with building(rule):
+        inputs = [rule.input(var.type) for var in (*values, *values)]
+        deviation = sub(*inputs[:2])
+        moved = mul(add(deviation, deviation), inputs[2])
+        total = p.reduce_sum(mul(deviation, deviation), **options)
+        tangent = rule.build([total, p.reduce_sum(moved, **options)])
+    (found,) = bind(custom_jvp_call, x, center, primal=program, rule=tangent)
+    result: Tracer = found
+    return result
 
 
 @implements(np.std)

@@ -129,3 +129,27 @@ class TestStatistics:
         slopes = bital.jacobian(np.cumprod)(np.array([2.0, 0.0, 3.0, 0.0]))
         by_hand = [[1, 0, 0, 0], [0, 2, 0, 0], [0, 6, 0, 0], [0, 0, 0, 0]]
         np.testing.assert_array_equal(slopes, by_hand)
+
+
+def test_the_slope_of_a_variance_sums_over_deviations_no_more_than_its_value():
+    x = np.random.default_rng(0).normal(size=(6, 3))
+
+    def spread(x):
+        return np.sum(np.var(x, axis=0))
+
+    sums = [
+        equation
+        for equation in bital.trace(bital.grad(spread), x).equations
+        if equation.primitive.name == "reduce_sum" and equation.inputs[0].type.shape == x.shape
+    ]
+    assert len(sums) == 2  # the mean and the variance
+    np.testing.assert_allclose(bital.grad(spread)(x), 2 / 6 * (x - x.mean(axis=0)), rtol=1e-14)
+
+
+def test_the_curvature_of_a_variance_knows_that_the_mean_moves():
+    x = np.random.default_rng(0).normal(size=5)
+    centering = np.eye(5) - np.full((5, 5), 1 / 5)
+    np.testing.assert_allclose(bital.hessian(np.var)(x), 2 / 5 * centering, atol=1e-15)
+    np.testing.assert_allclose(
+        bital.jacfwd(bital.grad(lambda x: np.var(x, ddof=1)))(x), 2 / 4 * centering, atol=1e-15
+    )

@@ -225,7 +225,7 @@ str or Initializer, default "zeros", "ones", "zeros", "ones"
         if mask is None:
             mean = np.mean(x, axis=axes, keepdims=True)
             centred = x - mean
-            return mean, centred, np.mean(centred * centred, axis=axes, keepdims=True)
+            return mean, centred, np.var(x, axis=axes, keepdims=True)
         if mask.ndim != x.ndim - 1:
             raise ShapeError(
                 f"BatchNormalization {self.name!r} received inputs of shape {tuple(x.shape)} and a "
@@ -324,7 +324,7 @@ gamma_regularizer, beta_constraint, gamma_constraint, name, trainable, dtype, in
         grouped = x.reshape((*x.shape[:axis], *pair, *x.shape[axis + 1 :]))
         axes = tuple(i for i in range(1, grouped.ndim) if i != axis)
         centred = grouped - np.mean(grouped, axis=axes, keepdims=True)
-        variance = np.mean(centred * centred, axis=axes, keepdims=True)
+        variance = np.var(grouped, axis=axes, keepdims=True)
         shape = (*[1] * axis, *pair, *[1] * (x.ndim - axis - 1))
         y = self._shift_and_scale(centred, 1 / np.sqrt(variance + self.epsilon), shape)
         return y.reshape(x.shape)

@@ -107,7 +107,7 @@ class LayerNormalization(Layer):
         """Return the normalised inputs."""
         axes = _normalized(self.axis, x.ndim)
         centred = x - np.mean(x, axis=axes, keepdims=True)
-        variance = np.mean(centred * centred, axis=axes, keepdims=True)
+        variance = np.var(x, axis=axes, keepdims=True)
         y = centred * (1 / np.sqrt(variance + self.epsilon))
         if self.gamma is not None:
             y = y * _spread(self.gamma, axes, x)
