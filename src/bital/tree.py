@@ -103,10 +103,18 @@ def _unflatten(structure: Structure, leaves: Any) -> Any:
         return next(leaves)
     if kind is type(None):
         return None
-    children = [_unflatten(child, leaves) for child in structure.children]
+    return _built(kind, structure.keys, [_unflatten(child, leaves) for child in structure.children])
+
+
+def _built(kind: Any, keys: tuple[Any, ...], children: list[Any]) -> Any:
+    """A container of a kind with these children."""
+    if kind is list:
+        return children
+    if kind is tuple:
+        return tuple(children)
     if issubclass(kind, dict):
         filled = kind()  # not kind(pairs), which a defaultdict does not take
-        filled.update(zip(structure.keys, children, strict=True))
+        filled.update(zip(keys, children, strict=True))
         return filled
     if hasattr(kind, "_fields"):  # a named tuple
         return kind(*children)
@@ -149,6 +157,8 @@ def map(function: Callable[..., Any], tree: Any, *rest: Any) -> Any:
     >>> map(lambda w, g: w - g, {"W": 3.0}, {"W": 1.0})
     {'W': 2.0}
     """
+    if not rest:
+        return _mapped(function, tree)
     columns, shape = flatten(tree)
     others = []
     for other in rest:
@@ -157,6 +167,16 @@ def map(function: Callable[..., Any], tree: Any, *rest: Any) -> Any:
             raise ArgumentError(f"trees differ in structure: {shape} and {other_shape}")
         others.append(items)
     return unflatten(shape, [function(*items) for items in zip(columns, *others, strict=True)])
+
+
+def _mapped(function: Callable[[Any], Any], tree: Any) -> Any:
+    if isinstance(tree, (tuple, list)):
+        items = [_mapped(function, item) for item in tree]
+        return _built(type(tree), (), items)
+    if isinstance(tree, dict):
+        keys = _sorted_keys(tree)
+        return _built(type(tree), keys, [_mapped(function, tree[key]) for key in keys])
+    return None if tree is None else function(tree)
 
 
 def flatten_with_path(tree: Any) -> list[tuple[str, Any]]:

@@ -380,7 +380,10 @@ def _as_labels(
     ranged: bool = True,
 ) -> np.ndarray:
     classes = output_shape[axis]
-    labels = y if y.dtype.kind in "iu" else y.astype(np.int64)
+    whole = y.dtype.kind in "iu"
+    if whole and ranged and y.min() >= 0 and y.max() < classes:
+        return y.astype(np.int64, copy=False)
+    labels = y if whole else y.astype(np.int64)
     wrong = labels != y
     if ranged:
         wrong |= (labels < 0) | (labels >= classes)
