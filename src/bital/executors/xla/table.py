@@ -49,6 +49,14 @@ def _in_own_dtype(function: Rule) -> Rule:
     return rule
 
 
+def _sum(x: Any, axis: Axes, keepdims: bool) -> Any:
+    """Begins with 0.0, also where there is one term, which may be -0.0."""
+    found = _in_own_dtype(jnp.sum)(x, axis=axis, keepdims=keepdims)
+    if x.dtype.kind == "f" and x.size and math.prod(x.shape[n] for n in axis) == 1:
+        return jnp.where(found == 0, lax.abs(found), found)
+    return found
+
+
 def _extremum(function: Rule, of_bools: Rule) -> Rule:
     """Of an array without elements, whose extrema are none either."""
     reduced = _reduction(function, of_bools)
@@ -99,6 +107,15 @@ def _accumulation(function: Rule, of_bools: Rule) -> Rule:
         return function(x, axis=axis, reverse=reverse)
 
     return rule
+
+
+def _cumsum(x: Any, axis: int, reverse: bool) -> Any:
+    """Of nothing but -0.0 so far it is -0.0: XLA begins with 0.0."""
+    found = lax.cumsum(x, axis=axis, reverse=reverse)
+    if x.dtype.kind != "f":
+        return found
+    negative = ((x == 0) & jnp.signbit(x)).astype(np.int8)
+    return jnp.where(lax.cummin(negative, axis=axis, reverse=reverse) == 1, x, found)
 
 
 def _sort(x: Any, axis: int, stable: bool) -> Any:
@@ -218,13 +235,13 @@ TABLE: dict[str, Rule] = {
     "complex": each(lax.complex),
     "conj": each(lambda x: lax.conj(x) if x.dtype.kind == "c" else x),
     # --- reductions
-    "reduce_sum": _reduction(_in_own_dtype(jnp.sum), jnp.any),
+    "reduce_sum": _reduction(_sum, jnp.any),
     "reduce_prod": _reduction(_in_own_dtype(jnp.prod), jnp.all),
     "reduce_max": _extremum(jnp.max, jnp.any),
     "reduce_min": _extremum(jnp.min, jnp.all),
     "argmax": _place(jnp.argmax),
     "argmin": _place(jnp.argmin),
-    "cumsum": _accumulation(lax.cumsum, lax.cummax),
+    "cumsum": _accumulation(_cumsum, lax.cummax),
     "cumprod": _accumulation(lax.cumprod, lax.cummin),
     "dot_general": _dot_general,
     # --- moves
