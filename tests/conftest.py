@@ -7,6 +7,7 @@ import importlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -47,6 +48,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="run the conformance tests on this executor (by default on numpy and native: on xla "
         "they take hours, and tests/conformance/test_on_xla.py tries rows in fewer programs)",
     )
+    parser.addoption(
+        "--minutes",
+        type=float,
+        metavar="N",
+        help="begin no test after so many minutes: the rest is skipped, and named",
+    )
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _end_of_time(pytestconfig: pytest.Config) -> float | None:
+    """When the last test may begin."""
+    minutes = pytestconfig.getoption("--minutes")
+    return None if minutes is None else time.monotonic() + 60 * minutes
+
+
+@pytest.fixture(autouse=True)
+def _while_there_is_time(_end_of_time: float | None) -> None:
+    if _end_of_time is not None and time.monotonic() > _end_of_time:
+        pytest.skip("no time is left for it: see --minutes")
 
 
 def installed_executors() -> list[str]:
