@@ -22,7 +22,7 @@ import numpy as np
 from jax import lax
 from jax import numpy as jnp
 
-from bital.program import ArrayType, Atom, Equation, Params, Program
+from bital.program import ArrayType, Atom, Equation, Params, Program, Var
 
 Shape = tuple[int, ...]
 Labels = list[int]  # of the axes of an array; spatial axes have negative ones
@@ -49,11 +49,12 @@ CONVOLUTION, POOL = _Found("convolution"), _Found("pool")
 
 def recognised(program: Program) -> list[Equation]:
     """The equations of a Program, convolutions and pools among them."""
+    equations = _with_channels_apart(program.equations)
     definitions: dict[Atom, Equation] = {
-        var: equation for equation in program.equations for var in equation.outputs
+        var: equation for equation in equations for var in equation.outputs
     }
     found = []
-    for equation in program.equations:
+    for equation in equations:
         read = _READERS.get(equation.primitive.name)
         type = equation.outputs[0].type
         new = read(definitions, equation) if read and type.size and type.dtype.kind == "f" else None
@@ -76,6 +77,74 @@ def _pays(equation: Equation) -> bool:
 def platform() -> str:
     """The kind of device that JAX uses."""
     return str(jax.default_backend())
+
+
+def _with_channels_apart(equations: Sequence[Equation]) -> list[Equation]:
+    """Channels that are cut into groups beside windows are cut before them, or after a fold."""
+    made = {equation.outputs[0]: equation for equation in equations if equation.outputs}
+    found: list[Equation] = []
+    for equation in equations:
+        before = made.get(equation.inputs[0]) if equation.inputs else None  # type: ignore[arg-type]
+        names = equation.primitive.name, before and before.primitive.name
+        if before is not None and names == ("reshape", "windows"):
+            found += _windows_of_reshaped(equation, before) or [equation]
+        elif before is not None and names == ("fold", "reshape"):
+            found += _reshaped_fold(equation, before) or [equation]
+        else:
+            found.append(equation)
+    return found
+
+
+def _kept(before: Shape, after: Shape, axes: Sequence[int]) -> list[int] | None:
+    """Where these axes are after a reshape that leaves each of them alone."""
+    found = []
+    for axis in axes:
+        first = math.prod(before[:axis])
+        places = [b for b, n in enumerate(after) if math.prod(after[:b]) == first]
+        places = [b for b in places if after[b] == before[axis] and b not in found]
+        if not places or not before[axis]:
+            return None
+        found.append(places[-1])
+    return found
+
+
+def _windows_of_reshaped(equation: Equation, made: Equation) -> list[Equation] | None:
+    (x,), params, (out,) = made.inputs, made.params, equation.outputs
+    axes, after = _moved_axes(made.outputs[0].type.shape, out.type.shape, params["axes"])
+    if axes is None:
+        return None
+    for old, new in zip(params["axes"], axes, strict=True):
+        after[new] = x.type.shape[old]
+    cut = Var(ArrayType(tuple(after), x.type.dtype))
+    return [
+        Equation(equation.primitive, (x,), (cut,), {"shape": cut.type.shape}, equation.source),
+        Equation(made.primitive, (cut,), (out,), {**params, "axes": tuple(axes)}, made.source),
+    ]
+
+
+def _reshaped_fold(equation: Equation, made: Equation) -> list[Equation] | None:
+    (w,), params, (out,) = made.inputs, equation.params, equation.outputs
+    axes, after = _moved_axes(made.outputs[0].type.shape, w.type.shape, params["axes"])
+    if axes is None:
+        return None
+    for old, new in zip(params["axes"], axes, strict=True):
+        after[new] = params["shape"][old]
+    whole = Var(ArrayType(tuple(after), out.type.dtype))
+    moved = {**params, "shape": whole.type.shape, "axes": tuple(axes)}
+    return [
+        Equation(equation.primitive, (w,), (whole,), moved, equation.source),
+        Equation(made.primitive, (whole,), (out,), {"shape": out.type.shape}, made.source),
+    ]
+
+
+def _moved_axes(before: Shape, after: Shape, axes: Shape) -> tuple[list[int] | None, list[int]]:
+    """The windowed axes after a reshape that leaves them and their windows' alone; the others."""
+    count = len(axes)
+    places = range(len(before) - count, len(before))
+    kept = _kept(before, after, (*axes, *places))
+    if kept is None or kept[count:] != [*range(len(after) - count, len(after))]:
+        return None, []
+    return kept[:count], [*after[: len(after) - count]]
 
 
 def _shown(definitions: Definitions, atom: Atom, name: str) -> tuple[Equation, Shape] | None:

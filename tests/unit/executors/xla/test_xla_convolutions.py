@@ -45,6 +45,15 @@ def depthwise(x: Any, kernel: Any) -> Any:
     return np.einsum("nyxcij,ijc->nyxc", windows(x, kernel.shape[:2], (1, 2)), kernel)
 
 
+def cut_in_groups(x: Any, kernel: Any) -> Any:
+    """As layers write it: x (n, y, x, groups * channels) to (n, y, x, groups * filters)."""
+    seen = windows(x, kernel.shape[:2], (1, 2))
+    groups, channels = kernel.shape[2:4]
+    seen = seen.reshape(*seen.shape[:3], groups, channels, *kernel.shape[:2])
+    found = np.einsum("nyxgcij,ijgco->nyxgo", seen, kernel)
+    return found.reshape(*found.shape[:3], -1)
+
+
 def channels_first(x: Any, kernel: Any) -> Any:
     return np.einsum("ncyxij,ocij->noyx", windows(x, kernel.shape[2:], (2, 3)), kernel)
 
@@ -83,6 +92,8 @@ FORMS = [
     Form("stride beyond the window", convolution((4,), (1,)), ((2, 14, 2), (3, 2, 2))),
     Form("groups", grouped, ((2, 7, 7, 3, 2), (3, 3, 3, 2, 4))),
     Form("depthwise", depthwise, ((2, 6, 6, 5), (3, 3, 5))),
+    Form("cut in groups", cut_in_groups, ((2, 6, 7, 6), (3, 3, 3, 2, 4))),
+    Form("cut in single channels", cut_in_groups, ((2, 6, 6, 3), (3, 2, 3, 1, 1))),
     Form("channels first", channels_first, ((2, 3, 6, 7), (4, 3, 3, 3))),
     Form("one image", of_one_image, ((6, 7), (3, 2))),
     Form("two batches", of_two_batches, ((2, 3, 8, 2), (3, 2, 2, 3))),
@@ -150,7 +161,7 @@ def test_on_a_cpu_what_is_quicker_as_a_product_stays_one() -> None:
     for form in FORMS[:2]:
         assert found(with_slopes(form, "float32")[0], "convolution") == 2  # not of the kernel
     for form in FORMS:
-        if form.function in (grouped, depthwise):
+        if form.function in (grouped, depthwise, cut_in_groups):
             assert found(with_slopes(form, "float32")[0], "convolution") == 0
 
 
