@@ -53,6 +53,12 @@ class Layout:
                 f"{count} of {len(found)} devices were asked for by {jax.process_count()} "
                 "processes; together they use all: devices='all'"
             )
+        if least is not None and jax.process_count() > 1 and found[0].platform == "cpu":
+            raise ExecutorError(
+                f"weights are not cut among {jax.process_count()} processes on processors: XLA "
+                "(0.10.2) begins the collectives of a step in another order in each, and Gloo "
+                "aborts them. Leave shard_weights away, or use GPUs or TPUs, or one process"
+            )
         self.mesh = Mesh(np.array(found[:count]), (_AXIS,))
         self.count = count
         self.least = least

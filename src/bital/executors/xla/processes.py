@@ -123,6 +123,8 @@ def _start_jax(line: lines.Line, place: Place, seconds: float) -> None:
     """
     jax.config.update("jax_enable_recoverability", True)
     jax.config.update("jax_enable_preemption_service", False)
+    # Two programs at once on a processor would sum in another order in each process.
+    jax.config.update("jax_cpu_enable_async_dispatch", False)
     if any("_proxy" in name.lower() for name in os.environ):
         os.environ["no_grpc_proxy"] = "127.0.0.1"  # noqa: SIM112 - gRPC's name of it
         jax.config.update("jax_check_proxy_envs", False)

@@ -3,13 +3,10 @@
 import importlib.util
 import os
 import signal
-import socket
-import subprocess
-import sys
 import textwrap
-from contextlib import contextmanager
 
 import pytest
+from real_processes import finished, running
 
 from bital.errors import ArgumentError, ModelStateError
 
@@ -37,43 +34,6 @@ index = int(os.environ["JAX_PROCESS_ID"])
 """
 
 
-@contextmanager
-def running(count, code, **variables):
-    """Processes that run this code, at the address of a free port; ended in every case."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    variables = {
-        "JAX_COORDINATOR_ADDRESS": f"127.0.0.1:{port}",
-        "JAX_NUM_PROCESSES": str(count),
-        "JAX_PLATFORMS": "cpu",
-        "XLA_FLAGS": "",  # a device each
-        **variables,
-    }
-    made = [
-        subprocess.Popen(
-            [sys.executable, "-c", SHARED + textwrap.dedent(code)],
-            env={**os.environ, **variables, "JAX_PROCESS_ID": str(index)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for index in range(count)
-    ]
-    try:
-        yield made
-    finally:
-        for each in made:
-            each.kill()
-            each.communicate()
-
-
-def finished(process):
-    """Status, output and errors of a process that ends within a minute."""
-    out, err = process.communicate(timeout=60)
-    return process.returncode, out, err
-
-
 def decide(count):
     code = """
     with processes.joined():
@@ -87,13 +47,14 @@ def decide(count):
         print("sum", float(np.asarray(function(array))))
     assert processes.count() == 1
     """
-    with running(count, code) as made:
+    with running(count, "-c", SHARED + textwrap.dedent(code)) as made:
         for process in made:
             status, out, err = finished(process)
             assert status == 0, err
             assert "sum 140.0" in out
 
 
+@pytest.mark.slow
 def test_two_processes_decide_and_compute_together():
     decide(2)
 
@@ -125,7 +86,7 @@ FAIL = "raise ValueError('no such sample')"
 
 
 def losing(count, victim, end, words, code=""):
-    with running(count, code + loop(victim, end)) as made:
+    with running(count, "-c", SHARED + code + loop(victim, end)) as made:
         for index, process in enumerate(made):
             if index != victim:
                 status, _, err = finished(process)
@@ -142,6 +103,7 @@ def losing(count, victim, end, words, code=""):
             assert "ValueError: no such sample" in err
 
 
+@pytest.mark.slow
 def test_a_killed_process_is_named_by_the_others():
     losing(2, 0, KILL, "ended without a word")  # JAX's service is in process 0
 
@@ -175,7 +137,7 @@ def test_an_exit_status_is_kept_and_the_others_hear():
         if step == 20 and index == 1:
             sys.exit(3)
     """
-    with running(2, code) as made:
+    with running(2, "-c", SHARED + textwrap.dedent(code)) as made:
         assert finished(made[1])[0] == 3
         status, _, err = finished(made[0])
         assert status == 1
@@ -191,7 +153,7 @@ def test_processes_without_a_common_end_end_together():
     np.asarray(function(array))
     time.sleep(index)
     """
-    with running(2, code) as made:
+    with running(2, "-c", SHARED + textwrap.dedent(code)) as made:
         for process in made:
             status, _, err = finished(process)
             assert status == 0, err
