@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import signal
+import time
 from pathlib import Path
 
 import fitting
@@ -78,3 +79,40 @@ def test_a_run_that_lost_a_process_goes_on(before, victim, after, alone, tmp_pat
             status, out, err = finished(process)
             assert status == 0, err
             require_same(history(out), alone)
+
+
+@pytest.mark.slow
+def test_the_command_line_goes_on_after_a_loss(tmp_path, monkeypatch):
+    """Process 0 alone prints and writes; one process ends what two began, as if it had been one."""
+    monkeypatch.chdir(tmp_path)
+    train = ["-m", "bital.cli", "train", "mnist"]
+    network = ["--hidden", "none", "--dropout", "0", "--epochs", "2", "--batch-size", "1000"]
+    with running(2, *train, *network, "--distributed", "--out", "run") as made:
+        while not Path("run/metrics.csv").exists():
+            assert made[0].poll() is None, made[0].communicate()
+            time.sleep(0.05)
+        made[1].kill()
+        status, out, err = finished(made[0])
+        assert status == 1
+        assert "process 1 of 2" in err
+        assert "1/2" in out
+        assert "1/2" not in made[1].communicate()[0]
+    with running(1, *train, "--resume", "run", "--distributed") as made:
+        status, out, err = finished(made[0])
+        assert status == 0, err
+    with running(1, *train, *network, "--executor", "xla", "--out", "alone") as made:
+        assert finished(made[0])[0] == 0
+    found, wanted = (
+        json.loads(Path(name, "metrics.json").read_text())["scores"] for name in ("run", "alone")
+    )
+    for part, scores in wanted.items():
+        for name, value in scores.items():
+            assert found[part][name] == pytest.approx(value, rel=1e-5), (part, name)
+
+
+def test_another_executor_is_refused():
+    refused = ["-m", "bital.cli", "train", "mnist", "--distributed", "--executor", "numpy"]
+    with running(1, *refused) as (process,):
+        status, _, err = finished(process)
+        assert status == 2
+        assert "--distributed needs --executor xla, not numpy" in err
