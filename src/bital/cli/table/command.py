@@ -59,7 +59,7 @@ def _train(
         show = not quiet and folder.writes
         outcome = training.run(prepared, folder, show, together.speaker(processes), distributed)
     common.echo_outcome(outcome, folder)
-    if folder.report.exists():
+    if folder.writes and folder.report.exists():
         click.echo(f"\nOpen {folder.report} in a browser.")
 
 
