@@ -11,7 +11,7 @@ import numpy as np
 class DeviceArray:
     """An array on a device, which comes to NumPy when it is looked at.
 
-    `bital.jit` with ``keep_argnums`` returns such arrays and takes them again. All else reads them
+    `bital.jit` with ``on_device`` returns such arrays and takes them again. All else reads them
     as any function of NumPy reads what has ``__array__``: by a copy, made anew each time. They do
     not change; given away to a compiled function (``donate_argnums``) they are gone.
 
@@ -24,7 +24,7 @@ class DeviceArray:
 
     Examples
     --------
-    >>> step = bital.jit(lambda w: w * 2, executor="xla", keep_argnums=0)     # doctest: +SKIP
+    >>> step = bital.jit(lambda w: w * 2, executor="xla", on_device=True)     # doctest: +SKIP
     >>> step(step(np.ones(2)))                                                # doctest: +SKIP
     DeviceArray(shape=(2,), dtype=float64)
     """
