@@ -23,7 +23,7 @@ def require_finite_loss(
     epoch: int,
     batch: int,
     before: tuple[Any, Any],
-    explain: Callable[[], str | None] = lambda: None,
+    explain: Callable[[], str | None] | None = None,
 ) -> None:
     """Refuse a loss that is no number; ``before`` holds its sum and count before this batch.
 
@@ -38,7 +38,7 @@ def require_finite_loss(
     if not math.isfinite(value):
         total, count = map(float, before)
         known = f"{total / max(count, 1.0):.4g}" if batch else "none, it was the first"
-        cause = explain()
+        cause = explain() if explain else None
         raise NonFiniteLossError(
             f"the loss became {value} in epoch {epoch + 1}, batch {batch + 1} (mean before: "
             f"{known}). The weights of the step have taken this on: set them anew, and train with "

@@ -43,7 +43,7 @@ class Run:
 
     listeners: CallbackList
     interrupt: interrupts.Interrupt
-    replay: Replay
+    replay: Replay | None
     placing: data.Placing
     session: Session | None = None
 
@@ -66,7 +66,10 @@ class Runner:
         session: Session | None = None,
     ) -> Run:
         placing = data.Placing(self.executor)
-        return Run(listeners, interrupt, Replay(self._programs_run), placing, session)
+        # It copies the state by the clock: several processes would not do so together.
+        alone = placing.processes.count == 1
+        replay = Replay(self._programs_run) if alone else None
+        return Run(listeners, interrupt, replay, placing, session)
 
     def _pace(self, kind: str, size: int) -> interrupts.Pace:
         """What is known, from trainings before too, of how many steps of this size a call takes."""
@@ -137,7 +140,7 @@ class Runner:
                 done += 1
             done = int(done)
             number = part.first + done
-            explain = functools.partial(replay.explain, steps, done - 1)
+            explain = replay and functools.partial(replay.explain, steps, done - 1)
             require_finite_loss(sums, epoch, number - 1, before, explain)
             if listeners.hears_train_batches:
                 listeners.train_batch_end(number - 1, self._logs(sums))

@@ -1,7 +1,8 @@
-"""A training that `test_fit_together` runs in processes: ``python fitting.py FOLDER VICTIM CUT``.
+"""A training that `test_fit_together` runs in processes: ``python fitting.py FOLDER VICTIM KIND``.
 
 It prints its history as JSON. VICTIM is the number of the process that is killed in the third
-epoch, or ``none``; CUT is ``cut`` if weights are to be cut over the devices.
+epoch, or ``none``; KIND is ``cut`` if weights are to be cut over the devices, ``diverging`` if the
+loss is to become NaN.
 """
 
 import json
@@ -28,13 +29,13 @@ class Killed(keras.callbacks.Callback):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def fit(resume=None, victim="none", **options):
+def fit(resume=None, victim="none", rate=0.2, **options):
     """Softmax regression on a few thousand digits."""
     keras.utils.set_random_seed(1)
     (x, y), _ = mnist.load_mnist()
     model = keras.Sequential([keras.layers.Dense(10, "softmax")])
     model.compile(
-        keras.optimizers.SGD(0.2),
+        keras.optimizers.SGD(rate),
         "sparse_categorical_crossentropy",
         metrics=["accuracy"],
         executor="xla",
@@ -54,7 +55,8 @@ def fit(resume=None, victim="none", **options):
 
 
 if __name__ == "__main__":
-    folder, victim, cut = sys.argv[1:]
+    folder, victim, kind = sys.argv[1:]
     with bital.joined():
-        given = {"devices": "all", "shard_weights": 1000 if cut == "cut" else False}
+        given = {"devices": "all", "shard_weights": 1000 if kind == "cut" else False}
+        given["rate"] = 1e38 if kind == "diverging" else 0.2
         print("history", json.dumps(fit(None if folder == "none" else folder, victim, **given)))

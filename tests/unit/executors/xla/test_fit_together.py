@@ -61,6 +61,15 @@ def test_cut_weights_are_refused_where_gloo_would_abort():
 
 
 @pytest.mark.slow
+def test_a_loss_that_is_no_number_ends_all():
+    with running(2, PROGRAM, "none", "none", "diverging") as made:
+        for process in made:
+            status, _, err = finished(process)
+            assert status == 1
+            assert "NonFiniteLossError: the loss became nan in epoch 1, batch" in err
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("before", "victim", "after"), [(2, 1, 1), (2, 0, 4), (4, 2, 2), (1, 0, 2)]
 )
