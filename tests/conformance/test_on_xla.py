@@ -27,8 +27,8 @@ from bital.program import Program
 jax = pytest.importorskip("jax", reason="the xla executor needs JAX")
 
 PARTS = 16
-# Of transforms of transforms a share is drawn evenly; where this is set, all are tried.
-SHARE = 1 if "BITAL_XLA_CONFORMANCE" in os.environ else 8
+# Of transforms, and of transforms of those, a share is drawn evenly; where this is set, all are tried.
+ALL = "BITAL_XLA_CONFORMANCE" in os.environ
 AT_ONCE = 40
 DTYPES = ("float16", "float32", "int8", "bool", "complex64")
 COMPILED = [row for row in ROWS if row.jit]
@@ -144,7 +144,7 @@ def test_rows(part: int, known_gaps: Gaps) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(PARTS))
 def test_transforms(part: int, known_gaps: Gaps) -> None:
-    rows = COMPILED[part::PARTS]
+    rows = COMPILED[part::PARTS][:: 1 if ALL else 4]
     cases = [case for row in rows for case in _of_programs(_transformed, row)]
     _run("test_transforms", known_gaps("xla"), cases)
 
@@ -152,6 +152,6 @@ def test_transforms(part: int, known_gaps: Gaps) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(PARTS))
 def test_transforms_of_transforms(part: int, known_gaps: Gaps) -> None:
-    rows = COMPILED[part::PARTS][::SHARE]
+    rows = COMPILED[part::PARTS][:: 1 if ALL else 8]
     cases = [case for row in rows for case in _of_programs(_nested, row)]
     _run("test_transforms_of_transforms", known_gaps("xla"), cases)
