@@ -27,7 +27,7 @@ from bital.program import Program
 jax = pytest.importorskip("jax", reason="the xla executor needs JAX")
 
 PARTS = 16
-# Of transforms, and of transforms of those, a share is drawn evenly; where this is set, all are tried.
+# Of transforms, and of transforms of those, a share is drawn evenly, but where this is set.
 ALL = "BITAL_XLA_CONFORMANCE" in os.environ
 AT_ONCE = 40
 DTYPES = ("float16", "float32", "int8", "bool", "complex64")
