@@ -34,8 +34,8 @@ def require_same(found, wanted):
         np.testing.assert_allclose(found[name], values, rtol=1e-5, err_msg=name)
 
 
-def same_in(count, alone):
-    with running(count, PROGRAM, "none", "none", "whole") as made:
+def same_in(count, alone, folder="none"):
+    with running(count, PROGRAM, folder, "none", "whole") as made:
         for process in made:
             status, out, err = finished(process)
             assert status == 0, err
@@ -83,11 +83,7 @@ def test_a_run_that_lost_a_process_goes_on(before, victim, after, alone, tmp_pat
                 assert status == 1, err
                 assert f"ProcessLostError: process {victim} of {before}" in err
     assert list(tmp_path.glob("checkpoint-*"))
-    with running(after, PROGRAM, tmp_path, "none", "whole") as made:
-        for process in made:
-            status, out, err = finished(process)
-            assert status == 0, err
-            require_same(history(out), alone)
+    same_in(after, alone, tmp_path)
 
 
 @pytest.mark.slow
